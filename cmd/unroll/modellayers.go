@@ -1,0 +1,281 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// cellTexts finds the equations of `cell=NAME`.
+type cellTexts func(name string) (string, error)
+
+// modelSpecs is the layers that a text of a MODEL means.
+func modelSpecs(text string, cells cellTexts) (specs []layers.Spec, err error) {
+	calls, err := parseText("model", text)
+	if err != nil {
+		return nil, err
+	}
+	defer catch(&err)
+	m := &meaning{what: "model", text: text, cells: cells}
+	if calls[0].name == "keras_model_sequential" {
+		m.sequential(calls[0])
+		calls = calls[1:]
+	}
+	for _, c := range calls {
+		m.add(c)
+	}
+	if len(m.specs) == 0 {
+		m.fail(len(text), "expected a layer after keras_model_sequential(), got the end")
+	}
+	// Keras's Input is of floats unless it says otherwise, and an Embedding casts them; here its input is of ids.
+	if in, ok := m.specs[0].(layers.Input); ok && len(m.specs) > 1 {
+		if _, ok := m.specs[1].(layers.Embedding); ok {
+			in.IDs = true
+			m.specs[0] = in
+		}
+	}
+	return m.specs, nil
+}
+
+// layerNames are the layers that a text may name, with or without R's layer_ before them.
+func layerNames() []string {
+	return []string{"input", "embedding", "simple_rnn", "lstm", "gru", "recurrent", "lecture_lstm", "bidirectional", "dense", "dropout"}
+}
+
+// meaning turns calls into layers. A mistake leaves its methods as a stop.
+type meaning struct {
+	what, text string
+	cells      cellTexts
+	specs      []layers.Spec
+}
+
+func (m *meaning) fail(at int, format string, args ...any) {
+	panic(stop{&textError{what: m.what, text: m.text, at: at, msg: fmt.Sprintf(format, args...)}})
+}
+
+// sequential is R's head of a model, which may have the shape of the input and the layers.
+func (m *meaning) sequential(c *call) {
+	a := m.bind(c, "layers", "name", "input_shape", "trainable")
+	a.text("name")
+	a.only("trainable", "true")
+	if shape := a.shape("input_shape"); shape != nil {
+		m.specs = append(m.specs, layers.Input{Shape: shape})
+	}
+	if v := a.get("layers"); v != nil && !v.null() {
+		if v.kind != listValue {
+			m.fail(v.at, "layers: expected a list of layers, got %s", v)
+		}
+		for _, e := range v.list {
+			if e.kind != callValue {
+				m.fail(e.at, "layers: expected a layer, got %s", e)
+			}
+			m.add(e.call)
+		}
+	}
+}
+
+// add appends the layer, after an Input where the first layer says what comes in.
+func (m *meaning) add(c *call) {
+	spec, shape := m.layer(c)
+	if shape != nil {
+		if len(m.specs) > 0 {
+			m.fail(c.at, "expected input_shape on the first layer alone, got it on %s", clip(c.name))
+		}
+		m.specs = append(m.specs, layers.Input{Shape: shape})
+	}
+	m.specs = append(m.specs, spec)
+}
+
+// layer is the layer of a call, and the shape of its input where the call has one.
+func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
+	name := strings.TrimPrefix(c.name, "layer_")
+	var a *arguments
+	switch name {
+	case "input":
+		return m.input(c), nil
+	case "embedding":
+		a = m.bind(c, "input_dim", "output_dim", "embeddings_initializer", "embeddings_regularizer", "embeddings_constraint", "mask_zero",
+			"weights", "input_length", "activity_regularizer")
+		a.get("input_length") // Keras 3 ignores it
+		spec = layers.Embedding{
+			Name: a.text("name"), InputDim: a.needInt("input_dim"), OutputDim: a.needInt("output_dim"),
+			EmbeddingsInitializer: a.initializer("embeddings_initializer"), MaskZero: a.bool("mask_zero", false),
+		}
+	case "simple_rnn":
+		a = m.bind(c, "units", "activation", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer",
+			"kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer", "kernel_constraint",
+			"recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards",
+			"stateful", "unroll", "seed")
+		spec = layers.SimpleRNN{
+			Name: a.text("name"), Units: a.needInt("units"), Activation: a.activation("activation"), NoBias: !a.bool("use_bias", true),
+			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
+			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
+			GoBackwards: a.bool("go_backwards", false),
+		}
+	case "lstm":
+		a = m.bind(c, "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
+			"bias_initializer", "unit_forget_bias", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer",
+			"activity_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed",
+			"return_sequences", "return_state", "go_backwards", "stateful", "unroll", "use_cudnn", "implementation")
+		spec = layers.LSTM{
+			Name: a.text("name"), Units: a.needInt("units"), Activation: a.activation("activation"),
+			RecurrentActivation: a.activation("recurrent_activation"), NoBias: !a.bool("use_bias", true),
+			NoUnitForgetBias:  !a.bool("unit_forget_bias", true),
+			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
+			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
+			GoBackwards: a.bool("go_backwards", false),
+		}
+	case "gru":
+		a = m.bind(c, "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
+			"bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
+			"kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed", "return_sequences",
+			"return_state", "go_backwards", "stateful", "unroll", "reset_after", "use_cudnn", "implementation")
+		spec = layers.GRU{
+			Name: a.text("name"), Units: a.needInt("units"), Activation: a.activation("activation"),
+			RecurrentActivation: a.activation("recurrent_activation"), NoBias: !a.bool("use_bias", true),
+			NoResetAfter:      !a.bool("reset_after", true),
+			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
+			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
+			GoBackwards: a.bool("go_backwards", false),
+		}
+	case "recurrent", "lecture_lstm":
+		spec, a = m.recurrent(c, name)
+	case "bidirectional":
+		a = m.bind(c, "layer", "merge_mode", "weights", "backward_layer")
+		v := a.get("layer")
+		if v == nil || v.kind != callValue {
+			m.fail(c.at, "expected a recurrent layer in bidirectional(), as in bidirectional(lstm(32)), got %s", described(v))
+		}
+		inner, _ := m.layer(v.call)
+		spec = layers.Bidirectional{Name: a.text("name"), Layer: inner, MergeMode: a.text("merge_mode")}
+		if v := a.get("merge_mode"); v != nil && v.null() {
+			m.fail(v.at, "expected a merge_mode of concat, sum, mul or ave, got %s: two outputs need a graph of layers", v)
+		}
+	case "dense":
+		a = m.bind(c, "units", "activation", "use_bias", "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer",
+			"activity_regularizer", "kernel_constraint", "bias_constraint", "lora_rank", "lora_alpha")
+		spec = layers.Dense{
+			Name: a.text("name"), Units: a.needInt("units"), Activation: a.activation("activation"), NoBias: !a.bool("use_bias", true),
+			KernelInitializer: a.initializer("kernel_initializer"), BiasInitializer: a.initializer("bias_initializer"),
+		}
+	case "dropout":
+		a = m.bind(c, "rate", "noise_shape", "seed")
+		spec = layers.Dropout{Name: a.text("name"), Rate: a.needFloat("rate")}
+	default:
+		m.fail(c.at, "%s", unknown("layer", name, layerNames()))
+	}
+	shape = a.shape("input_shape")
+	a.done()
+	return spec, shape
+}
+
+func (m *meaning) input(c *call) layers.Spec {
+	in := layers.Input{}
+	var axes []value
+	var named []argument
+	for _, a := range c.args {
+		if a.name == "" && a.value.kind != listValue {
+			axes = append(axes, a.value)
+		} else {
+			named = append(named, a)
+		}
+	}
+	a := m.bind(&call{name: c.name, at: c.at, args: named}, "shape", "batch_size", "dtype")
+	a.only("batch_size")
+	in.Name = a.text("name")
+	switch t := a.text("dtype"); t {
+	case "", "float32":
+	case "int32", "int64":
+		in.IDs = true
+	default:
+		m.fail(a.get("dtype").at, "dtype: expected float32 or int32, got %s", quoted(t))
+	}
+	in.Shape = a.shape("shape")
+	if len(axes) > 0 {
+		if in.Shape != nil {
+			m.fail(axes[0].at, "expected one shape in input(), got two")
+		}
+		in.Shape = m.axes(axes)
+	}
+	if in.Shape == nil {
+		m.fail(c.at, "expected a shape in input(), as in input(500) or input(None, 12), got none")
+	}
+	a.done()
+	return in
+}
+
+// recurrent is a layer with equations of its own: every argument that no layer has is a width that the equations name.
+func (m *meaning) recurrent(c *call, name string) (layers.Spec, *arguments) {
+	names := []string{"units", "cell", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
+		"bias_initializer", "return_sequences", "go_backwards"}
+	if name == "lecture_lstm" {
+		names = slices.Delete(names, 1, 2)
+	}
+	sizes := map[string]int{}
+	rest := &call{name: c.name, at: c.at}
+	for _, a := range c.args {
+		n, err := strconv.Atoi(strings.TrimSuffix(a.value.text, "L"))
+		if a.name != "" && !slices.Contains(names, a.name) && !slices.Contains(everyLayer(), a.name) && a.value.kind == numberValue && err == nil {
+			sizes[a.name] = n
+			continue
+		}
+		rest.args = append(rest.args, a)
+	}
+	a := m.bind(rest, names...)
+	l := layers.LectureLSTM(a.needInt("units"))
+	if name == "recurrent" {
+		v := a.get("cell")
+		if v == nil || v.kind != wordValue && v.kind != stringValue {
+			m.fail(c.at, "expected the equations in recurrent(), as in recurrent(32, cell=my.cell), got %s", described(v))
+		}
+		text, err := m.cells(v.text)
+		var fault *cellFault
+		if errors.As(err, &fault) {
+			panic(stop{fault})
+		} else if err != nil {
+			m.fail(v.at, "cell: %v", err)
+		}
+		l.Cell = text
+	}
+	if len(sizes) > 0 {
+		l.Sizes = sizes
+	}
+	l.Name, l.Activation, l.RecurrentActivation = a.text("name"), a.activation("activation"), a.activation("recurrent_activation")
+	l.NoBias = !a.bool("use_bias", true)
+	l.KernelInitializer, l.RecurrentInitializer = a.initializer("kernel_initializer"), a.initializer("recurrent_initializer")
+	l.BiasInitializer = a.initializer("bias_initializer")
+	l.ReturnSequences, l.GoBackwards = a.bool("return_sequences", false), a.bool("go_backwards", false)
+	return l, a
+}
+
+// axes is a shape without the batch; None, NULL and NA are open axes.
+func (m *meaning) axes(list []value) tensor.Shape {
+	shape := tensor.Shape{}
+	for _, v := range list {
+		if v.null() || v.kind == wordValue && v.text == "NA" {
+			shape = append(shape, tensor.None)
+			continue
+		}
+		n, ok := v.int()
+		if !ok || n < 1 {
+			m.fail(v.at, "expected the length of an axis, a whole number from 1 or None, got %s", v)
+		}
+		shape = append(shape, n)
+	}
+	return shape
+}
+
+// unknown is the message for a name that is none of known, with the nearest ones.
+func unknown(kind, name string, known []string) string {
+	msg := strings.TrimPrefix(keras.Unknown("", kind, name, known).Error(), ": expected the name of ")
+	if near, ok := strings.CutPrefix(msg, kind+", got "); ok { // <kind>, got "name"; did you mean …?
+		return "unknown " + kind + " " + near
+	}
+	return "unknown " + kind + " " + quoted(name) + "; expected one of " + strings.Join(known, ", ")
+}

@@ -1,0 +1,85 @@
+package unroll
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/losses"
+	"github.com/unroll-ml/unroll/metrics"
+	"github.com/unroll-ml/unroll/optimizers"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// compiled is how a model is trained, and how far it has come.
+type compiled struct {
+	optimizer optimizers.Optimizer
+	loss      losses.Loss
+	metrics   []metrics.Metric
+
+	// What follows is made when the shapes are known.
+	target tensor.Shape
+	meters []metrics.Meter
+	// trained is the loss that is computed: loss, or what it is on the logits of the last layer when onLogits is set.
+	trained  losses.Loss
+	onLogits bool
+
+	iteration int64         // optimizer steps taken
+	rate      float64       // the learning rate, unless a schedule says it
+	slots     [][][]float32 // the optimizer's arrays, by weight
+}
+
+// Compile says how the model is trained. It starts the optimizer afresh.
+func (m *Model) Compile(opt optimizers.Optimizer, loss losses.Loss, ms ...metrics.Metric) error {
+	switch {
+	case opt == nil:
+		return errors.New("unroll: Compile: expected an optimizer, got nil")
+	case loss == nil:
+		return errors.New("unroll: Compile: expected a loss, got nil")
+	}
+	if err := opt.Check(); err != nil {
+		return fmt.Errorf("unroll: Compile: %w", err)
+	}
+	m.compiled = &compiled{optimizer: opt, loss: loss, metrics: ms}
+	m.compiled.reset()
+	return nil
+}
+
+// reset starts the optimizer afresh.
+func (c *compiled) reset() {
+	c.iteration, c.slots = 0, nil
+	c.rate, _ = c.optimizer.Rate()
+}
+
+// resolve fits loss and metrics to the shape of the targets.
+//
+// A sigmoid or softmax before a crossentropy is left out of the training: the loss is computed on what comes before it, which
+// is the same number without the logarithm of a rounded probability. Keras's TensorFlow backend does so too.
+func (c *compiled) resolve(m *Model, target tensor.Shape) error {
+	if target == nil {
+		return errors.New("unroll: the data have no targets")
+	}
+	if c.target.Equal(target) && c.trained != nil {
+		return nil
+	}
+	pred := m.Output()
+	if err := c.loss.Check(pred, target); err != nil {
+		return fmt.Errorf("unroll: %w", err)
+	}
+	c.trained, c.onLogits = c.loss, false
+	if act, ok := layers.ActivationOf(m.nodes[len(m.nodes)-1].layer); ok {
+		if on, ok := c.loss.AsLogits(act.Name()); ok {
+			c.trained, c.onLogits = on, true
+		}
+	}
+	c.meters = nil
+	for _, s := range c.metrics {
+		meter, err := s.Resolve(pred, target)
+		if err != nil {
+			return fmt.Errorf("unroll: %w", err)
+		}
+		c.meters = append(c.meters, meter)
+	}
+	c.target = target
+	return nil
+}

@@ -1,0 +1,88 @@
+// Package engine runs the plan of a cell over time: forward, and back through time.
+//
+// Legend: N rows processed together, T steps, C inputs, H units. Sequences are time-major: (T, N, width), so that the rows
+// of a step stand together. Steps are counted in processing order; a layer that goes backwards reverses its input.
+package engine
+
+import (
+	"fmt"
+
+	"github.com/unroll-ml/unroll/internal/cell"
+	"github.com/unroll-ml/unroll/internal/kernel"
+)
+
+// Cell is a plan bound to its weights. It is read by any number of Runs at once; Bind must not run beside them.
+type Cell struct {
+	plan    *cell.Plan
+	weights [][]float32 // stored form, in the order of the text
+	packs   []kernel.Packed
+	bound   uint64 // counts calls of Bind, so that a Run knows when its constants are stale
+
+	once, hoist            []instr
+	steps, back            []instr
+	backWeights, backInput []instr
+	keptBack               []int // slots that back writes and that are read after the loop
+}
+
+// instr is an instruction ready to run.
+type instr struct {
+	cell.Instr
+	v  float32
+	fn kernel.Func
+}
+
+// New is a cell that runs p.
+func New(p *cell.Plan) *Cell {
+	c := &Cell{plan: p, packs: make([]kernel.Packed, len(p.Packs))}
+	c.once, c.hoist = ready(p.Once), ready(p.Hoist)
+	for _, s := range p.Steps {
+		c.steps = append(c.steps, ready(s.Instrs)...)
+	}
+	for _, s := range p.BackSteps {
+		c.back = append(c.back, ready(s.Instrs)...)
+	}
+	c.backWeights, c.backInput = ready(p.BackWeights), ready(p.BackInput)
+	seen := map[int]bool{}
+	for _, in := range c.back {
+		if p.Slots[in.D].Kind == cell.KeptSlot && !seen[in.D] {
+			seen[in.D] = true
+			c.keptBack = append(c.keptBack, in.D)
+		}
+	}
+	return c
+}
+
+func ready(ins []cell.Instr) []instr {
+	out := make([]instr, len(ins))
+	for i, in := range ins {
+		out[i] = instr{Instr: in, v: float32(in.V)}
+		if in.Code == cell.Apply || in.Code == cell.ApplyGrad {
+			fn, ok := kernel.FuncByName(in.Func)
+			if !ok {
+				panic(fmt.Sprintf("engine: no kernel for function %q", in.Func))
+			}
+			out[i].fn = fn
+		}
+	}
+	return out
+}
+
+// Plan is what the cell runs.
+func (c *Cell) Plan() *cell.Plan { return c.plan }
+
+// Bind takes the weights' present values: it packs the matrices. Training also packs what only the way back reads.
+func (c *Cell) Bind(weights [][]float32, training bool) {
+	c.weights = weights
+	c.bound++
+	for i, p := range c.plan.Packs {
+		if p.Backward && !training {
+			continue
+		}
+		w := weights[p.Weight][p.Start:]
+		if p.Transposed {
+			c.packs[i].PackT(w, p.Ld, p.K, p.M)
+		} else {
+			c.packs[i].Pack(w, p.Ld, p.K, p.M)
+		}
+	}
+}

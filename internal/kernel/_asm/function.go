@@ -1,0 +1,178 @@
+package main
+
+import (
+	"math"
+
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// The constants of exp.go in package kernel, where they are explained. expQ are the lines that _asm/remez prints.
+var expQ = [5]float32{0.49999997, 0.16666543, 0.0416672, 0.008366516, 0.0013882522}
+
+const (
+	ln2Hi     = 0.693145751953125
+	ln2Lo     = 1.42860676533018e-06
+	roundBias = 3<<22 + 127
+	expShift  = 64
+	expUp     = 1 << expShift
+	expDown   = 1.0 / expUp
+	expMax    = 89
+	expMin    = -104.5
+	tanhMax   = 10
+	tanhSmall = 0.17
+	signBit   = 1 << 31
+)
+
+func functions(a *asm) {
+	unary := []string{"dst", "x"}
+	var low, high, one, up, downBias reg.VecVirtual
+	a.loop("tanhAVX2", "dst = tanh(x)", unary, nil, 1, func(b *block) {
+		high = b.copies(tanhMax)
+	}, func(b *block) {
+		x := b.load("x")
+		b.tanh(x, high)
+		b.store(x, "dst")
+	})
+	hoistSigmoid := func(b *block) { low, up = b.copies(expMin), b.copies(expUp) }
+	a.loop("sigmoidAVX2", "dst = 1 / (1 + exp(-x))", unary, nil, 1, hoistSigmoid, func(b *block) {
+		x := b.load("x")
+		b.sigmoid(x, low, up)
+		b.store(x, "dst")
+	})
+	a.loop("siluAVX2", "dst = x / (1 + exp(-x))", unary, nil, 1, func(b *block) {
+		hoistSigmoid(b)
+		one = b.copies(-math.MaxFloat32)
+	}, func(b *block) {
+		x, y := b.load("x"), b.YMM()
+		b.VMOVAPS(x, y)
+		b.sigmoid(y, low, up)
+		// The limit at -Inf is 0: no infinite factor.
+		b.VMAXPS(x, one, x)
+		b.VMULPS(y, x, x)
+		b.store(x, "dst")
+	})
+	a.loop("expAVX2", "dst = exp(x)", unary, nil, 1, func(b *block) {
+		low, high, up, downBias = b.copies(expMin), b.copies(expMax), b.copies(expUp), b.copies(roundBias-expShift)
+	}, func(b *block) {
+		x := b.load("x")
+		b.VMINPS(x, high, x)
+		b.VMAXPS(x, low, x)
+		bias, scale := b.YMM(), b.YMM()
+		b.VBLENDVPS(x, b.constant(roundBias+expShift), downBias, bias)
+		b.VBLENDVPS(x, b.constant(expDown), up, scale)
+		b.expScaled(x, bias)
+		b.VMULPS(scale, x, x)
+		b.store(x, "dst")
+	})
+	a.loop("reluAVX2", "dst = max(x, 0)", unary, nil, 4, func(b *block) { low = b.copies(0) }, func(b *block) {
+		x := b.load("x")
+		b.VMAXPS(x, low, x)
+		b.store(x, "dst")
+	})
+	a.loop("sqrtAVX2", "dst = sqrt(x)", unary, nil, 4, nil, func(b *block) {
+		x := b.load("x")
+		b.VSQRTPS(x, x)
+		b.store(x, "dst")
+	})
+	a.loop("absAVX2", "dst = |x|", unary, nil, 4, nil, func(b *block) {
+		x := b.load("x")
+		b.VANDPS(b.constantBits(signBit-1), x, x)
+		b.store(x, "dst")
+	})
+	a.loop("squareAVX2", "dst = x * x", unary, nil, 4, nil, func(b *block) {
+		x := b.load("x")
+		b.VMULPS(x, x, x)
+		b.store(x, "dst")
+	})
+
+	// The derivatives of those that have them in terms of y, rounded after every operation like their generic twins.
+	gradient := []string{"dst", "dy", "y"}
+	hoistOne := func(b *block) { one = b.copies(1) }
+	a.loop("tanhGradAVX2", "dst = dy * (1 - y * y)", gradient, nil, 2, hoistOne, func(b *block) {
+		y := b.load("y")
+		b.VMULPS(y, y, y)
+		b.VSUBPS(y, one, y)
+		b.VMULPS(y, b.load("dy"), y)
+		b.store(y, "dst")
+	})
+	a.loop("sigmoidGradAVX2", "dst = dy * (y * (1 - y))", gradient, nil, 2, hoistOne, func(b *block) {
+		y, z := b.load("y"), b.YMM()
+		b.VSUBPS(y, one, z)
+		b.VMULPS(z, y, y)
+		b.VMULPS(y, b.load("dy"), y)
+		b.store(y, "dst")
+	})
+	a.loop("reluGradAVX2", "dst = dy where y > 0 or NaN, else 0", gradient, nil, 2, nil, func(b *block) {
+		y := b.load("y")
+		b.VCMPPS(U8(notLessEqual), b.constant(0), y, y)
+		b.VANDPS(y, b.load("dy"), y)
+		b.store(y, "dst")
+	})
+}
+
+// horner replaces q by ((q r + c0) r + c1) r + …
+func (b *block) horner(q, r reg.VecVirtual, c ...float32) {
+	for _, v := range c {
+		b.VFMADD213PS(b.constant(v), r, q)
+	}
+}
+
+// expScaled replaces x, between expMin and expMax, by exp(x) times the power of two that bias carries beyond roundBias.
+func (b *block) expScaled(x, bias reg.VecVirtual) {
+	t, n, q := b.YMM(), b.YMM(), b.YMM()
+	b.VMOVAPS(bias, t)
+	b.VFMADD231PS(b.constant(math.Log2E), x, t)
+	b.VSUBPS(bias, t, n)
+	b.VFNMADD231PS(b.constant(ln2Hi), n, x)
+	b.VFNMADD231PS(b.constant(ln2Lo), n, x)
+	b.VMOVUPS(b.constant(expQ[4]), q)
+	b.horner(q, x, expQ[3], expQ[2], expQ[1], expQ[0])
+	b.VMULPS(x, x, n)
+	b.VFMADD213PS(x, n, q)
+	b.VPSLLD(U8(23), t, t)
+	b.VFMADD213PS(t, t, q)
+	b.VMOVAPS(q, x)
+}
+
+// sigmoid replaces x; low and up hold expMin and expUp.
+func (b *block) sigmoid(x, low, up reg.VecVirtual) {
+	z, bias, den := b.YMM(), b.YMM(), b.YMM()
+	b.VORPS(b.constantBits(signBit), x, z)
+	b.VMAXPS(z, low, z)
+	b.VMOVUPS(b.constant(roundBias+expShift), bias)
+	b.expScaled(z, bias)
+	b.VMOVUPS(b.constant(1), den)
+	b.VFMADD231PS(b.constant(expDown), z, den)
+	b.VBLENDVPS(x, z, up, x)
+	b.VDIVPS(den, x, x)
+	b.VMULPS(b.constant(expDown), x, x)
+}
+
+// tanh replaces x; high holds tanhMax.
+func (b *block) tanh(x, high reg.VecVirtual) {
+	sign, u, t, n, q := b.YMM(), b.YMM(), b.YMM(), b.YMM(), b.YMM()
+	b.VANDPS(b.constantBits(signBit), x, sign)
+	b.VXORPS(sign, x, u)
+	b.VMINPS(u, high, u)
+	b.VCMPPS(U8(lessThan), b.constant(tanhSmall), u, t)
+	b.VANDPS(b.constantBits(signBit), t, t)
+	b.VXORPS(t, u, u)
+	b.VMOVUPS(b.constant(roundBias), t)
+	b.VFMADD231PS(b.constant(2*math.Log2E), u, t)
+	b.VSUBPS(b.constant(roundBias), t, n)
+	// Here n is small enough, or the result close enough to 1, for log 2 in one part.
+	b.VFNMADD231PS(b.constant(math.Ln2/2), n, u)
+	b.VMOVUPS(b.constant(32*expQ[4]), q)
+	b.horner(q, u, 16*expQ[3], 8*expQ[2], 4*expQ[1], 2*expQ[0])
+	b.VMULPS(u, u, n)
+	b.VFMADD213PS(u, n, q)
+	b.VPSLLD(U8(23), t, t)
+	b.VMOVUPS(b.constant(-0.5), n)
+	b.VFMADD231PS(b.constant(0.5), t, n)
+	b.VFMADD213PS(n, t, q)
+	b.VADDPS(b.constant(1), q, t)
+	b.VDIVPS(t, q, q)
+	b.VANDPS(b.constantBits(signBit-1), q, q)
+	b.VORPS(sign, q, x)
+}

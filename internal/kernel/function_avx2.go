@@ -1,0 +1,41 @@
+package kernel
+
+// applyAVX2 runs f in assembly where it exists and reports whether it did.
+func applyAVX2(f Func, dst, x []float32) bool {
+	switch f {
+	case Tanh:
+		tanhAVX2(&dst[0], &x[0], len(dst))
+	case Sigmoid:
+		sigmoidAVX2(&dst[0], &x[0], len(dst))
+	case Silu:
+		siluAVX2(&dst[0], &x[0], len(dst))
+	case Exp:
+		expAVX2(&dst[0], &x[0], len(dst))
+	case Relu:
+		reluAVX2(&dst[0], &x[0], len(dst))
+	case Sqrt:
+		sqrtAVX2(&dst[0], &x[0], len(dst))
+	case Abs:
+		absAVX2(&dst[0], &x[0], len(dst))
+	case Square:
+		squareAVX2(&dst[0], &x[0], len(dst))
+	default:
+		return false
+	}
+	return true
+}
+
+// applyGradAVX2 runs the derivative of f in assembly where it exists and reports whether it did. All of these read y.
+func applyGradAVX2(f Func, dst, dy, y []float32) bool {
+	switch f {
+	case Tanh:
+		tanhGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
+	case Sigmoid:
+		sigmoidGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
+	case Relu:
+		reluGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
+	default:
+		return false
+	}
+	return true
+}

@@ -1,0 +1,166 @@
+package kernel
+
+// tileRows is the height of the tallest tile: 6 rows of 16 columns are twelve registers of sums.
+const tileRows = 6
+
+// splitRows cuts n rows into tiles: tall ones of six, then at most two lower ones. Seven and eight rows are better as 4 + 3 and
+// 4 + 4 than as 6 + 1 and 6 + 2, because a tile lower than four cannot hide the latency of its sums.
+func splitRows(n int) (tall, low, last int) {
+	tall, low = n/tileRows, n%tileRows
+	if tall > 0 && (low == 1 || low == 2) {
+		return tall - 1, 4, low + 2
+	}
+	return tall, low, 0
+}
+
+// matMulBlockAVX2 does what matMulBlockGeneric does.
+func matMulBlockAVX2(dst []float32, ldd int, a []float32, lda int, b *Packed, k, kc, n int, from start, bias []float32) {
+	tall, low, last := splitRows(n)
+	if tall > 0 {
+		for j := 0; j+panelWidth <= b.M; j += panelWidth {
+			matMul6x16AVX2(&dst[j], ldd, &a[0], lda, &b.data[j*b.K+k*panelWidth], 0, kc, tall, int(from), biasAt(bias, from, j))
+		}
+	}
+	row := tall * tileRows
+	for _, rows := range [2]int{low, last} {
+		if rows > 0 {
+			matMulLowAVX2(rows, dst[row*ldd:], ldd, a[row*lda:], lda, b, k, kc, from, bias)
+			row += rows
+		}
+	}
+	if b.M%panelWidth != 0 {
+		matMulTailAVX2(dst, ldd, a, lda, b, k, kc, n, from, bias)
+	}
+}
+
+// biasAt is the bias of the columns from j on, for a tile that starts there.
+func biasAt(bias []float32, from start, j int) *float32 {
+	if from != startBias {
+		return nil
+	}
+	return &bias[j]
+}
+
+// matMulLowAVX2 runs one tile of one to five rows along the whole panels; the lower, the wider.
+func matMulLowAVX2(rows int, dst []float32, ldd int, a []float32, lda int, b *Packed, k, kc int, from start, bias []float32) {
+	whole := b.M / panelWidth * panelWidth
+	panel := b.K * panelWidth
+	j := 0
+	for j < whole {
+		x, y, start := &dst[j], &b.data[j*b.K+k*panelWidth], biasAt(bias, from, j)
+		switch left := whole - j; {
+		case rows == 1 && left >= 4*panelWidth:
+			matMul1x64AVX2(x, ldd, &a[0], lda, y, panel, kc, 1, int(from), start)
+			j += 4 * panelWidth
+		case rows == 1 && left >= 2*panelWidth:
+			matMul1x32AVX2(x, ldd, &a[0], lda, y, panel, kc, 1, int(from), start)
+			j += 2 * panelWidth
+		case rows == 2 && left >= 2*panelWidth:
+			matMul2x32AVX2(x, ldd, &a[0], lda, y, panel, kc, 1, int(from), start)
+			j += 2 * panelWidth
+		case rows == 3 && left >= 2*panelWidth:
+			matMul3x32AVX2(x, ldd, &a[0], lda, y, panel, kc, 1, int(from), start)
+			j += 2 * panelWidth
+		default:
+			matMulTileAVX2(rows, x, ldd, &a[0], lda, y, kc, from, start)
+			j += panelWidth
+		}
+	}
+}
+
+// matMulTileAVX2 is one tile of one to six rows by 16 columns.
+func matMulTileAVX2(rows int, dst *float32, ldd int, a *float32, lda int, b *float32, kc int, from start, bias *float32) {
+	switch rows {
+	case 1:
+		matMul1x16AVX2(dst, ldd, a, lda, b, 0, kc, 1, int(from), bias)
+	case 2:
+		matMul2x16AVX2(dst, ldd, a, lda, b, 0, kc, 1, int(from), bias)
+	case 3:
+		matMul3x16AVX2(dst, ldd, a, lda, b, 0, kc, 1, int(from), bias)
+	case 4:
+		matMul4x16AVX2(dst, ldd, a, lda, b, 0, kc, 1, int(from), bias)
+	case 5:
+		matMul5x16AVX2(dst, ldd, a, lda, b, 0, kc, 1, int(from), bias)
+	case 6:
+		matMul6x16AVX2(dst, ldd, a, lda, b, 0, kc, 1, int(from), bias)
+	}
+}
+
+// matMulTailAVX2 does the columns of the last, narrow panel in a tile of its own, since the tiles write 16 columns.
+func matMulTailAVX2(dst []float32, ldd int, a []float32, lda int, b *Packed, k, kc, n int, from start, bias []float32) {
+	w := b.M % panelWidth
+	j := b.M - w
+	panel := &b.data[j*b.K+k*panelWidth]
+	var tile [tileRows * panelWidth]float32
+	for i := 0; i < n; i += tileRows {
+		rows := min(tileRows, n-i)
+		for r := range rows {
+			switch t := tile[r*panelWidth:][:w]; from {
+			case startDst:
+				copy(t, dst[(i+r)*ldd+j:])
+			case startBias:
+				copy(t, bias[j:])
+			}
+		}
+		begin := from
+		if begin == startBias {
+			begin = startDst
+		}
+		matMulTileAVX2(rows, &tile[0], panelWidth, &a[i*lda], lda, panel, kc, begin, nil)
+		for r := range rows {
+			copy(dst[(i+r)*ldd+j:][:w], tile[r*panelWidth:])
+		}
+	}
+}
+
+// outerBlockAVX2 does what outerBlockGeneric does.
+func outerBlockAVX2(dst []float32, ldd int, a []float32, lda, k int, d []float32, ldb, m int, n int) {
+	tall, low, last := splitRows(k)
+	j := 0
+	for ; j+panelWidth <= m; j += panelWidth {
+		if tall > 0 {
+			outer6x16AVX2(&dst[j], ldd, &a[0], lda, &d[j], ldb, n, tall)
+		}
+		i := tall * tileRows
+		for _, rows := range [2]int{low, last} {
+			if rows > 0 {
+				outerTileAVX2(rows, &dst[i*ldd+j], ldd, &a[i], lda, &d[j], ldb, n)
+				i += rows
+			}
+		}
+	}
+	if j < m {
+		mask := &columnMask[panelWidth-(m-j)]
+		i := k / 4 * 4
+		if i > 0 {
+			outer4xMaskAVX2(&dst[j], ldd, &a[0], lda, &d[j], ldb, n, i/4, mask)
+		}
+		switch k - i {
+		case 1:
+			outer1xMaskAVX2(&dst[i*ldd+j], ldd, &a[i], lda, &d[j], ldb, n, 1, mask)
+		case 2:
+			outer2xMaskAVX2(&dst[i*ldd+j], ldd, &a[i], lda, &d[j], ldb, n, 1, mask)
+		case 3:
+			outer3xMaskAVX2(&dst[i*ldd+j], ldd, &a[i], lda, &d[j], ldb, n, 1, mask)
+		}
+	}
+}
+
+// outerTileAVX2 is one tile of one to five rows by 16 columns.
+func outerTileAVX2(rows int, dst *float32, ldd int, a *float32, lda int, d *float32, ldb, n int) {
+	switch rows {
+	case 1:
+		outer1x16AVX2(dst, ldd, a, lda, d, ldb, n, 1)
+	case 2:
+		outer2x16AVX2(dst, ldd, a, lda, d, ldb, n, 1)
+	case 3:
+		outer3x16AVX2(dst, ldd, a, lda, d, ldb, n, 1)
+	case 4:
+		outer4x16AVX2(dst, ldd, a, lda, d, ldb, n, 1)
+	case 5:
+		outer5x16AVX2(dst, ldd, a, lda, d, ldb, n, 1)
+	}
+}
+
+// columnMask, read from 16-w on, is a mask of w columns: all ones, then zeros.
+var columnMask = [2 * panelWidth]int32{-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1}

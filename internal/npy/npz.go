@@ -1,0 +1,166 @@
+package npy
+
+import (
+	"archive/zip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// maxRatio is how much deflate can shrink at most: 258 bytes by two bits. An entry that claims more is lying.
+const maxRatio = 1032
+
+// NPZ is an open .npz file, whose arrays are read one at a time. It keeps no array.
+type NPZ struct {
+	names   []string
+	entries map[string]*zip.File
+}
+
+// OpenNPZ reads the directory of a .npz file of size bytes.
+func OpenNPZ(r io.ReaderAt, size int64) (*NPZ, error) {
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return nil, fmt.Errorf("npy: npz: %w", err)
+	}
+	n := &NPZ{entries: make(map[string]*zip.File, len(z.File))}
+	for _, f := range z.File {
+		name, isArray := strings.CutSuffix(f.Name, ".npy")
+		if !isArray {
+			return nil, fmt.Errorf("npy: npz: expected entries that end in .npy, got %q", f.Name)
+		}
+		if n.entries[name] != nil {
+			return nil, fmt.Errorf("npy: npz: expected every name once, got %q twice", name)
+		}
+		if f.UncompressedSize64/maxRatio > f.CompressedSize64+1 || f.CompressedSize64 > uint64(size) {
+			return nil, fmt.Errorf("npy: npz: %q: expected sizes that a file of %d bytes can hold, got %d bytes from %d",
+				name, size, f.UncompressedSize64, f.CompressedSize64)
+		}
+		n.entries[name] = f
+		n.names = append(n.names, name)
+	}
+	return n, nil
+}
+
+// Names are the arrays' names in the order of the file.
+func (n *NPZ) Names() []string { return append([]string(nil), n.names...) }
+
+// Has reports whether there is an array of this name.
+func (n *NPZ) Has(name string) bool { return n.entries[name] != nil }
+
+// Open reads an array's header and leaves the reader, which the caller closes, at its first data byte: for object arrays,
+// whose pickle is read as a stream, and for arrays larger than memory.
+func (n *NPZ) Open(name string) (*Header, io.ReadCloser, error) {
+	f := n.entries[name]
+	if f == nil {
+		return nil, nil, fmt.Errorf("npy: npz: expected an array %q, got a file of %s", name, strings.Join(n.names, ", "))
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, nil, fmt.Errorf("npy: npz: %q: %w", name, err)
+	}
+	h, err := ReadHeader(r)
+	if err != nil {
+		r.Close()
+		return nil, nil, fmt.Errorf("npy: npz: %q: %w", name, err)
+	}
+	return h, r, nil
+}
+
+// Array reads one array whole, and checks its sum.
+func (n *NPZ) Array(name string) (*Array, error) {
+	h, r, err := n.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	a, err := readBody(r, h)
+	if err != nil {
+		return nil, fmt.Errorf("npy: npz: %q: %w", name, err)
+	}
+	// The sum of the entry is compared at its end, which the last byte of the array is not.
+	extra, err := io.Copy(io.Discard, io.LimitReader(r, 1))
+	if err != nil {
+		return nil, fmt.Errorf("npy: npz: %q: %w", name, err)
+	}
+	if extra > 0 {
+		return nil, fmt.Errorf("npy: npz: %q: expected the entry to end with its array of shape %v, got more bytes", name, a.Shape)
+	}
+	return a, nil
+}
+
+// ReadNPZ reads every array of the file at path. An object array comes as its pickle: see Array.Bytes.
+func ReadNPZ(path string) (map[string]*Array, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("npy: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("npy: %w", err)
+	}
+	n, err := OpenNPZ(f, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("%w (%s)", err, path)
+	}
+	arrays := make(map[string]*Array, len(n.names))
+	for _, name := range n.names {
+		if arrays[name], err = n.Array(name); err != nil {
+			return nil, fmt.Errorf("%w (%s)", err, path)
+		}
+	}
+	return arrays, nil
+}
+
+// WriteNPZ writes the named arrays, in the order of the names, as numpy.savez does: stored, not compressed. The same arrays
+// give the same bytes.
+func WriteNPZ(w io.Writer, names []string, arrays map[string]*Array) error {
+	z := zip.NewWriter(w)
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
+		a := arrays[name]
+		if a == nil {
+			return fmt.Errorf("npy: npz: expected an array for the name %q, got none", name)
+		}
+		if seen[name] {
+			return fmt.Errorf("npy: npz: expected every name once, got %q twice", name)
+		}
+		seen[name] = true
+		e, err := z.CreateHeader(&zip.FileHeader{Name: name + ".npy", Method: zip.Store})
+		if err != nil {
+			return fmt.Errorf("npy: npz: %q: %w", name, err)
+		}
+		if err := WriteNPY(e, a); err != nil {
+			return fmt.Errorf("npy: npz: %q: %w", name, err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		return fmt.Errorf("npy: npz: %w", err)
+	}
+	return nil
+}
+
+// SaveNPZ is WriteNPZ to a file, which is there whole or not at all: a temporary name, synced, then renamed.
+func SaveNPZ(path string, names []string, arrays map[string]*Array) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return fmt.Errorf("npy: npz: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	// CreateTemp makes files for their owner alone; an array file is an ordinary file.
+	err = errors.Join(WriteNPZ(f, names, arrays), f.Chmod(0o644), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("npy: npz: %w", err)
+	}
+	return nil
+}

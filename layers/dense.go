@@ -1,0 +1,143 @@
+package layers
+
+import (
+	"fmt"
+
+	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/initializers"
+	"github.com/unroll-ml/unroll/internal/kernel"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// Dense is activation(x·kernel + bias) over the last axis: (…, C) becomes (…, Units). Source: keras/src/layers/core/dense.py.
+type Dense struct {
+	Name              string
+	Units             int
+	Activation        activations.Activation // unset: linear
+	NoBias            bool
+	KernelInitializer initializers.Initializer // unset: glorot_uniform
+	BiasInitializer   initializers.Initializer // unset: zeros
+}
+
+// Class is "Dense".
+func (Dense) Class() string { return "Dense" }
+
+// GivenName is the name that the user gave.
+func (l Dense) GivenName() string { return l.Name }
+
+// Build checks the arguments and makes kernel and bias.
+func (l Dense) Build(b *Builder, in []Signature) (Layer, error) {
+	if l.Units <= 0 {
+		return nil, fmt.Errorf("layers: Dense: units must be positive, got %d", l.Units)
+	}
+	act, err := activations.ByName(l.Activation.Or(activations.Linear).Name())
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("layers: Dense: activation: %w", err)
+	case act == activations.GLU:
+		return nil, fmt.Errorf("layers: Dense: activation must keep the width, got glu, which halves it")
+	}
+	d := &dense{spec: l, act: act}
+	if _, err := d.Output(in); err != nil {
+		return nil, err
+	}
+	d.inputs = in[0].Shape[len(in[0].Shape)-1]
+	d.kernel = b.Weight("kernel", tensor.Shape{d.inputs, l.Units}, or(l.KernelInitializer, initializers.GlorotUniform{}))
+	if !l.NoBias {
+		d.bias = b.Weight("bias", tensor.Shape{l.Units}, or(l.BiasInitializer, initializers.Zeros{}))
+	}
+	return d, nil
+}
+
+type dense struct {
+	spec   Dense
+	act    activations.Activation
+	inputs int
+
+	kernel, bias *Weight // bias is nil with NoBias
+	packed       kernel.Packed
+	transposed   kernel.Packed
+}
+
+func (d *dense) Weights() []*Weight {
+	if d.bias == nil {
+		return []*Weight{d.kernel}
+	}
+	return []*Weight{d.kernel, d.bias}
+}
+
+func (d *dense) Output(in []Signature) ([]Signature, error) {
+	if len(in) != 1 || in[0].IDs || len(in[0].Shape) < 2 || in[0].Shape[len(in[0].Shape)-1] == tensor.None {
+		return nil, fmt.Errorf("layers: Dense: expected floats (N, …, C) with a known last axis, got %s", describe(in))
+	}
+	shape := in[0].Shape.Clone()
+	if last := shape[len(shape)-1]; d.inputs != 0 && last != d.inputs {
+		return nil, fmt.Errorf("layers: Dense: expected a last axis of %d, got %d", d.inputs, last)
+	}
+	shape[len(shape)-1] = d.spec.Units
+	return []Signature{{Shape: shape, Masked: in[0].Masked}}, nil
+}
+
+func (d *dense) Layout() Layout { return AnyLayout }
+
+func (d *dense) Prepare(training bool) {
+	d.packed.Pack(d.kernel.Data, d.spec.Units, d.inputs, d.spec.Units)
+	if training {
+		d.transposed.PackT(d.kernel.Data, d.spec.Units, d.spec.Units, d.inputs)
+	}
+}
+
+func (d *dense) ShardRows() int { return 0 }
+
+// The buffers of a Call.
+const (
+	denseOut = iota
+	denseLogits
+	denseGrad
+)
+
+// ActivationOf is the activation that a layer ends with; false when it has none of its own.
+func ActivationOf(l Layer) (activations.Activation, bool) {
+	d, ok := l.(*dense)
+	if !ok {
+		return "", false
+	}
+	return d.act, true
+}
+
+func (d *dense) Forward(c *Call) {
+	in, out := &c.In[0], &c.Out[0]
+	h := d.spec.Units
+	n := len(in.Data) / d.inputs
+	out.TimeMajor, out.Mask = in.TimeMajor, in.Mask
+	out.Shape = c.Shape(0, in.Shape[:len(in.Shape)-1], h)
+	out.Data = c.Floats(denseOut, n*h)
+	z := out.Data
+	if c.OnLogits || d.act.NeedsInput() {
+		z = c.Floats(denseLogits, n*h)
+	}
+	if d.bias == nil {
+		kernel.MatMul(z, h, in.Data, d.inputs, &d.packed, n)
+	} else {
+		kernel.MatMulBias(z, h, d.bias.Data, in.Data, d.inputs, &d.packed, n)
+	}
+	c.Logits = z
+	d.act.Forward(out.Data, z, n, h)
+}
+
+func (d *dense) Backward(c *Call) {
+	x, y, dz := c.In[0].Data, c.Out[0].Data, c.DOut[0]
+	h := d.spec.Units
+	n := len(y) / h
+	if !c.OnLogits {
+		dz = c.Floats(denseGrad, n*h)
+		d.act.Backward(dz, c.DOut[0], c.Logits, y, n, h)
+	}
+	kernel.Outer(c.Grads.Of(d.kernel), h, x, d.inputs, d.inputs, dz, h, h, n)
+	if d.bias != nil {
+		kernel.SumRows(c.Grads.Of(d.bias), dz, h, n, h)
+	}
+	if c.DIn[0] != nil {
+		kernel.MatMul(c.DIn[0], d.inputs, dz, h, &d.transposed, n)
+	}
+}

@@ -1,0 +1,110 @@
+package layers
+
+import (
+	"fmt"
+
+	"github.com/unroll-ml/unroll/initializers"
+	"github.com/unroll-ml/unroll/internal/kernel"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// Embedding turns ids into vectors: (N, T) ids below InputDim become (N, T, OutputDim) floats. The vectors are random before
+// training. Source: keras/src/layers/core/embedding.py.
+type Embedding struct {
+	Name                  string
+	InputDim, OutputDim   int
+	EmbeddingsInitializer initializers.Initializer // unset: uniform in ±0.05
+	// MaskZero: id 0 is padding, steps that have it are masked. Its row stays trainable, as in Keras.
+	MaskZero bool
+}
+
+// Class is "Embedding".
+func (Embedding) Class() string { return "Embedding" }
+
+// GivenName is the name that the user gave.
+func (l Embedding) GivenName() string { return l.Name }
+
+// Signature is what the layer expects when it is the first: ids of open length.
+func (Embedding) Signature() Signature {
+	return Signature{Shape: tensor.Shape{tensor.None, tensor.None}, IDs: true}
+}
+
+// Build checks the arguments and makes the table.
+func (l Embedding) Build(b *Builder, in []Signature) (Layer, error) {
+	switch {
+	case l.InputDim <= 0:
+		return nil, fmt.Errorf("layers: Embedding: input_dim must be positive, got %d", l.InputDim)
+	case l.OutputDim <= 0:
+		return nil, fmt.Errorf("layers: Embedding: output_dim must be positive, got %d", l.OutputDim)
+	}
+	e := &embedding{spec: l}
+	if _, err := e.Output(in); err != nil {
+		return nil, err
+	}
+	e.table = b.Weight("embeddings", tensor.Shape{l.InputDim, l.OutputDim}, or(l.EmbeddingsInitializer, initializers.RandomUniform{}))
+	e.table.Table = true
+	return e, nil
+}
+
+type embedding struct {
+	spec  Embedding
+	table *Weight
+}
+
+func (e *embedding) Weights() []*Weight { return []*Weight{e.table} }
+
+func (e *embedding) Output(in []Signature) ([]Signature, error) {
+	if len(in) != 1 || !in[0].IDs {
+		return nil, fmt.Errorf("layers: Embedding: expected integer ids, got %s", describe(in))
+	}
+	return []Signature{{Shape: append(in[0].Shape.Clone(), e.spec.OutputDim), Masked: e.spec.MaskZero}}, nil
+}
+
+func (e *embedding) Layout() Layout { return TimeMajor }
+
+func (e *embedding) Prepare(bool) {}
+
+func (e *embedding) ShardRows() int { return 0 }
+
+// CheckInput fails on an id that the table does not have.
+func (e *embedding) CheckInput(v Value) error {
+	for i, id := range v.IDs {
+		if id < 0 || int(id) >= e.spec.InputDim {
+			row := v.Shape[1:].Size()
+			return fmt.Errorf("layers: Embedding: expected ids from 0 to %d (input_dim %d), got %d in row %d at position %d",
+				e.spec.InputDim-1, e.spec.InputDim, id, i/row, i%row)
+		}
+	}
+	return nil
+}
+
+func (e *embedding) Forward(c *Call) {
+	in, out := &c.In[0], &c.Out[0]
+	out.TimeMajor = in.TimeMajor
+	out.Shape = c.Shape(0, in.Shape, e.spec.OutputDim)
+	out.Data = c.Floats(0, len(in.IDs)*e.spec.OutputDim)
+	kernel.Gather(out.Data, e.table.Data, in.IDs, e.spec.OutputDim)
+	out.Mask = in.Mask
+	if e.spec.MaskZero {
+		out.Mask = c.Bools(0, len(in.IDs))
+		for i, id := range in.IDs {
+			out.Mask[i] = id != 0
+		}
+	}
+}
+
+func (e *embedding) Backward(c *Call) { c.Grads.AddRows(e.table, c.In[0].IDs, c.DOut[0]) }
+
+// CountValid is how many steps of a batch of ids are not padding.
+func (e *embedding) CountValid(v Value) int {
+	if !e.spec.MaskZero {
+		return len(v.IDs)
+	}
+	n := 0
+	for _, id := range v.IDs {
+		if id != 0 {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,53 @@
+package layers
+
+import (
+	_ "embed"
+
+	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/initializers"
+)
+
+// One step of GRU, in its two forms.
+var (
+	//go:embed cells/gru.cell
+	gruCell string
+	//go:embed cells/gru_reset_before.cell
+	gruResetBeforeCell string
+)
+
+// GRU is the gated recurrent unit of Keras: gates z and r with RecurrentActivation, candidate h with Activation; z keeps the old
+// state. Source: keras/src/layers/rnn/gru.py.
+type GRU struct {
+	Name                 string
+	Units                int
+	Activation           activations.Activation // unset: tanh
+	RecurrentActivation  activations.Activation // unset: sigmoid
+	NoBias               bool
+	NoResetAfter         bool                     // the reset gate acts on the state before the product, not on the product
+	KernelInitializer    initializers.Initializer // unset: glorot_uniform
+	RecurrentInitializer initializers.Initializer // unset: orthogonal
+	BiasInitializer      initializers.Initializer // unset: zeros
+	ReturnSequences      bool
+	GoBackwards          bool
+}
+
+// Class is "GRU".
+func (GRU) Class() string { return "GRU" }
+
+// GivenName is the name that the user gave.
+func (l GRU) GivenName() string { return l.Name }
+
+// Build checks the arguments and makes the weights.
+func (l GRU) Build(b *Builder, in []Signature) (Layer, error) { return buildKeras(b, in, l) }
+
+func (l GRU) recurrent() (Recurrent, string) {
+	text := gruCell
+	if l.NoResetAfter {
+		text = gruResetBeforeCell
+	}
+	return Recurrent{
+		Units: l.Units, Cell: text, Activation: l.Activation, RecurrentActivation: l.RecurrentActivation, NoBias: l.NoBias,
+		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
+		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards,
+	}, "gru_cell"
+}

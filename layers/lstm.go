@@ -1,0 +1,58 @@
+package layers
+
+import (
+	_ "embed"
+	"strings"
+
+	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/initializers"
+)
+
+// One step of Keras's LSTM, and of the lecture's.
+var (
+	//go:embed cells/lstm.cell
+	lstmCell string
+	//go:embed cells/lecture_lstm.cell
+	lectureLSTMCell string
+)
+
+// LSTM is the long short-term memory of Keras: gates i, f, o with RecurrentActivation, candidate and output with Activation,
+// states h and c. Source: keras/src/layers/rnn/lstm.py.
+type LSTM struct {
+	Name                 string
+	Units                int
+	Activation           activations.Activation // unset: tanh
+	RecurrentActivation  activations.Activation // unset: sigmoid
+	NoBias               bool
+	NoUnitForgetBias     bool                     // the forget gate's bias starts as the others do, not at 1
+	KernelInitializer    initializers.Initializer // unset: glorot_uniform
+	RecurrentInitializer initializers.Initializer // unset: orthogonal
+	BiasInitializer      initializers.Initializer // unset: zeros
+	ReturnSequences      bool
+	GoBackwards          bool
+}
+
+// Class is "LSTM".
+func (LSTM) Class() string { return "LSTM" }
+
+// GivenName is the name that the user gave.
+func (l LSTM) GivenName() string { return l.Name }
+
+// Build checks the arguments and makes the weights.
+func (l LSTM) Build(b *Builder, in []Signature) (Layer, error) { return buildKeras(b, in, l) }
+
+func (l LSTM) recurrent() (Recurrent, string) {
+	text := lstmCell
+	if l.NoUnitForgetBias {
+		text = strings.Replace(text, "param bias.f init=ones\n", "", 1)
+	}
+	return Recurrent{
+		Units: l.Units, Cell: text, Activation: l.Activation, RecurrentActivation: l.RecurrentActivation, NoBias: l.NoBias,
+		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
+		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards,
+	}, "lstm_cell"
+}
+
+// LectureLSTM is the LSTM of the lecture as equations: one activation for all gates, a full matrix on the incoming carry at
+// the output, and the output itself as the next state. Give it Units, and what else a Recurrent takes.
+func LectureLSTM(units int) Recurrent { return Recurrent{Units: units, Cell: lectureLSTMCell} }

@@ -1,0 +1,44 @@
+package layers
+
+import (
+	_ "embed"
+
+	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/initializers"
+)
+
+// simpleRNNCell is one step of SimpleRNN.
+//
+//go:embed cells/simple_rnn.cell
+var simpleRNNCell string
+
+// SimpleRNN is the fully connected recurrent network: output_t = activation(input_t·kernel + state_t·recurrent_kernel + bias),
+// which is also the next state. Source: keras/src/layers/rnn/simple_rnn.py.
+type SimpleRNN struct {
+	Name                 string
+	Units                int
+	Activation           activations.Activation // unset: tanh
+	NoBias               bool
+	KernelInitializer    initializers.Initializer // unset: glorot_uniform
+	RecurrentInitializer initializers.Initializer // unset: orthogonal
+	BiasInitializer      initializers.Initializer // unset: zeros
+	ReturnSequences      bool
+	GoBackwards          bool
+}
+
+// Class is "SimpleRNN".
+func (SimpleRNN) Class() string { return "SimpleRNN" }
+
+// GivenName is the name that the user gave.
+func (l SimpleRNN) GivenName() string { return l.Name }
+
+// Build checks the arguments and makes the weights.
+func (l SimpleRNN) Build(b *Builder, in []Signature) (Layer, error) { return buildKeras(b, in, l) }
+
+func (l SimpleRNN) recurrent() (Recurrent, string) {
+	return Recurrent{
+		Units: l.Units, Cell: simpleRNNCell, Activation: l.Activation, NoBias: l.NoBias,
+		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
+		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards,
+	}, "simple_rnn_cell"
+}

@@ -1,0 +1,62 @@
+package layers
+
+import (
+	"fmt"
+
+	"github.com/unroll-ml/unroll/initializers"
+	"github.com/unroll-ml/unroll/internal/random"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// Weight is a trainable array of a layer.
+type Weight struct {
+	// Name is Keras's name of the variable, "kernel"; Path the layers' names before it, "simple_rnn/simple_rnn_cell/kernel".
+	Name, Path string
+	Shape      tensor.Shape
+	Data       []float32
+	// Trainable is false for weights that the optimizer must leave alone.
+	Trainable bool
+	// Table: the rows are looked up, so that a gradient touches few of them.
+	Table bool
+	// Index is the weight's number in its model.
+	Index int
+
+	draw func(dst []float32, s *random.Stream) error
+}
+
+// Init draws the weight's values afresh from the stream.
+func (w *Weight) Init(s *random.Stream) error {
+	if err := w.draw(w.Data, s); err != nil {
+		return fmt.Errorf("layers: %s: %w", w.Path, err)
+	}
+	return nil
+}
+
+// Builder makes the weights of a layer under its name.
+type Builder struct {
+	Name string // the layer's name in its model
+	path string
+}
+
+// In is a builder for a part of the layer: its weights' paths go on with name.
+func (b *Builder) In(name string) *Builder { return &Builder{Name: name, path: b.path + b.Name + "/"} }
+
+// Weight makes a weight whose values come from init.
+func (b *Builder) Weight(name string, shape tensor.Shape, init initializers.Initializer) *Weight {
+	return b.drawn(name, shape, func(dst []float32, s *random.Stream) error { return init.Fill(dst, shape, s) })
+}
+
+// drawn makes a weight with a way of its own to draw its values.
+func (b *Builder) drawn(name string, shape tensor.Shape, draw func(dst []float32, s *random.Stream) error) *Weight {
+	return &Weight{
+		Name: name, Path: b.path + b.Name + "/" + name, Shape: shape, Data: make([]float32, shape.Size()), Trainable: true, draw: draw,
+	}
+}
+
+// or is the initializer that was given, or Keras's default.
+func or(given, def initializers.Initializer) initializers.Initializer {
+	if given == nil {
+		return def
+	}
+	return given
+}

@@ -1,0 +1,122 @@
+package optimizers
+
+import (
+	"strings"
+
+	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/schedules"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// config are the keys that every optimizer of Keras 3.15 has. What is not offered here has Keras's default, which is off.
+func config(o Optimizer, rate tensor.Float, def float64, s schedules.Schedule, decay tensor.Float, name string) map[string]any {
+	c := map[string]any{"name": name, "learning_rate": rate.Or(def), "weight_decay": nil, "clipnorm": nil, "global_clipnorm": nil,
+		"clipvalue": nil, "use_ema": false, "ema_momentum": 0.99, "ema_overwrite_frequency": nil, "loss_scale_factor": nil,
+		"gradient_accumulation_steps": nil}
+	if name == "" {
+		c["name"] = keras.Snake(o.Class())
+	}
+	if s != nil {
+		c["learning_rate"] = schedules.Object(s)
+	}
+	if decay.IsSet() {
+		c["weight_decay"] = decay.Or(0)
+	}
+	return c
+}
+
+// common reads the keys that every optimizer has.
+func common(r *keras.Reader) (rate tensor.Float, s schedules.Schedule, decay tensor.Float, name string) {
+	// Keras 2's learning rate was lr, and it divided the rate by 1 + decay · step.
+	if !r.Has("learning_rate") {
+		rate = number(r, "lr")
+	}
+	r.Only("decay", nil, 0.0)
+	switch v := r.Value("learning_rate").(type) {
+	case map[string]any:
+		if o := r.Object("learning_rate"); o != nil {
+			s = schedule(r, o)
+		}
+	case *keras.Object:
+		s = schedule(r, v)
+	case nil:
+	default:
+		rate = tensor.F(r.Float("learning_rate"))
+	}
+	r.Only("clipnorm", nil)
+	r.Only("global_clipnorm", nil)
+	r.Only("clipvalue", nil)
+	r.Only("use_ema", nil, false)
+	r.Only("loss_scale_factor", nil)
+	r.Only("gradient_accumulation_steps", nil)
+	// Without averages these two say nothing; jit_compile and is_legacy_optimizer are how Keras runs.
+	r.Ignore("ema_momentum", "ema_overwrite_frequency", "jit_compile", "is_legacy_optimizer")
+	return rate, s, number(r, "weight_decay"), r.String("name", "")
+}
+
+func schedule(r *keras.Reader, o *keras.Object) schedules.Schedule {
+	s, err := schedules.FromConfig(r.Path("learning_rate")+".config", o.Class, o.Config)
+	r.Keep(err)
+	return s
+}
+
+// number is unset where the config has nothing.
+func number(r *keras.Reader, key string) tensor.Float {
+	if r.Null(key) {
+		return tensor.Float{}
+	}
+	return tensor.F(r.Float(key))
+}
+
+// ByName is the optimizer of that name with its defaults. As in Keras, case does not matter.
+func ByName(name string) (Optimizer, error) { return FromConfig(name, name, nil) }
+
+// FromConfig is the optimizer of a Keras class and its config; a nil config is every default. path is where it stands in its file and
+// begins the error.
+func FromConfig(path, class string, config map[string]any) (Optimizer, error) {
+	r := keras.Read(path, config)
+	rate, s, decay, name := common(r)
+	var o Optimizer
+	switch strings.ToLower(class) {
+	case "sgd":
+		o = SGD{rate, s, r.Float("momentum", 0), r.Bool("nesterov", false), decay, name}
+	case "rmsprop":
+		o = RMSprop{rate, s, number(r, "rho"), r.Float("momentum", 0), number(r, "epsilon"), r.Bool("centered", false), decay, name}
+	case "adam":
+		o = Adam{rate, s, number(r, "beta_1"), number(r, "beta_2"), number(r, "epsilon"), r.Bool("amsgrad", false), decay, name}
+	case "adamw":
+		if r.Has("weight_decay") && r.Null("weight_decay") {
+			r.Fail("weight_decay", "a number")
+		}
+		o = AdamW{rate, s, number(r, "beta_1"), number(r, "beta_2"), number(r, "epsilon"), r.Bool("amsgrad", false), decay, name}
+	default:
+		return nil, keras.Unknown("optimizers", "an optimizer", class, []string{"sgd", "rmsprop", "adam", "adamw"})
+	}
+	if err := r.Done(); err != nil {
+		return nil, err
+	}
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// Object is the optimizer as a compile_config has it.
+func Object(o Optimizer) *keras.Object {
+	if o == nil {
+		return nil
+	}
+	return &keras.Object{Module: "keras.optimizers", Class: o.Class(), Config: o.Config()}
+}
+
+// Deserialize is the optimizer that a compile_config has at path: a name or an object.
+func Deserialize(path string, v any) (Optimizer, error) {
+	if name, ok := v.(string); ok {
+		return ByName(name)
+	}
+	o, err := keras.ParseObject(path, v)
+	if err != nil {
+		return nil, err
+	}
+	return FromConfig(path+".config", o.Class, o.Config)
+}

@@ -1,0 +1,318 @@
+"""The list of golden cases: which model, which data, which loss, which optimizer. It computes nothing.
+
+A case is plain data but for `layers`, which builds fresh Keras layers each time it is called. The files' names are the cases'
+names, so renaming a case renames its file; seeds follow from the names.
+"""
+
+import dataclasses
+import typing
+import zlib
+
+import numpy as np
+from keras import initializers, layers, losses, optimizers
+
+STEPS = 10  # training steps recorded by every case
+
+
+@dataclasses.dataclass(frozen=True)
+class Floats:
+    """A batch of float32 sequences (batch, steps, features), or plain rows (batch, features) when steps is None."""
+
+    batch: int
+    steps: int | None
+    features: int
+    scale: float = 1.0
+    dtype = "float32"
+
+    def draw(self, rng):
+        shape = (self.batch, self.features) if self.steps is None else (self.batch, self.steps, self.features)
+        return (self.scale * rng.standard_normal(shape)).astype(np.float32)
+
+    def input_shape(self, static):
+        if self.steps is None:
+            return (self.features,)
+        return (self.steps if static else None, self.features)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ids:
+    """A batch of id sequences (batch, steps) below vocabulary. padding says where the zeros are.
+
+    full: ids from 0 upwards anywhere. left, right: 1.. with zeros before or after; one row has none and one has a single
+    word. holes: zeros anywhere, row 0 all zeros (a fully masked row), row 1 with a zero first and last.
+    """
+
+    batch: int
+    steps: int
+    vocabulary: int
+    padding: str = "full"
+    dtype = "int32"
+
+    def draw(self, rng):
+        if self.padding == "full":
+            return rng.integers(0, self.vocabulary, (self.batch, self.steps)).astype(np.int32)
+        x = rng.integers(1, self.vocabulary, (self.batch, self.steps)).astype(np.int32)
+        if self.padding == "holes":
+            x[rng.random(x.shape) < 0.35] = 0
+            x[1, 1] = 1
+            x[0], x[1, 0], x[1, -1] = 0, 0, 0
+            return x
+        words = rng.integers(1, self.steps + 1, self.batch)
+        words[0], words[1] = self.steps, 1
+        for row, n in enumerate(words):
+            if self.padding == "left":
+                x[row, : self.steps - n] = 0
+            else:
+                x[row, n:] = 0
+        return x
+
+    def input_shape(self, static):
+        return (self.steps if static else None,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    group: str
+    name: str
+    layers: typing.Callable
+    data: typing.Any = Floats(3, 5, 3)
+    loss: typing.Any = "mse"
+    optimizer: typing.Callable | None = None  # None: one of the three plain ones, by name
+    initial: bool = False  # weights as the initializers gave them; otherwise every weight is moved by 0.1 of a normal draw
+    scale: float = 1.0  # multiplies the last layer's kernel, to drive its activation into saturation
+    train: bool = True  # False: only the inference output is recorded (dropout is random in training)
+    static: bool = False  # the number of steps stands in the model
+    implicit: bool = False  # no Input layer: built by the first batch, as in the lecture
+    rank1: bool = False  # targets (batch,) against outputs (batch, 1)
+    shipped: bool = False  # record also what train_on_batch itself does; see backend.train
+    one_backend: str | None = None  # why JAX is not asked
+
+    @property
+    def path(self):
+        return f"{self.group}/{self.name}"
+
+    @property
+    def seed(self):
+        return zlib.crc32(self.path.encode())
+
+    def make_optimizer(self):
+        if self.optimizer is not None:
+            return self.optimizer()
+        return (optimizers.SGD, optimizers.RMSprop, optimizers.Adam)[self.seed % 3]()
+
+    def make_loss(self):
+        return self.loss if isinstance(self.loss, str) else self.loss()
+
+    def draw_targets(self, rng, output_shape):
+        name = self.loss if isinstance(self.loss, str) else self.loss().name
+        if name.startswith("mean_squared") or name == "mse":
+            return rng.standard_normal(output_shape).astype(np.float32)
+        if name.startswith("binary"):
+            y = rng.integers(0, 2, output_shape).astype(np.float32)
+            return y[:, 0] if self.rank1 else y
+        classes = rng.integers(0, output_shape[-1], output_shape[:-1]).astype(np.int32)
+        if name.startswith("sparse"):
+            return classes
+        return np.eye(output_shape[-1], dtype=np.float32)[classes]
+
+
+def simple_rnn(units, **arguments):
+    return layers.SimpleRNN(units, **arguments)
+
+
+def lstm(units, **arguments):
+    return layers.LSTM(units, **arguments)
+
+
+def gru(units, **arguments):
+    return layers.GRU(units, **arguments)
+
+
+def gru_reset_before(units, **arguments):
+    return layers.GRU(units, reset_after=False, **arguments)
+
+
+RECURRENT = {"simple_rnn": simple_rnn, "lstm": lstm, "gru": gru, "gru_reset_before": gru_reset_before}
+MASKS = ("left", "right", "holes")
+ACTIVATIONS = (
+    "linear relu relu6 leaky_relu elu selu celu gelu silu hard_silu softplus softsign tanh hard_tanh tanh_shrink soft_shrink "
+    "hard_shrink sigmoid hard_sigmoid log_sigmoid mish exponential squareplus sparse_plus sparse_sigmoid softmax "
+    "log_softmax"
+).split()
+
+
+def dense_1():
+    return layers.Dense(1, activation="sigmoid")
+
+
+def embedding_cases():
+    bce = "binary_crossentropy"
+    yield Case("embedding", "alone", lambda: [layers.Embedding(11, 3)], Ids(3, 5, 11))
+    yield Case("embedding", "one_step", lambda: [layers.Embedding(4, 7)], Ids(1, 1, 4))
+    yield Case("embedding", "dense", lambda: [layers.Embedding(9, 4), layers.Dense(2)], Ids(3, 4, 9))
+    yield Case("embedding", "mask_zero_dense", lambda: [layers.Embedding(9, 4, mask_zero=True), layers.Dense(2)], Ids(4, 5, 9, "holes"))
+    yield Case("embedding", "mask_zero_alone", lambda: [layers.Embedding(9, 2, mask_zero=True)], Ids(3, 6, 9, "right"))
+    yield Case("embedding", "repeated_ids", lambda: [layers.Embedding(3, 5), lstm(4), dense_1()], Ids(5, 13, 3), bce)
+    yield Case("embedding", "frozen", lambda: [layers.Embedding(9, 4, trainable=False), simple_rnn(3), dense_1()], Ids(3, 5, 9), bce)
+    for name, initializer in (("ones", "ones"), ("constant", initializers.Constant(0.25)), ("normal", initializers.RandomNormal(0.1, 0.2, seed=3))):
+        yield Case("embedding", f"initializer_{name}", lambda i=initializer: [layers.Embedding(5, 3, embeddings_initializer=i)], Ids(2, 3, 5), initial=True)
+
+
+def recurrent_cases():
+    sizes = ((1, 1, 1, 1), (3, 5, 3, 2), (7, 13, 8, 5), (17, 5, 3, 4), (33, 5, 2, 3))  # units, steps, batch, features
+    activations = {
+        "simple_rnn": "relu sigmoid linear hard_sigmoid softsign selu gelu silu softmax".split(),
+        "lstm": "relu sigmoid linear softsign gelu".split(),
+        "gru": "relu linear elu".split(),
+        "gru_reset_before": "relu linear".split(),
+    }
+    gates = {"simple_rnn": (), "lstm": ("hard_sigmoid", "tanh"), "gru": ("hard_sigmoid", "tanh"), "gru_reset_before": ("hard_sigmoid",)}
+    for kind, layer in RECURRENT.items():
+        for u, t, b, f in sizes if kind in ("simple_rnn", "lstm") else sizes[:-1]:
+            yield Case(kind, f"units{u}_steps{t}_batch{b}_features{f}", lambda l=layer, u=u: [l(u)], Floats(b, t, f))
+        yield Case(kind, "batch1", lambda l=layer: [l(5), dense_1()], Floats(1, 13, 3), "binary_crossentropy")
+        yield Case(kind, "return_sequences", lambda l=layer: [l(4, return_sequences=True)])
+        yield Case(kind, "go_backwards", lambda l=layer: [l(4, go_backwards=True)])
+        yield Case(kind, "go_backwards_return_sequences", lambda l=layer: [l(4, go_backwards=True, return_sequences=True)])
+        yield Case(kind, "no_bias", lambda l=layer: [l(4, use_bias=False, return_sequences=True)])
+        yield Case(kind, "dropout_inference", lambda l=layer: [l(4, dropout=0.3, recurrent_dropout=0.2)], train=False)
+        yield Case(kind, "initializers", lambda l=layer: [l(4, kernel_initializer="ones", recurrent_initializer="zeros", bias_initializer=initializers.Constant(0.5))], Floats(3, 4, 2), initial=True)
+        for name in activations[kind]:
+            yield Case(kind, f"activation_{name}", lambda l=layer, a=name: [l(4, activation=a, return_sequences=True)], Floats(3, 4, 2))
+        for name in gates[kind]:
+            yield Case(kind, f"recurrent_activation_{name}", lambda l=layer, a=name: [l(4, recurrent_activation=a, return_sequences=True)], Floats(3, 4, 2))
+    yield Case("gru", "unrolled", lambda: [gru(4, unroll=True)], static=True)
+    yield Case("lstm", "unrolled", lambda: [lstm(4, unroll=True)], static=True)
+    yield Case("lstm", "no_unit_forget_bias", lambda: [lstm(4, unit_forget_bias=False)], initial=True)
+    drawn = {"kernel_initializer": initializers.HeNormal(seed=1), "recurrent_initializer": initializers.RandomUniform(-0.2, 0.2, seed=2), "bias_initializer": initializers.RandomNormal(stddev=0.1, seed=3)}
+    yield Case("lstm", "initializers_drawn", lambda: [lstm(4, **drawn)], initial=True)
+    yield Case("simple_rnn", "recurrent_identity", lambda: [simple_rnn(4, recurrent_initializer="identity", activation="relu")], initial=True)
+
+
+def dense_cases():
+    rows = Floats(3, None, 5)
+    yield Case("dense", "rows", lambda: [layers.Dense(4)], rows)
+    yield Case("dense", "one_by_one", lambda: [layers.Dense(1)], Floats(1, None, 1))
+    yield Case("dense", "odd_sizes", lambda: [layers.Dense(33), layers.Dense(17, activation="tanh")], Floats(8, None, 7))
+    yield Case("dense", "sequence", lambda: [layers.Dense(4, activation="tanh")])
+    yield Case("dense", "no_bias", lambda: [layers.Dense(4, use_bias=False)], rows)
+    yield Case("dense", "initializers", lambda: [layers.Dense(4, kernel_initializer="ones", bias_initializer=initializers.Constant(0.5))], rows, initial=True)
+    for name in ACTIVATIONS:
+        yield Case("dense", f"activation_{name}", lambda a=name: [layers.Dense(4, activation=a)], Floats(4, None, 3, scale=3.0))
+
+
+def dropout_cases():
+    yield Case("dropout", "inference", lambda: [layers.Dropout(0.5)], train=False)
+    yield Case("dropout", "rate_0", lambda: [layers.Dropout(0.0), layers.Dense(2)])
+    yield Case("dropout", "between_inference", lambda: [layers.Embedding(9, 4), layers.Dropout(0.4), lstm(3, return_sequences=True), layers.Dropout(0.2), simple_rnn(3), layers.Dropout(0.9), dense_1()], Ids(3, 6, 9), "binary_crossentropy", train=False)
+    yield Case("dropout", "rate_0_keeps_mask", lambda: [layers.Embedding(9, 4, mask_zero=True), layers.Dropout(0.0), gru(3), dense_1()], Ids(4, 6, 9, "left"), "binary_crossentropy")
+
+
+def bidirectional_cases():
+    merges = {
+        "simple_rnn": ("concat", "sum", "mul", "ave"),
+        "lstm": ("concat", "ave"),
+        "gru": ("concat", "mul"),
+        "gru_reset_before": ("concat", "sum"),
+    }
+    for kind, layer in RECURRENT.items():
+        for merge in merges[kind]:
+            for sequences in (False, True) if merge == "concat" or kind == "simple_rnn" else (True,):
+                yield Case("bidirectional", f"{kind}_{merge}{'_sequences' * sequences}", lambda l=layer, m=merge, s=sequences: [layers.Bidirectional(l(3, return_sequences=s), merge_mode=m)], Floats(2, 4, 2))
+        # Bidirectional sets zero_output_for_mask on both copies when they return sequences.
+        for sequences in (False, True):
+            yield Case("bidirectional", f"{kind}_masked{'_sequences' * sequences}", lambda l=layer, s=sequences: [layers.Embedding(9, 2, mask_zero=True), layers.Bidirectional(l(3, return_sequences=s))], Ids(4, 5, 9, "holes"))
+    yield Case("bidirectional", "backward_layer", lambda: [layers.Bidirectional(lstm(3), backward_layer=gru(2, go_backwards=True))], Floats(2, 4, 2))
+    yield Case("bidirectional", "stacked", lambda: [layers.Bidirectional(lstm(3, return_sequences=True)), layers.Bidirectional(gru(2)), dense_1()], Floats(2, 4, 2), "binary_crossentropy")
+
+
+def stack_cases():
+    bce = "binary_crossentropy"
+    yield Case("stack", "simple_rnn_2", lambda: [simple_rnn(4, return_sequences=True), simple_rnn(3)])
+    yield Case("stack", "simple_rnn_4", lambda: [simple_rnn(3, return_sequences=True), simple_rnn(4, return_sequences=True), simple_rnn(2, return_sequences=True), simple_rnn(3), dense_1()], loss=bce)
+    yield Case("stack", "lstm_2", lambda: [lstm(4, return_sequences=True), lstm(3), dense_1()], loss=bce)
+    yield Case("stack", "lstm_3_sequences", lambda: [lstm(3, return_sequences=True), lstm(2, return_sequences=True), lstm(3, return_sequences=True)])
+    yield Case("stack", "gru_2", lambda: [gru(4, return_sequences=True), gru(3), dense_1()], loss=bce)
+    yield Case("stack", "mixed", lambda: [layers.Embedding(10, 4), lstm(4, return_sequences=True), gru(3, return_sequences=True), gru_reset_before(3, return_sequences=True), simple_rnn(3), dense_1()], Ids(3, 7, 10), bce)
+    yield Case("stack", "go_backwards_below", lambda: [lstm(3, return_sequences=True, go_backwards=True), gru(3), layers.Dense(2)])
+    yield Case("stack", "bidirectional_below", lambda: [layers.Bidirectional(simple_rnn(3, return_sequences=True)), lstm(3), dense_1()], loss=bce)
+    yield Case("stack", "dense_between", lambda: [lstm(3, return_sequences=True), layers.Dense(4, activation="relu"), gru(3), layers.Dense(3, activation="softmax")], loss="categorical_crossentropy")
+    yield Case("stack", "masked", lambda: [layers.Embedding(10, 3, mask_zero=True), lstm(3, return_sequences=True), simple_rnn(3, return_sequences=True), gru(3), dense_1()], Ids(4, 6, 10, "holes"), bce)
+    yield Case("stack", "masked_go_backwards_below", lambda: [layers.Embedding(10, 3, mask_zero=True), lstm(3, return_sequences=True, go_backwards=True), gru(3), dense_1()], Ids(4, 6, 10, "left"), bce)
+    yield Case("stack", "masked_bidirectional_below", lambda: [layers.Embedding(10, 3, mask_zero=True), layers.Bidirectional(lstm(2, return_sequences=True)), gru(3), dense_1()], Ids(4, 6, 10, "holes"), bce)
+
+
+def mask_cases():
+    for kind, layer in RECURRENT.items():
+        masked = lambda l=layer, **arguments: [layers.Embedding(9, 3, mask_zero=True), l(3, **arguments)]
+        holes = Ids(4, 6, 9, "holes")
+        for padding in MASKS:
+            yield Case("mask", f"{kind}_{padding}", lambda m=masked: m() + [dense_1()], Ids(4, 6, 9, padding), "binary_crossentropy")
+        yield Case("mask", f"{kind}_sequences_labelled", lambda m=masked: m(return_sequences=True) + [layers.Dense(4, activation="softmax")], holes, "sparse_categorical_crossentropy")
+        yield Case("mask", f"{kind}_go_backwards", lambda m=masked: m(go_backwards=True), holes)
+        yield Case("mask", f"{kind}_go_backwards_sequences", lambda m=masked: m(go_backwards=True, return_sequences=True), holes)
+        if kind in ("simple_rnn", "lstm"):
+            yield Case("mask", f"{kind}_zero_output", lambda m=masked: m(zero_output_for_mask=True), holes)
+            yield Case("mask", f"{kind}_zero_output_sequences", lambda m=masked: m(zero_output_for_mask=True, return_sequences=True), holes)
+
+
+def loss_cases():
+    recovered = "TensorFlow computes this loss from the logits below the activation, the others from clipped probabilities"
+    model = lambda n, a=None: lambda: [simple_rnn(4), layers.Dense(n, activation=a)]
+    steps = lambda n, a=None: lambda: [gru(4, return_sequences=True), layers.Dense(n, activation=a)]
+    binary, categorical, sparse = losses.BinaryCrossentropy, losses.CategoricalCrossentropy, losses.SparseCategoricalCrossentropy
+    yield Case("loss", "mse", model(3), loss="mse")
+    yield Case("loss", "mse_sequences", steps(3), loss="mse")
+    yield Case("loss", "binary", model(1, "sigmoid"), loss="binary_crossentropy")
+    yield Case("loss", "binary_targets_rank1", model(1, "sigmoid"), loss="binary_crossentropy", rank1=True)
+    yield Case("loss", "binary_many", model(3, "sigmoid"), loss="binary_crossentropy")
+    yield Case("loss", "binary_sequences", steps(1, "sigmoid"), loss="binary_crossentropy")
+    yield Case("loss", "binary_from_logits", model(1), loss=lambda: binary(from_logits=True))
+    yield Case("loss", "binary_label_smoothing", model(1, "sigmoid"), loss=lambda: binary(label_smoothing=0.1))
+    yield Case("loss", "binary_clipped", model(2, "hard_sigmoid"), loss="binary_crossentropy")
+    yield Case("loss", "binary_saturated", model(1, "sigmoid"), Floats(8, 5, 3), loss="binary_crossentropy", scale=60.0, one_backend=recovered)
+    yield Case("loss", "categorical", model(4, "softmax"), loss="categorical_crossentropy")
+    yield Case("loss", "categorical_sequences", steps(4, "softmax"), loss="categorical_crossentropy")
+    yield Case("loss", "categorical_from_logits", model(4), loss=lambda: categorical(from_logits=True))
+    yield Case("loss", "categorical_label_smoothing", model(4, "softmax"), loss=lambda: categorical(label_smoothing=0.1))
+    yield Case("loss", "categorical_normalized", model(3, "softplus"), loss="categorical_crossentropy")
+    yield Case("loss", "categorical_saturated", model(4, "softmax"), Floats(8, 5, 3), loss="categorical_crossentropy", scale=60.0, one_backend=recovered)
+    yield Case("loss", "sparse", model(4, "softmax"), loss="sparse_categorical_crossentropy")
+    yield Case("loss", "sparse_sequences", steps(4, "softmax"), loss="sparse_categorical_crossentropy")
+    yield Case("loss", "sparse_from_logits", model(4), loss=lambda: sparse(from_logits=True))
+    yield Case("loss", "sparse_saturated", model(4, "softmax"), Floats(8, 5, 3), loss="sparse_categorical_crossentropy", scale=60.0, one_backend=recovered)
+
+
+def optimizer_cases():
+    # Ten batches of three rows leave most of the twenty ids untouched by a step, so decays of unread rows are seen.
+    model = lambda: [layers.Embedding(20, 3), simple_rnn(4), dense_1()]
+    for name, optimizer in {
+        "sgd": lambda: optimizers.SGD(),
+        "sgd_rate": lambda: optimizers.SGD(learning_rate=0.5),
+        "sgd_momentum": lambda: optimizers.SGD(momentum=0.9),
+        "sgd_nesterov": lambda: optimizers.SGD(momentum=0.9, nesterov=True),
+        "rmsprop": lambda: optimizers.RMSprop(),
+        "rmsprop_rho": lambda: optimizers.RMSprop(rho=0.5),
+        "rmsprop_epsilon": lambda: optimizers.RMSprop(epsilon=1e-3),
+        "rmsprop_momentum": lambda: optimizers.RMSprop(momentum=0.9),
+        "rmsprop_centered": lambda: optimizers.RMSprop(centered=True),
+        "rmsprop_centered_momentum": lambda: optimizers.RMSprop(momentum=0.5, centered=True),
+        "adam": lambda: optimizers.Adam(),
+        "adam_betas": lambda: optimizers.Adam(beta_1=0.5, beta_2=0.9, epsilon=1e-3),
+        "adam_amsgrad": lambda: optimizers.Adam(amsgrad=True, beta_2=0.5),
+    }.items():
+        yield Case("optimizer", name, model, Ids(3, 4, 20), "binary_crossentropy", optimizer, shipped=True)
+
+
+def lecture_cases():
+    for kind, layer in RECURRENT.items():
+        yield Case("lecture", kind, lambda l=layer: [layers.Embedding(30, 4), l(4), dense_1()], Ids(8, 13, 30, "left"), "binary_crossentropy", optimizers.RMSprop, implicit=True, shipped=True)
+
+
+def all_cases():
+    cases = []
+    for group in (embedding_cases, recurrent_cases, dense_cases, dropout_cases, bidirectional_cases, stack_cases, mask_cases, loss_cases, optimizer_cases, lecture_cases):
+        cases.extend(group())
+    paths = [c.path for c in cases]
+    assert len(set(paths)) == len(paths), "two cases have one name"
+    return cases

@@ -1,0 +1,208 @@
+package unroll
+
+import (
+	"fmt"
+
+	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/metrics"
+)
+
+// session is a run over batches: the crew, and the sums that its shards hand back.
+type session struct {
+	*crew
+	c      *compiled
+	grads  *gradients // nil outside training
+	sums   []sums     // by shard
+	judges map[*worker]*judge
+	shapes map[*worker][]int
+	batch  Batch
+	rows   []int
+
+	// Of the batch in work.
+	n, perShard, shards int
+	divisor             float64
+	pass                layers.Pass
+	keep                []float32 // predictions go here, when not nil
+}
+
+func (m *Model) newSession(c *compiled, training bool) *session {
+	s := &session{crew: m.newCrew(), c: c, judges: map[*worker]*judge{}, shapes: map[*worker][]int{}}
+	for _, w := range s.workers {
+		s.judges[w], s.shapes[w] = &judge{}, make([]int, 8)
+	}
+	if training {
+		s.grads = m.newGradients()
+	}
+	s.perShard = m.shardRows()
+	s.shard = s.doShard
+	return s
+}
+
+// load reads the rows of a batch and checks them at the door.
+func (s *session) load(d Data, rows []int) error {
+	if err := d.Batch(&s.batch, rows); err != nil {
+		return err
+	}
+	m, b := s.model, &s.batch
+	if got := b.X.Shape; len(got) == 0 || got[0] != len(rows) {
+		return fmt.Errorf("unroll: expected a batch of %d rows, got shape %v", len(rows), got)
+	}
+	if err := fitsInput(m.input, b.X); err != nil {
+		return err
+	}
+	if first, ok := m.nodes[0].layer.(interface{ CheckInput(layers.Value) error }); ok {
+		if err := first.CheckInput(b.X); err != nil {
+			return fmt.Errorf("unroll: %w", err)
+		}
+	}
+	s.n = len(rows)
+	s.shards = (s.n + s.perShard - 1) / s.perShard
+	return nil
+}
+
+// fitsInput fails unless a batch is what the model was built for.
+func fitsInput(want layers.Signature, x layers.Value) error {
+	kind := func(ids bool) string {
+		if ids {
+			return "ids"
+		}
+		return "floats"
+	}
+	ok := want.IDs == (x.IDs != nil) && len(want.Shape) == len(x.Shape)
+	for i := 1; ok && i < len(x.Shape); i++ {
+		ok = want.Shape[i] < 0 || want.Shape[i] == x.Shape[i]
+	}
+	if !ok {
+		return fmt.Errorf("unroll: expected input of shape %v (%s), got %v (%s)", want.Shape, kind(want.IDs), x.Shape, kind(x.IDs != nil))
+	}
+	return nil
+}
+
+// judged prepares for loss and metrics of the loaded batch.
+func (s *session) judged() error {
+	perRow, width := metrics.Items(s.model.Output())
+	if perRow < 0 {
+		perRow = s.batch.Y.Len() / max(1, s.n) // one value, or one class, for each item
+		if s.batch.Y.Len() == s.n*s.batch.X.Shape[1]*width {
+			perRow /= width
+		}
+	}
+	items := s.n * perRow
+	if err := s.c.trained.CheckTarget(s.batch.Y, items, width); err != nil {
+		return fmt.Errorf("unroll: %w", err)
+	}
+	s.divisor = s.model.divisor(s.c, &s.batch, items)
+	for len(s.sums) < s.shards {
+		s.sums = append(s.sums, newSums(s.c))
+	}
+	return nil
+}
+
+// doShard takes one shard through the model.
+func (s *session) doShard(w *worker, shard int) {
+	lo, hi := shard*s.perShard, min((shard+1)*s.perShard, s.n)
+	w.pass = s.pass
+	w.pass.Row = lo
+	if s.grads != nil {
+		w.pass.Grads = s.grads.of(shard)
+	}
+	w.setLogits(s.c != nil && s.c.onLogits)
+	pred := w.forward(rowsOf(s.batch.X, lo, hi, s.shapes[w]))
+	if s.keep != nil {
+		width := len(s.keep) / s.n
+		copy(s.keep[lo*width:hi*width], pred.Data)
+	}
+	if s.c == nil {
+		return
+	}
+	perRow := s.batch.Y.Len() / s.n
+	sum := &s.sums[shard]
+	sum.reset()
+	dout := s.judges[w].count(s.c, w, pred, s.batch.Y.Slice(lo*perRow, hi*perRow), s.divisor, sum, s.grads != nil)
+	if s.grads != nil {
+		w.backward(dout)
+		s.grads.done(shard, s.shards)
+	}
+}
+
+// train takes one step on these rows and adds what it saw to total. The loss of the batch is returned.
+func (s *session) train(d Data, rows []int, epoch, step int, total *sums) (float64, error) {
+	if err := s.load(d, rows); err != nil {
+		return 0, err
+	}
+	if err := s.judged(); err != nil {
+		return 0, err
+	}
+	m := s.model
+	m.prepare(true)
+	s.pass = layers.Pass{Training: true, Seed: m.seed, Epoch: epoch, Step: step}
+	s.grads.begin(s.shards)
+	s.run(s.shards)
+	loss := s.collect(total)
+	s.c.apply(m, s.grads, s.shards)
+	m.changed()
+	return loss, nil
+}
+
+// test computes loss and metrics of these rows.
+func (s *session) test(d Data, rows []int, total *sums) error {
+	if err := s.load(d, rows); err != nil {
+		return err
+	}
+	if err := s.judged(); err != nil {
+		return err
+	}
+	s.model.prepare(false)
+	s.pass = layers.Pass{}
+	s.run(s.shards)
+	s.collect(total)
+	return nil
+}
+
+// collect adds the shards' sums to those of the epoch, in order, the loss weighted by the batch's rows; it returns the loss.
+func (s *session) collect(total *sums) float64 {
+	loss := 0.0
+	for i := range s.shards {
+		loss += s.sums[i].loss
+		s.sums[i].loss = 0
+		total.merge(&s.sums[i])
+	}
+	total.loss += loss * float64(s.n)
+	return loss
+}
+
+// apply takes an optimizer step with the gradients of a batch.
+func (c *compiled) apply(m *Model, g *gradients, shards int) {
+	c.start(m)
+	rate := c.rate
+	if _, schedule := c.optimizer.Rate(); schedule != nil {
+		rate = schedule.At(c.iteration)
+	}
+	c.iteration++
+	g.end(shards, func(w *layers.Weight, grad []float32) {
+		if w.Trainable {
+			c.optimizer.Apply(c.iteration, rate, w.Data, grad, c.slots[w.Index])
+		}
+	})
+}
+
+// start makes the optimizer's arrays.
+func (c *compiled) start(m *Model) {
+	if c.slots != nil {
+		return
+	}
+	c.slots = make([][][]float32, len(m.weights))
+	for _, w := range m.weights {
+		for _, group := range c.optimizer.Slots() {
+			for _, slot := range group {
+				values := make([]float32, len(w.Data))
+				if slot.Start != 0 {
+					for i := range values {
+						values[i] = slot.Start
+					}
+				}
+				c.slots[w.Index] = append(c.slots[w.Index], values)
+			}
+		}
+	}
+}
