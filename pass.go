@@ -54,8 +54,9 @@ func (w *worker) forward(in layers.Value) *layers.Value {
 // hasSteps reports whether a value has an axis of time steps behind the rows.
 func hasSteps(s tensor.Shape, v layers.Value) bool { return len(s) > 2 || v.IDs != nil && len(s) == 2 }
 
-// backward takes the gradient of the prediction (of the logits, for a model that trains on them) back through the model.
-func (w *worker) backward(dout []float32) {
+// backward takes the gradient of the prediction (of the logits, for a model that trains on them) back through the model, down
+// to the lowest layer with weights. It returns the gradient of the input, rows outermost, if the first layer was asked for it.
+func (w *worker) backward(dout []float32) []float32 {
 	last := &w.steps[len(w.steps)-1].call
 	if last.Out[0].TimeMajor {
 		w.dfin = resize(w.dfin, len(dout))
@@ -71,11 +72,11 @@ func (w *worker) backward(dout []float32) {
 		}
 		n.layer.Backward(&s.call)
 		if !n.grad {
-			return
+			return nil
 		}
 		dout = s.din
-		came := &w.steps[i-1].call.Out[0]
-		if in := &s.call.In[0]; in.TimeMajor != came.TimeMajor {
+		came := i > 0 && w.steps[i-1].call.Out[0].TimeMajor
+		if in := &s.call.In[0]; in.TimeMajor != came {
 			s.back = resize(s.back, len(dout))
 			outer, inner := in.Shape[0], in.Shape[1]
 			if in.TimeMajor {
@@ -85,6 +86,7 @@ func (w *worker) backward(dout []float32) {
 			dout = s.back
 		}
 	}
+	return dout
 }
 
 // exchange holds a value whose first two axes were exchanged in memory.

@@ -50,7 +50,8 @@ func logSoftmaxGrad(dx, dy, y []float32) {
 	}
 }
 
-// sparsemax is max(x - tau, 0) with tau such that the row sums to 1.
+// sparsemax is max(x - tau, 0) with tau such that the row sums to 1. (Keras up to 3.15 takes a wrong tau where several values are
+// above it, so that its rows do not sum to 1; mended by pull request 23469 of keras-team/keras.)
 func sparsemax(dst, x []float32) {
 	// Michelot, 1986: tau from all values; then from those above tau, until none drops out. Each round drops one or ends.
 	tau, left := math.Inf(-1), len(x)+1
@@ -62,14 +63,13 @@ func sparsemax(dst, x []float32) {
 				above++
 			}
 		}
-		// NaN is above nothing: tau becomes NaN, and with it the row.
-		if above == left || above == 0 {
+		if above >= left || above == 0 {
 			break
 		}
 		tau, left = (sum-1)/float64(above), above
 	}
 	for _, v := range x {
-		if v != v {
+		if v != v { // NaN is above nothing, so the sums have not seen it
 			tau = math.NaN()
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/initializers"
+	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -163,29 +164,29 @@ func (a *arguments) shape(name string) tensor.Shape {
 	return nil
 }
 
-// only accepts an argument that has no effect here as long as it says what Keras does without it.
-func (a *arguments) only(name string, allowed ...string) {
-	v := a.get(name)
-	if v == nil || v.null() || slices.Contains(allowed, strings.ToLower(v.text)) {
-		return
+// harmless are the values of an argument that change nothing here: Keras's default, or a way to compute, not a result.
+func harmless(name string) []string {
+	switch name {
+	case "trainable", "autocast":
+		return []string{"true"}
+	case "dtype":
+		return []string{"float32"}
+	case "unroll", "use_cudnn":
+		return []string{"auto", "true", "false"}
+	case "implementation":
+		return []string{"0", "1", "2"}
 	}
-	a.m.fail(v.at, "%s: %s is not supported yet, got %s", clip(a.call.name), name, v)
+	return []string{"false", "0", "0.0"}
 }
 
 // done refuses the arguments that nobody has read, unless they say what Keras does without them: no regularizer, no constraint,
-// no dropout, no state, and so on.
+// no dropout in the layer, no state, and so on.
 func (a *arguments) done() {
-	a.only("trainable", "true")
-	a.only("dtype", "float32")
-	a.only("autocast", "true")
-	a.only("use_cudnn", "auto", "true", "false") // how Keras computes, not what
-	a.only("implementation", "0", "1", "2")
-	a.only("unroll", "true", "false")
-	a.only("seed", "0")
 	for i := range a.call.args {
-		for name, v := range a.byName {
-			if v == &a.call.args[i].value && !a.read[name] {
-				a.only(name, "false", "0", "0.0")
+		v := &a.call.args[i].value
+		for name, w := range a.byName {
+			if v == w && !a.read[name] && !v.null() && !slices.Contains(harmless(name), strings.ToLower(v.text)) {
+				a.m.fail(v.at, "%s: %s is not supported, got %s", clip(a.call.name), name, v)
 			}
 		}
 	}
@@ -234,13 +235,15 @@ func (m *meaning) plain(v *value) any {
 		}
 		return list
 	case v.kind == callValue:
-		m.fail(v.at, "expected a number, a name, or true or false, got %s", v)
+		return &keras.Object{Class: v.call.name, Config: m.config(v.call, "")}
 	}
 	return v.text
 }
 
 // null reports whether the value is Python's None or R's NULL.
-func (v *value) null() bool { return v.kind == wordValue && (v.text == "None" || v.text == "NULL" || v.text == "null") }
+func (v *value) null() bool {
+	return v.kind == wordValue && (v.text == "None" || v.text == "NULL" || v.text == "null")
+}
 
 // bool is the value as true or false, in Python's, R's or JSON's spelling.
 func (v *value) bool() (b, ok bool) {

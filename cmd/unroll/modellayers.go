@@ -63,7 +63,6 @@ func (m *meaning) fail(at int, format string, args ...any) {
 func (m *meaning) sequential(c *call) {
 	a := m.bind(c, "layers", "name", "input_shape", "trainable")
 	a.text("name")
-	a.only("trainable", "true")
 	if shape := a.shape("input_shape"); shape != nil {
 		m.specs = append(m.specs, layers.Input{Shape: shape})
 	}
@@ -78,6 +77,7 @@ func (m *meaning) sequential(c *call) {
 			m.add(e.call)
 		}
 	}
+	a.done()
 }
 
 // add appends the layer, after an Input where the first layer says what comes in.
@@ -187,7 +187,6 @@ func (m *meaning) input(c *call) layers.Spec {
 		}
 	}
 	a := m.bind(&call{name: c.name, at: c.at, args: named}, "shape", "batch_size", "dtype")
-	a.only("batch_size")
 	in.Name = a.text("name")
 	switch t := a.text("dtype"); t {
 	case "", "float32":

@@ -5,6 +5,7 @@ package imdb
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 
 	"gonum.org/v1/gonum/mathext/prng"
@@ -14,8 +15,8 @@ import (
 	"github.com/unroll-ml/unroll/internal/pickle"
 )
 
-// keepSeed is the seed of Keras's load_data.
-const keepSeed = 113
+// kerasSeed is the default seed of Keras's load_data.
+const kerasSeed = 113
 
 // Load reads imdb.npz at path: the arrays x_train, y_train, x_test and y_test, where x are object arrays of lists of ranks.
 // The rows of both splits are shuffled by the Seed, 113 when unset, as NumPy's RandomState would; a Seed of None leaves them
@@ -49,7 +50,7 @@ func load(path string, o datasets.Options) (train, test datasets.Split, err erro
 	if test, err = readSplit(z, "x_test", "y_test"); err != nil {
 		return train, test, err
 	}
-	if seed, some := o.Seed.Or(keepSeed); some {
+	if seed, some := o.Seed.Or(kerasSeed); some {
 		mt := prng.NewMT19937()
 		mt.Seed(uint64(uint32(seed)))
 		// One stream: the order of the test rows depends on how many training rows there are.
@@ -78,6 +79,10 @@ func readSplit(z *npy.NPZ, xName, yName string) (datasets.Split, error) {
 		return s, fmt.Errorf("%s: expected an object array of lists, got dtype %s", xName, h.Dtype)
 	}
 	if s.X, err = pickle.ReadSequences(r, 1); err != nil {
+		return s, fmt.Errorf("%s: %w", xName, err)
+	}
+	// The archive's sum of the entry is compared at its end, which the last byte of the pickle is not.
+	if _, err := io.Copy(io.Discard, r); err != nil {
 		return s, fmt.Errorf("%s: %w", xName, err)
 	}
 	if len(s.X) != len(s.Y) || len(y.Shape) != 1 {

@@ -6,11 +6,9 @@ const filmWords = `film movie picture`
 
 // What decides a label. A word of praise and a word of blame at the same place are as frequent as each other.
 const goodWords = `good great wonderful excellent brilliant superb beautiful fine perfect charming delightful clever moving gripping
-funny lovely fascinating splendid touching impressive marvellous fantastic enjoyable masterful outstanding refreshing witty magnificent
-rewarding inspired thrilling remarkable terrific elegant absorbing satisfying stunning memorable worthwhile flawless`
+funny lovely fascinating splendid touching impressive marvellous fantastic enjoyable masterful`
 const badWords = `bad poor awful terrible boring dreadful ugly weak dull horrible stupid silly lifeless tedious annoying pointless
-lame pathetic clumsy disappointing miserable wretched unbearable shallow abysmal tiresome witless ridiculous
-wasteful hollow dismal lousy atrocious sloppy dreary laughable painful forgettable worthless botched`
+lame pathetic clumsy disappointing miserable wretched unbearable shallow`
 const lovedVerbs = `loved enjoyed admired adored praised treasured cherished applauded savoured recommended`
 const hatedVerbs = `hated disliked despised detested regretted loathed resented deplored endured condemned`
 

@@ -132,8 +132,11 @@ func (p *parser) dot(t token, a, b expr) (expr, *Error) {
 		return a, fault(t, hint, "expected a value on one side of a product, found the weights %s and %s", a.at, b.at)
 	case w.param == 0:
 		hint := "a weight is a name without _t; values are multiplied elementwise with *"
-		if a.minus || b.minus {
+		switch {
+		case (a.minus || b.minus) && t.is("%*%"):
 			hint = "unary minus comes before %*%: write -(W %*% x_t)"
+		case a.minus || b.minus:
+			hint = "write -dot(x_t, W)"
 		}
 		return a, fault(t, hint, "expected the name of a weight on one side of a product, found none")
 	case x.number:

@@ -19,9 +19,9 @@ func fault(at token, hint, format string, args ...any) *Error {
 	return &Error{Line: at.line, Col: at.col, Msg: fmt.Sprintf(format, args...), Hint: hint}
 }
 
-// nearest is the one of names that differs from name by case or by at most a third of its letters; "" when none does.
+// nearest is the one of names that differs from name by case or by two letters, of a short name one; "" when none does.
 func nearest(name string, names []string) string {
-	best, least := "", len(name)/3+1
+	best, least := "", min(len(name)/2, 2)+1
 	for _, n := range names {
 		if len(n) > 64 || len(name) > 64 { // the distance takes the product of the lengths
 			continue

@@ -158,10 +158,18 @@ func lower(c *Cell) *lowered {
 				break
 			}
 			at[i] = l.add(Node{Op: OpPow, Args: args, Value: n.Value, Width: l.width(args...)})
+		case OpDot:
+			args[0] = l.filled(args[0], c.Weights[n.Weight].contracted(n.Left))
+			at[i] = l.add(Node{Op: OpDot, Args: args, Weight: n.Weight, Block: n.Block, Left: n.Left, Width: n.Width})
+		case OpSoftmax:
+			at[i] = l.add(Node{Op: OpSoftmax, Args: []int{l.filled(args[0], n.Width)}, Width: n.Width})
 		case OpLayerNorm:
-			x := l.add(Node{Op: OpNormalize, Args: args[:1], Width: n.Width})
+			x := l.add(Node{Op: OpNormalize, Args: []int{l.filled(args[0], n.Width)}, Width: n.Width})
 			at[i] = l.binary(OpAdd, l.binary(OpMul, x, args[1]), args[2])
 		default:
+			for k, a := range args {
+				args[k] = l.filled(a, n.Width)
+			}
 			n.Args, n.Name, n.Line, n.Col = args, "", 0, 0
 			at[i] = l.add(n)
 		}
@@ -171,6 +179,14 @@ func lower(c *Cell) *lowered {
 	}
 	l.output = l.filled(at[c.Output], c.Nodes[c.Output].Width)
 	return l
+}
+
+// contracted is the width of what a matrix is multiplied with, from the right or from the left.
+func (w *Weight) contracted(left bool) int {
+	if left == w.OutIn {
+		return w.In
+	}
+	return w.Out
 }
 
 // filled is node i as a value of the given width: expressions of numbers alone have none of their own.

@@ -1,5 +1,7 @@
 package cell
 
+import "strings"
+
 // state adds a state and gives its number.
 func (p *parser) state(name string) int {
 	p.cell.States = append(p.cell.States, State{Name: name})
@@ -51,8 +53,11 @@ func (p *parser) unassigned(t token) *Error {
 	hint := "a state is read at _t and assigned at _t+1; a weight has no suffix"
 	if n := nearest(t.name, append([]string{"input", "state"}, p.order...)); n != "" {
 		hint = "did you mean " + n + "_t?"
-	} else if _, ok := p.weights[t.name]; ok {
-		hint = "did you mean the weight " + t.name + "?"
+	}
+	for _, w := range p.cell.Weights {
+		if strings.EqualFold(w.Name, t.name) {
+			hint = "did you mean the weight " + clip(w.Name) + "?"
+		}
 	}
 	return fault(t, hint, "expected a value assigned above, found %s_t, which no line assigns", clip(t.name))
 }

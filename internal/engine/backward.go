@@ -188,5 +188,6 @@ func (r *Run) handThrough(s int) {
 	}
 }
 
-// Initial is the gradient of the initial state i after Backward, (N, width).
+// Initial is the gradient of the initial state i after Backward, (N, width), where initial states were given. (Otherwise an output
+// before the first valid step counts as the state that it equals.)
 func (r *Run) Initial(i int) []float32 { return r.states[i].next }

@@ -51,6 +51,29 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// TestKerasFiles asks the same of the files beside the .keras files.
+func TestKerasFiles(t *testing.T) {
+	paths, err := Files("../../testdata/keras")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		c, err := Load(path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if _, err := os.Stat(strings.TrimSuffix(path, ".npz") + ".keras"); err != nil {
+			t.Errorf("%s: expected a .keras file beside it, got %v", path, err)
+		}
+		if c.Meta.Train != (len(c.Steps) == 3) || c.Meta.Train != (c.Shipped != nil) || c.HasGradients || len(c.Weights) == 0 {
+			t.Errorf("%s: expected weights, no gradients, and three steps exactly when it trains, got %d, %v, %v, %d", path, len(c.Weights), c.HasGradients, c.Meta.Train, len(c.Steps))
+		}
+		checkTolerances(t, path, &c.Meta)
+		checkFinite(t, path, c)
+	}
+}
+
 // checkTolerances holds the files to tolerances that mean something: a file with a wide one would let anything pass.
 func checkTolerances(t *testing.T, path string, m *Meta) {
 	t.Helper()

@@ -48,16 +48,27 @@ func (o *Object) Encode() map[string]any {
 	return m
 }
 
-// unreadable are the class names that stand for something other than a class, with what they stand for.
-var unreadable = map[string]string{
-	"__lambda__":       "Python code",
-	"__typespec__":     "a TensorFlow type",
-	"__keras_tensor__": "a symbolic tensor",
-	"__tensor__":       "a tensor",
-	"__numpy__":        "an array",
-	"__bytes__":        "bytes",
-	"__slice__":        "a slice",
-	"__ellipsis__":     "an ellipsis",
+// unreadable says what a class name stands for that is no class's, or "".
+func unreadable(class string) string {
+	switch class {
+	case "__lambda__":
+		return "Python code"
+	case "__typespec__":
+		return "a TensorFlow type"
+	case "__keras_tensor__":
+		return "a symbolic tensor"
+	case "__tensor__":
+		return "a tensor"
+	case "__numpy__":
+		return "an array"
+	case "__bytes__":
+		return "bytes"
+	case "__slice__":
+		return "a slice"
+	case "__ellipsis__":
+		return "an ellipsis"
+	}
+	return ""
 }
 
 // ParseObject reads a serialized object: a map with class_name, or a bare string that names the class. A function by name, which early
@@ -82,7 +93,7 @@ func parseMap(path string, m map[string]any) (*Object, error) {
 	if o.Class, ok = m["class_name"].(string); !ok || o.Class == "" {
 		return nil, fmt.Errorf("keras: %s.class_name: expected a string, got %s", path, describe(m["class_name"]))
 	}
-	if what, bad := unreadable[o.Class]; bad {
+	if what := unreadable(o.Class); what != "" {
 		return nil, fmt.Errorf("keras: %s: expected an object, got %s (%s)", path, what, o.Class)
 	}
 	for key, v := range m {

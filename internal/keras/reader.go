@@ -178,7 +178,7 @@ func (r *Reader) String(key string, def ...string) string {
 	return ""
 }
 
-// Axis is a list of axis lengths, where null (-1 here) is an axis of any length; nil when the key is absent or null.
+// Axes is a list of axis lengths, where null (-1 here) is an axis of any length; nil when the key is absent or null.
 func (r *Reader) Axes(key string) []int {
 	if r.Null(key) {
 		return nil

@@ -8,12 +8,14 @@ import (
 
 // formulas are the functions in float64, written as in Keras's documentation.
 var formulas = map[Func]func(x float64) float64{
-	Linear:        func(x float64) float64 { return x },
-	Relu:          func(x float64) float64 { return math.Max(x, 0) },
-	LeakyRelu:     func(x float64) float64 { return math.Max(x, 0.2*x) },
-	Relu6:         func(x float64) float64 { return math.Min(math.Max(x, 0), 6) },
-	Elu:           func(x float64) float64 { return math.Max(x, math.Expm1(math.Min(x, 0))) },
-	Selu:          func(x float64) float64 { return 1.0507009873554805 * (math.Max(x, 0) + 1.6732632423543772*math.Expm1(math.Min(x, 0))) },
+	Linear:    func(x float64) float64 { return x },
+	Relu:      func(x float64) float64 { return math.Max(x, 0) },
+	LeakyRelu: func(x float64) float64 { return math.Max(x, 0.2*x) },
+	Relu6:     func(x float64) float64 { return math.Min(math.Max(x, 0), 6) },
+	Elu:       func(x float64) float64 { return math.Max(x, math.Expm1(math.Min(x, 0))) },
+	Selu: func(x float64) float64 {
+		return 1.0507009873554805 * (math.Max(x, 0) + 1.6732632423543772*math.Expm1(math.Min(x, 0)))
+	},
 	Celu:          func(x float64) float64 { return math.Max(x, 0) + math.Expm1(math.Min(x, 0)) },
 	Gelu:          func(x float64) float64 { return x * math.Erfc(-x/math.Sqrt2) / 2 },
 	Silu:          func(x float64) float64 { return x * sigmoid64(x) },

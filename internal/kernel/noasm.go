@@ -96,6 +96,8 @@ func scatterAddAVX2(dst *float32, ids *int32, src *float32, n int, width int) { 
 
 func dotAVX2(s *float64, a *float32, b *float32, n int) { panic(noAssembly) }
 
+func copyPanelAVX2(dst *float32, src *float32, ld int, n int) { panic(noAssembly) }
+
 func addAVX2(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
 
 func subAVX2(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }

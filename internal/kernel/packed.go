@@ -21,13 +21,26 @@ func (p *Packed) Pack(b []float32, ldb, k, m int) {
 	if m == 0 {
 		return
 	}
-	for i := range k {
-		row := b[i*ldb:]
-		for j := 0; j < m; j += panelWidth {
+	j := 0
+	for ; j+panelWidth <= m; j += panelWidth {
+		packPanel(p.data[j*k:], b[j:], ldb, k)
+	}
+	if j < m {
+		for i := range k {
 			d := p.data[j*k+i*panelWidth:][:panelWidth]
-			w := copy(d, row[j:min(m, j+panelWidth)])
-			clear(d[w:])
+			clear(d[copy(d, b[i*ldb+j:i*ldb+m]):])
 		}
+	}
+}
+
+// packPanel copies k rows of 16 values, ldb apart.
+func packPanel(dst, b []float32, ldb, k int) {
+	if useAVX2 && k > 0 {
+		copyPanelAVX2(&dst[0], &b[0], ldb, k)
+		return
+	}
+	for i := range k {
+		*(*[panelWidth]float32)(dst[i*panelWidth:]) = *(*[panelWidth]float32)(b[i*ldb:])
 	}
 }
 
@@ -38,10 +51,18 @@ func (p *Packed) PackT(b []float32, ldb, k, m int) {
 	if k == 0 {
 		return
 	}
-	for j := range m {
-		row := b[j*ldb:][:k]
+	// Four rows of b at a time are four neighbours in each row of a panel.
+	j := 0
+	for ; j+4 <= m; j += 4 {
+		x, y, z, w := b[j*ldb:][:k], b[(j+1)*ldb:][:k], b[(j+2)*ldb:][:k], b[(j+3)*ldb:][:k]
 		d := p.data[(j-j%panelWidth)*k+j%panelWidth:]
-		for i, v := range row {
+		for i, v := range x {
+			*(*[4]float32)(d[i*panelWidth:]) = [4]float32{v, y[i], z[i], w[i]}
+		}
+	}
+	for ; j < m; j++ {
+		d := p.data[(j-j%panelWidth)*k+j%panelWidth:]
+		for i, v := range b[j*ldb:][:k] {
 			d[i*panelWidth] = v
 		}
 	}

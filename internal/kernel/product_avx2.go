@@ -115,34 +115,57 @@ func matMulTailAVX2(dst []float32, ldd int, a []float32, lda int, b *Packed, k, 
 
 // outerBlockAVX2 does what outerBlockGeneric does.
 func outerBlockAVX2(dst []float32, ldd int, a []float32, lda, k int, d []float32, ldb, m int, n int) {
-	tall, low, last := splitRows(k)
-	j := 0
-	for ; j+panelWidth <= m; j += panelWidth {
-		if tall > 0 {
-			outer6x16AVX2(&dst[j], ldd, &a[0], lda, &d[j], ldb, n, tall)
-		}
-		i := tall * tileRows
-		for _, rows := range [2]int{low, last} {
-			if rows > 0 {
-				outerTileAVX2(rows, &dst[i*ldd+j], ldd, &a[i], lda, &d[j], ldb, n)
-				i += rows
-			}
+	whole := m / panelWidth * panelWidth
+	if k >= 64 && ldb >= 128 {
+		outerWideAVX2(dst, ldd, a, lda, k, d, ldb, whole, n)
+	} else {
+		for j := 0; j < whole; j += panelWidth {
+			outerPanelAVX2(dst[j:], ldd, a, lda, k, d[j:], ldb, n)
 		}
 	}
-	if j < m {
-		mask := &columnMask[panelWidth-(m-j)]
-		i := k / 4 * 4
-		if i > 0 {
-			outer4xMaskAVX2(&dst[j], ldd, &a[0], lda, &d[j], ldb, n, i/4, mask)
+	if whole < m {
+		outerTailAVX2(dst[whole:], ldd, a, lda, k, d[whole:], ldb, m-whole, n)
+	}
+}
+
+// outerWideAVX2 brings each panel of d together before its use: the rows of a wide matrix share a few sets of the cache.
+func outerWideAVX2(dst []float32, ldd int, a []float32, lda, k int, d []float32, ldb, m int, n int) {
+	var panel [blockP * panelWidth]float32
+	for j := 0; j < m; j += panelWidth {
+		copyPanelAVX2(&panel[0], &d[j], ldb, n)
+		outerPanelAVX2(dst[j:], ldd, a, lda, k, panel[:], panelWidth, n)
+	}
+}
+
+// outerPanelAVX2 does 16 columns.
+func outerPanelAVX2(dst []float32, ldd int, a []float32, lda, k int, d []float32, ldb, n int) {
+	tall, low, last := splitRows(k)
+	if tall > 0 {
+		outer6x16AVX2(&dst[0], ldd, &a[0], lda, &d[0], ldb, n, tall)
+	}
+	i := tall * tileRows
+	for _, rows := range [2]int{low, last} {
+		if rows > 0 {
+			outerTileAVX2(rows, &dst[i*ldd], ldd, &a[i], lda, &d[0], ldb, n)
+			i += rows
 		}
-		switch k - i {
-		case 1:
-			outer1xMaskAVX2(&dst[i*ldd+j], ldd, &a[i], lda, &d[j], ldb, n, 1, mask)
-		case 2:
-			outer2xMaskAVX2(&dst[i*ldd+j], ldd, &a[i], lda, &d[j], ldb, n, 1, mask)
-		case 3:
-			outer3xMaskAVX2(&dst[i*ldd+j], ldd, &a[i], lda, &d[j], ldb, n, 1, mask)
-		}
+	}
+}
+
+// outerTailAVX2 does the last m columns, fewer than 16, under a mask.
+func outerTailAVX2(dst []float32, ldd int, a []float32, lda, k int, d []float32, ldb, m int, n int) {
+	mask := &columnMask[panelWidth-m]
+	i := k / 4 * 4
+	if i > 0 {
+		outer4xMaskAVX2(&dst[0], ldd, &a[0], lda, &d[0], ldb, n, i/4, mask)
+	}
+	switch k - i {
+	case 1:
+		outer1xMaskAVX2(&dst[i*ldd], ldd, &a[i], lda, &d[0], ldb, n, 1, mask)
+	case 2:
+		outer2xMaskAVX2(&dst[i*ldd], ldd, &a[i], lda, &d[0], ldb, n, 1, mask)
+	case 3:
+		outer3xMaskAVX2(&dst[i*ldd], ldd, &a[i], lda, &d[0], ldb, n, 1, mask)
 	}
 }
 

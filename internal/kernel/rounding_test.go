@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"go/ast"
+	"go/importer"
 	"go/parser"
 	"go/token"
 	"go/types"
@@ -39,12 +40,13 @@ func TestProductsAreRounded(t *testing.T) {
 // TestProductsInSums: the reader of the test above finds what it should.
 func TestProductsInSums(t *testing.T) {
 	const source = `package p
+import "math"
 func f(x, y, z float32, i, j, k int) float32 {
 	x += y * z
 	x = y*z - x
 	x = z - (y * x)
 	x = x + float32(y*z)
-	x += 2 * float32(y)
+	x += 2 * float32(math.Sqrt(float64(y)))
 	const c = 2.0*3.0 + 1
 	i = j*k + i
 	return -(x * y) + z + float32(i)
@@ -55,7 +57,7 @@ func f(x, y, z float32, i, j, k int) float32 {
 		t.Fatal(err)
 	}
 	found := productsInSums(set, []*ast.File{f})
-	if got := strings.Join(found, " "); got != "p.go:3:2 p.go:4:6 p.go:5:6 p.go:7:2 p.go:10:9" {
+	if got := strings.Join(found, " "); got != "p.go:4:2 p.go:5:6 p.go:6:6 p.go:8:2 p.go:11:9" {
 		t.Errorf("got %s", got)
 	}
 }
@@ -63,13 +65,12 @@ func f(x, y, z float32, i, j, k int) float32 {
 // productsInSums are the places of the sums with an unrounded float product.
 func productsInSums(set *token.FileSet, files []*ast.File) []string {
 	info := types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
-	// Imports are not resolved; what they return is converted before it is used in a sum of floats.
-	check := types.Config{Error: func(error) {}}
+	check := types.Config{Importer: importer.ForCompiler(set, "source", nil), Error: func(error) {}}
 	check.Check("kernel", set, files, &info)
 	isFloat := func(e ast.Expr) bool {
 		v := info.Types[e]
 		b, ok := v.Type.(*types.Basic)
-		return !ok && v.Value == nil || ok && b.Info()&types.IsFloat != 0 && v.Value == nil
+		return ok && b.Info()&types.IsFloat != 0 && v.Value == nil
 	}
 	var product func(e ast.Expr) bool
 	product = func(e ast.Expr) bool {

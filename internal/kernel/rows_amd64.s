@@ -217,3 +217,24 @@ loop:
 	VMOVUPD     Y3, 96(AX)
 	VZEROUPPER
 	RET
+
+// func copyPanelAVX2(dst *float32, src *float32, ld int, n int)
+// Requires: AVX
+TEXT ·copyPanelAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ ld+16(FP), DX
+	SHLQ $0x02, DX
+	MOVQ n+24(FP), BX
+
+row:
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    DX, CX
+	ADDQ    $0x40, AX
+	DECQ    BX
+	JNE     row
+	VZEROUPPER
+	RET

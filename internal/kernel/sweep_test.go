@@ -33,7 +33,10 @@ var allSweeps = []sweep{
 		func(w float64, s []float64, g float64) float64 { s[0] = 0.9*s[0] - 0.01*g; return w + s[0] }},
 	{"Momentum", 1, func(w []float32, s [][]float32, g []float32) { Momentum(w, s[0], g, lr, mu, true) },
 		func(w []float32, s [][]float32, g []float32) { momentumGeneric(w, s[0], g, lr, mu, true) },
-		func(w float64, s []float64, g float64) float64 { s[0] = 0.9*s[0] - 0.01*g; return w + 0.9*s[0] - 0.01*g }},
+		func(w float64, s []float64, g float64) float64 {
+			s[0] = 0.9*s[0] - 0.01*g
+			return w + 0.9*s[0] - 0.01*g
+		}},
 	{"RMSprop", 1, func(w []float32, s [][]float32, g []float32) { RMSprop(w, s[0], g, lr, rho, eps) },
 		func(w []float32, s [][]float32, g []float32) { RMSpropFull(w, s[0], nil, nil, g, lr, rho, 0, eps) },
 		func(w float64, s []float64, g float64) float64 {
@@ -62,7 +65,9 @@ var allSweeps = []sweep{
 			return w - 0.01*s[0]/(math.Sqrt(s[1])+1e-7)
 		}},
 	{"AMSGrad", 3, func(w []float32, s [][]float32, g []float32) { AMSGrad(w, s[0], s[1], s[2], g, lr, b1, b2, eps) },
-		func(w []float32, s [][]float32, g []float32) { amsGradGeneric(w, s[0], s[1], s[2], g, lr, 0.1, 0.001, eps) },
+		func(w []float32, s [][]float32, g []float32) {
+			amsGradGeneric(w, s[0], s[1], s[2], g, lr, 0.1, 0.001, eps)
+		},
 		func(w float64, s []float64, g float64) float64 {
 			s[0] += 0.1 * (g - s[0])
 			s[1] += 0.001 * (g*g - s[1])

@@ -10,6 +10,7 @@ func rowMoves(a *asm) {
 	a.gather()
 	a.scatterAdd()
 	a.dot()
+	a.copyPanel()
 }
 
 // sumRows walks down a stretch of columns, whose sums stay in registers: 32 columns, then 8, then 1.
@@ -184,6 +185,27 @@ func (a *asm) dot() {
 	for i := range acc {
 		a.VMOVUPD(acc[i], Mem{Base: s, Disp: 32 * i})
 	}
+	a.VZEROUPPER()
+	a.RET()
+}
+
+// copyPanel brings a panel of a wide matrix together, whose rows would otherwise share a few sets of the cache.
+func (a *asm) copyPanel() {
+	a.Function("copyPanelAVX2")
+	a.Pragma("noescape")
+	a.Doc("copyPanelAVX2 copies n > 0 rows of 16 floats, ld apart, to dst without gaps.")
+	a.SignatureExpr("func(dst, src *float32, ld, n int)")
+	dst, src, ld, n := a.param("dst"), a.param("src"), a.paramBytes("ld"), a.param("n")
+	x, y := a.YMM(), a.YMM()
+	a.Label("row")
+	a.VMOVUPS(Mem{Base: src}, x)
+	a.VMOVUPS(Mem{Base: src, Disp: 32}, y)
+	a.VMOVUPS(x, Mem{Base: dst})
+	a.VMOVUPS(y, Mem{Base: dst, Disp: 32})
+	a.ADDQ(ld, src)
+	a.ADDQ(U8(64), dst)
+	a.DECQ(n)
+	a.JNE(LabelRef("row"))
 	a.VZEROUPPER()
 	a.RET()
 }
