@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/unroll-ml/unroll/internal/engine"
-	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/internal/kernel"
 )
 
@@ -43,10 +42,7 @@ func (l Bidirectional) Build(b *Builder, in []Signature) (Layer, error) {
 		return nil, fmt.Errorf("layers: Bidirectional: merge_mode must be concat, sum, mul or ave, got %q", mode)
 	}
 	d := &bidirectional{spec: l, mode: mode}
-	name := s.GivenName()
-	if name == "" {
-		name = keras.Snake(s.Class())
-	}
+	name := layerName(s)
 	r, cellName := s.recurrent()
 	for i, prefix := range []string{"forward_", "backward_"} {
 		one := r

@@ -5,6 +5,7 @@ import (
 
 	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/initializers"
+	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -24,6 +25,24 @@ func (Dense) Class() string { return "Dense" }
 
 // GivenName is the name that the user gave.
 func (l Dense) GivenName() string { return l.Name }
+
+// Config implements Spec.
+func (l Dense) Config() map[string]any {
+	c := config(l)
+	c["units"], c["use_bias"], c["activation"] = l.Units, !l.NoBias, l.Activation.Or(activations.Linear).Name()
+	c["kernel_initializer"] = initializers.Object(or(l.KernelInitializer, initializers.GlorotUniform{}))
+	c["bias_initializer"] = initializers.Object(or(l.BiasInitializer, initializers.Zeros{}))
+	none(c, "kernel_regularizer", "bias_regularizer", "kernel_constraint", "bias_constraint", "quantization_config")
+	return c
+}
+
+func readDense(r *keras.Reader) Spec {
+	onlyNone(r, "kernel_regularizer", "bias_regularizer", "activity_regularizer", "kernel_constraint", "bias_constraint", "quantization_config")
+	return Dense{
+		Name: base(r), Units: axis(r, "units"), Activation: activation(r, "activation"), NoBias: !r.Bool("use_bias", true),
+		KernelInitializer: initializer(r, "kernel_initializer"), BiasInitializer: initializer(r, "bias_initializer"),
+	}
+}
 
 // Build checks the arguments and makes kernel and bias.
 func (l Dense) Build(b *Builder, in []Signature) (Layer, error) {

@@ -3,6 +3,7 @@ package layers
 import (
 	"fmt"
 
+	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/internal/random"
 )
@@ -19,6 +20,25 @@ func (Dropout) Class() string { return "Dropout" }
 
 // GivenName is the name that the user gave.
 func (l Dropout) GivenName() string { return l.Name }
+
+// Config implements Spec.
+func (l Dropout) Config() map[string]any {
+	c := config(l)
+	c["rate"] = l.Rate
+	none(c, "seed", "noise_shape")
+	return c
+}
+
+// readDropout lets a seed go: draws are keyed by the model's.
+func readDropout(r *keras.Reader) Spec {
+	r.Ignore("seed")
+	onlyNone(r, "noise_shape", "activity_regularizer")
+	l := Dropout{Name: base(r), Rate: r.Float("rate")}
+	if !(l.Rate >= 0 && l.Rate <= 1) {
+		r.Fail("rate", "a number from 0 to 1")
+	}
+	return l
+}
 
 // Build checks the rate.
 func (l Dropout) Build(_ *Builder, in []Signature) (Layer, error) {

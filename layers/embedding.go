@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/unroll-ml/unroll/initializers"
+	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -27,6 +28,23 @@ func (l Embedding) GivenName() string { return l.Name }
 // Signature is what the layer expects when it is the first: ids of open length.
 func (Embedding) Signature() Signature {
 	return Signature{Shape: tensor.Shape{tensor.None, tensor.None}, IDs: true}
+}
+
+// Config implements Spec.
+func (l Embedding) Config() map[string]any {
+	c := config(l)
+	c["input_dim"], c["output_dim"], c["mask_zero"] = l.InputDim, l.OutputDim, l.MaskZero
+	c["embeddings_initializer"] = initializers.Object(or(l.EmbeddingsInitializer, initializers.RandomUniform{}))
+	none(c, "embeddings_regularizer", "activity_regularizer", "embeddings_constraint", "quantization_config")
+	return c
+}
+
+func readEmbedding(r *keras.Reader) Spec {
+	onlyNone(r, "embeddings_regularizer", "activity_regularizer", "embeddings_constraint", "quantization_config")
+	return Embedding{
+		Name: base(r), InputDim: axis(r, "input_dim"), OutputDim: axis(r, "output_dim"),
+		EmbeddingsInitializer: initializer(r, "embeddings_initializer"), MaskZero: r.Bool("mask_zero", false),
+	}
 }
 
 // Build checks the arguments and makes the table.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/initializers"
+	"github.com/unroll-ml/unroll/internal/keras"
 )
 
 // One step of GRU, in its two forms.
@@ -36,6 +37,23 @@ func (GRU) Class() string { return "GRU" }
 
 // GivenName is the name that the user gave.
 func (l GRU) GivenName() string { return l.Name }
+
+// Config implements Spec.
+func (l GRU) Config() map[string]any {
+	c := gatedConfig(l)
+	c["reset_after"] = !l.NoResetAfter
+	return c
+}
+
+func readGRU(r *keras.Reader) Spec {
+	l := readGated(r)
+	return GRU{
+		Name: l.Name, Units: l.Units, Activation: l.Activation, RecurrentActivation: l.RecurrentActivation, NoBias: l.NoBias,
+		NoResetAfter:      !r.Bool("reset_after", true),
+		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
+		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards,
+	}
+}
 
 // Build checks the arguments and makes the weights.
 func (l GRU) Build(b *Builder, in []Signature) (Layer, error) { return buildKeras(b, in, l) }

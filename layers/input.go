@@ -3,6 +3,7 @@ package layers
 import (
 	"fmt"
 
+	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -23,6 +24,41 @@ func (l Input) GivenName() string { return l.Name }
 // Signature is what the layer promises to the next.
 func (l Input) Signature() Signature {
 	return Signature{Shape: append(tensor.Shape{tensor.None}, l.Shape...), IDs: l.IDs}
+}
+
+// Config implements Spec.
+func (l Input) Config() map[string]any {
+	c := map[string]any{"batch_shape": keras.AxesOf(l.Signature().Shape), "dtype": "float32", "sparse": false, "ragged": false,
+		"name": l.Name, "optional": false}
+	if l.IDs {
+		c["dtype"] = "int32"
+	}
+	if l.Name == "" {
+		c["name"] = "input_layer"
+	}
+	return c
+}
+
+// readInput leaves the batch axis out, which Keras fixes at the first batch's size when nobody said what comes in.
+func readInput(r *keras.Reader) Spec {
+	shape := r.Axes("batch_shape")
+	if r.Err() == nil && len(shape) < 2 {
+		r.Fail("batch_shape", "a list of at least two axes, the batch first")
+		return nil
+	}
+	r.Only("sparse", false)
+	r.Only("ragged", false)
+	r.Only("optional", false)
+	l := Input{Name: r.String("name", ""), IDs: inputDType(r)}
+	if len(shape) > 0 {
+		l.Shape = tensor.Shape(shape[1:])
+	}
+	for _, n := range l.Shape {
+		if n > maxAxis {
+			r.Fail("batch_shape", fmt.Sprintf("axes up to %d", maxAxis))
+		}
+	}
+	return l
 }
 
 // Build fails: an Input has no place but the first, where the model reads it.

@@ -16,6 +16,8 @@ type Spec interface {
 	Class() string
 	// GivenName is the name that the user gave; "" leaves the choice to the model.
 	GivenName() string
+	// Config is what Keras's class is made with, as Keras writes it into a file; FromConfig reads it.
+	Config() map[string]any
 	// Build checks the arguments against the input and makes the layer with its weights.
 	Build(b *Builder, in []Signature) (Layer, error)
 }

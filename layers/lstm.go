@@ -6,6 +6,7 @@ import (
 
 	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/initializers"
+	"github.com/unroll-ml/unroll/internal/keras"
 )
 
 // One step of Keras's LSTM, and of the lecture's.
@@ -37,6 +38,23 @@ func (LSTM) Class() string { return "LSTM" }
 
 // GivenName is the name that the user gave.
 func (l LSTM) GivenName() string { return l.Name }
+
+// Config implements Spec.
+func (l LSTM) Config() map[string]any {
+	c := gatedConfig(l)
+	c["unit_forget_bias"] = !l.NoUnitForgetBias
+	return c
+}
+
+func readLSTM(r *keras.Reader) Spec {
+	l := readGated(r)
+	return LSTM{
+		Name: l.Name, Units: l.Units, Activation: l.Activation, RecurrentActivation: l.RecurrentActivation, NoBias: l.NoBias,
+		NoUnitForgetBias:  !r.Bool("unit_forget_bias", true),
+		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
+		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards,
+	}
+}
 
 // Build checks the arguments and makes the weights.
 func (l LSTM) Build(b *Builder, in []Signature) (Layer, error) { return buildKeras(b, in, l) }

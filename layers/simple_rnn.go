@@ -5,6 +5,7 @@ import (
 
 	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/initializers"
+	"github.com/unroll-ml/unroll/internal/keras"
 )
 
 // simpleRNNCell is one step of SimpleRNN.
@@ -31,6 +32,18 @@ func (SimpleRNN) Class() string { return "SimpleRNN" }
 
 // GivenName is the name that the user gave.
 func (l SimpleRNN) GivenName() string { return l.Name }
+
+// Config implements Spec.
+func (l SimpleRNN) Config() map[string]any { return recurrentConfig(l) }
+
+func readSimpleRNN(r *keras.Reader) Spec {
+	l := readKeras(r)
+	return SimpleRNN{
+		Name: l.Name, Units: l.Units, Activation: l.Activation, NoBias: l.NoBias,
+		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
+		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards,
+	}
+}
 
 // Build checks the arguments and makes the weights.
 func (l SimpleRNN) Build(b *Builder, in []Signature) (Layer, error) { return buildKeras(b, in, l) }

@@ -6,6 +6,8 @@
     python oracle/hdf5.py large FILE                    a file that is too large to be kept
     python oracle/hdf5.py edit FILE                     adds to, changes and takes from every group of a file
 
+Files of the newer formats hold the time at which they were made; everything else is the same at every run.
+
 Versions: h5py 3.14.0 with HDF5 1.14.6, NumPy 2.4.6; for the second mode Keras 3.15.1 with TensorFlow 2.21.0.
 """
 
@@ -128,12 +130,12 @@ def write_types(path):
 
 
 def write_many(path):
-    """A B-tree of two levels: one dataset under 270 names, in an order that splits nodes everywhere."""
+    """A B-tree of two levels: one dataset under 260 names, in an order that splits nodes everywhere."""
     with h5py.File(path, "w") as f:
         g = f.create_group("many")
         g["n000"] = np.arange(4, dtype="i4")
-        for i in range(1, 270):
-            g[f"n{i * 7 % 270:03d}"] = g["n000"]
+        for i in range(1, 260):
+            g[f"n{i * 7 % 260:03d}"] = g["n000"]
 
 
 def write_chunks(path, libver):
@@ -249,7 +251,7 @@ def keras_files(folder):
         model.fit(np.zeros((2, 3, 1), "f4"), np.ones((2, 1), "f4"), epochs=1, verbose=0)
         return model, os.path.join(folder, name)
 
-    model, weights = fitted("keras.weights.h5", "rmsprop", keras.layers.Bidirectional(keras.layers.GRU(1)))
+    model, weights = fitted("keras.weights.h5", "rmsprop", keras.layers.GRU(1))
     model.save_weights(weights)
     model, legacy = fitted("keras_legacy.h5", "sgd", keras.layers.LSTM(2), keras.layers.Dropout(0.5))
     model.save(legacy)

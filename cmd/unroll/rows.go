@@ -178,11 +178,7 @@ func (r *rows) data(in wanted, length int) (unroll.Data, tensor.Shape, error) {
 		if err := r.checkLength(length); err != nil {
 			return nil, nil, err
 		}
-		padded, err := sequence.Pad(r.seqs, sequence.PadOptions{MaxLen: length})
-		if err != nil {
-			return nil, nil, err
-		}
-		ids = padded
+		ids = sequence.Pad(r.seqs, sequence.PadOptions{MaxLen: length})
 	}
 	if !in.ids {
 		if floats == nil {

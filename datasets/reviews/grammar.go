@@ -97,6 +97,20 @@ var tales = []string{
 	"ADVERB PERSON GO to the PLACE",
 	"so PERSON GO to TOWN",
 	"the camera shows a NOUN then a NOUN then a PLAIN NOUN",
+	"when the lights went out a JOB behind us VERB a NOUN",
+	"the music is by PERSON SURNAME from TOWN",
+	"everybody in TOWN knows that the JOB VERB the NOUN of PERSON",
+	"NUMBER days later the JOB GO ADVERB to TOWN",
+	"under the NOUN lies a NOUN and under the NOUN lies a PLAIN NOUN",
+	"PERSON asks the JOB for a NOUN but the JOB has only a NOUN",
+	"is the JOB from TOWN or is he the JOB who VERB the NOUN",
+	"the scene in the PLACE was shot in a PLACE near TOWN",
+	"my RELATIVE says that PERSON SURNAME once lived in TOWN",
+	"in TITLE the same JOB VERB a NOUN and GO to the PLACE",
+	"nobody knows who VERB the PLAIN NOUN in the PLACE",
+	"and that is how the NOUN came to TOWN",
+	"on TIME there was a JOB in the PLACE with NUMBER tickets",
+	"from the PLACE one hears the JOB and the NOUN",
 }
 
 // A slot is a place of a sentence: a word, or a category to draw one from.

@@ -10,11 +10,11 @@ import (
 const (
 	// Of 16 verdicts so many are negated and turned; the others are direct.
 	negatedOf16 = 3
-	turnedOf16  = 3
+	turnedOf16  = 2
 	// Of 16 reviews so many say their verdict only late, and only early; the others do both. Early is within the first fifth,
 	// late begins at most nearWords before the last sentence.
 	lateOf16  = 3
-	earlyOf16 = 5
+	earlyOf16 = 4
 	nearWords = 12
 	// Of 16 sentences of a digression so many are asides, whose praise and blame mean nothing.
 	asidesOf16 = 1
@@ -88,6 +88,7 @@ func (w *writer) verdict(label int32) {
 
 // sentence appends a sentence of the list; polarity is what SAME means in it, 1 praise and 0 blame.
 func (w *writer) sentence(list [][]slot, polarity int32) {
+	from := len(w.words)
 	for _, s := range list[w.IntN(len(list))] {
 		word := s.word
 		switch c := s.category; c {
@@ -106,6 +107,9 @@ func (w *writer) sentence(list [][]slot, polarity int32) {
 			}
 		default:
 			word = w.word(c)
+		}
+		if k := len(w.words); k > from && w.words[k-1] == int32(w.a) && w.vowel[word] {
+			w.words[k-1] = int32(w.an)
 		}
 		w.words = append(w.words, int32(word))
 	}

@@ -14,6 +14,9 @@ type vocabulary struct {
 	// draw[c] holds the words of category c, the k-th of them 1/k as often as the first, so that a uniform draw from it follows
 	// Zipf's law. Whole numbers only: the same on every machine.
 	draw [categories][]uint16
+
+	a, an uint16
+	vowel []bool // whether a word wants "an" before it
 }
 
 // vocabularySize is a few hundred words more than the 10,000 that the lecture keeps, so that its data have words out of the
@@ -22,6 +25,7 @@ const vocabularySize = 10400
 
 func newVocabulary() *vocabulary {
 	v := &vocabulary{ids: make(map[string]uint16, vocabularySize)}
+	v.a, v.an = v.id("a"), v.id("an")
 	for c, list := range [categories]string{same: goodWords, opposite: badWords, sameVerb: lovedVerbs, otherVerb: hatedVerbs,
 		film: filmWords, thing: thingWords, noun: nounWords, place: placeWords, job: jobWords, verb: verbWords, goVerb: goVerbs,
 		plain: plainWords, adverb: adverbWords, relative: relativeWords, when: timeWords, number: numberWords, ofFilm: jobOfFilm} {
@@ -37,6 +41,10 @@ func newVocabulary() *vocabulary {
 	counts[town] = left - 3*(left/4)
 	for _, c := range []category{person, surname, town, title} {
 		v.define(c, v.invent(s, endings[c], counts[c]))
+	}
+	v.vowel = make([]bool, len(v.words))
+	for id, w := range v.words {
+		v.vowel[id] = strings.IndexByte("aeiou", w[0]) >= 0
 	}
 	return v
 }

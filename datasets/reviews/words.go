@@ -20,9 +20,9 @@ cellar balcony lobby heating curtain programme interview`
 const nounWords = `letter map key box door window knife ring photograph diary suitcase lantern rope coat hat boot mirror clock
 candle ladder bottle basket hammer shovel bicycle wagon horse violin piano trumpet drum coin crown sword shield rifle
 telephone newspaper blanket pillow cup plate spoon kettle stove barrel net anchor oar sail compass telescope globe desk
-drawer cupboard shelf picture frame vase flower rose apple pear onion potato carrot egg fish goat sheep cow pig duck goose
+drawer cupboard shelf easel frame vase flower rose apple pear onion potato carrot egg fish goat sheep cow pig duck goose
 rabbit fox wolf bear lion tiger snake eagle owl crow stone brick plank nail wire engine wheel pump pipe tank bucket broom
-brush needle thread button scarf glove belt purse wallet passport ticket stamp parcel envelope pencil notebook page poem
+brush needle thread button scarf glove belt purse wallet passport coupon stamp parcel envelope pencil notebook page poem
 promise secret plan debt wedding funeral contract will treaty rumour message warning`
 const placeWords = `house harbour village forest castle farm station church school hospital prison library bakery factory mill
 tower bridge tunnel island valley desert mountain river lake beach cave mine barn stable inn tavern theatre museum palace temple
@@ -41,8 +41,8 @@ const goVerbs = `walked went drove ran travelled returned moved sailed rode hurr
 hitchhiked`
 const plainWords = `old new small large young long short red blue green black white yellow brown grey wooden golden silver heavy
 light wet dry cold warm empty full broken quiet loud narrow wide tall round square foreign local distant northern southern
-eastern western ancient modern public private secret famous unknown rich hungry tired nervous silent blind left second third
-last other same whole open closed early late rusty dusty muddy frozen painted folded striped leather copper velvet`
+eastern western ancient modern public private secret famous unknown solid faded hidden crooked hollow smooth rough second third
+curved patched tiny huge open closed early late rusty dusty muddy frozen painted folded striped leather copper velvet`
 const adverbWords = `slowly quickly quietly then later suddenly again often soon finally secretly carefully meanwhile always
 sometimes twice once rarely early late nearby upstairs outside abroad alone together`
 const relativeWords = `brother sister mother father wife husband uncle aunt cousin friend neighbour boss son daughter grandmother

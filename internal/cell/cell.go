@@ -80,7 +80,7 @@ const (
 	OpInput     Op = iota // input_t
 	OpState               // the incoming state Index
 	OpVector              // row Row, block Block of the vector Weight, the same for every row of the batch
-	OpConst               // the number Value; it fits any width (Width 0)
+	OpConst               // the number Value; it fits any width (Width 0), unless a name was given to it
 	OpDot                 // Args[0] times block Block of the matrix Weight; Left: the matrix stands on the left
 	OpAdd                 // Args[0] + Args[1]; likewise
 	OpSub                 //
@@ -92,7 +92,7 @@ const (
 	OpPow                 // Args[0] to the power Value
 	OpFunc                // Func(Args[0]), elementwise; Func is a name of Funcs
 	OpSoftmax             // over the width
-	OpLayerNorm           // of Args[0] with gain Args[1] and bias Args[2], both OpVector (the bias may be OpConst 0)
+	OpLayerNorm           // of Args[0] with gain Args[1] and bias Args[2], each an OpVector or a number: gain 1, bias 0
 )
 
 // The operations that Derive adds: the adjoint of a text is written with these and the ones above.
@@ -125,15 +125,15 @@ type Node struct {
 	Line int    // where it stands, from 1; Col in bytes, from 1
 	Col  int
 
-	Width int // set by Resolve
+	Width int // set by Resolve; 0 for numbers, and expressions of numbers alone, that no name was given
 }
 
 // Options are what a layer says beside the text.
 type Options struct {
 	Units, Input        int            // widths
 	Sizes               map[string]int // widths named in `value` lines
-	Activation          string         // name in Funcs; "" is tanh
-	RecurrentActivation string         // name in Funcs; "" is sigmoid
+	Activation          string         // name in Funcs, or softmax; "" is tanh
+	RecurrentActivation string         // name in Funcs, or softmax; "" is sigmoid
 	NoBias              bool           // weights with the role Bias are 0 and no weights
 }
 

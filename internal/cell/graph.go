@@ -173,6 +173,9 @@ func lower(c *Cell) *lowered {
 			n.Args, n.Name, n.Line, n.Col = args, "", 0, 0
 			at[i] = l.add(n)
 		}
+		if !l.isConst(at[i]) { // at once: later, a chain of names would be filled anew for every reader
+			at[i] = l.filled(at[i], n.Width)
+		}
 	}
 	for _, s := range c.States {
 		l.next = append(l.next, l.filled(at[s.Next], s.Width))

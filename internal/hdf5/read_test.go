@@ -11,7 +11,7 @@ import (
 func TestReadsWhatH5pyReads(t *testing.T) {
 	for file, description := range map[string]string{
 		"types":         "types",         // every type, as datasets and as attributes
-		"many":          "many",          // a group of more than 256
+		"many":          "many",          // a group of 260
 		"places":        "places",        // a user block, compact data, a header in several blocks
 		"keras.weights": "keras.weights", // Keras 3.15.1
 		"keras_legacy":  "keras_legacy",

@@ -29,6 +29,26 @@ func expAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func reluAVX2(dst *float32, x *float32, n int)
 
+// leakyReluAVX2 is dst = x, or 0.2 x below 0, for n > 0 values.
+//
+//go:noescape
+func leakyReluAVX2(dst *float32, x *float32, n int)
+
+// relu6AVX2 is dst = min(max(x, 0), 6), for n > 0 values.
+//
+//go:noescape
+func relu6AVX2(dst *float32, x *float32, n int)
+
+// hardTanhAVX2 is dst = min(max(x, -1), 1), for n > 0 values.
+//
+//go:noescape
+func hardTanhAVX2(dst *float32, x *float32, n int)
+
+// hardSigmoidAVX2 is dst = min(max(x + 3, 0), 6) / 6, for n > 0 values.
+//
+//go:noescape
+func hardSigmoidAVX2(dst *float32, x *float32, n int)
+
 // sqrtAVX2 is dst = sqrt(x), for n > 0 values.
 //
 //go:noescape
@@ -53,6 +73,11 @@ func tanhGradAVX2(dst *float32, dy *float32, y *float32, n int)
 //
 //go:noescape
 func sigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int)
+
+// hardSigmoidGradAVX2 is dst = dy / 6 where 0 < y < 1 or y is NaN, else dy * 0, for n > 0 values.
+//
+//go:noescape
+func hardSigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int)
 
 // reluGradAVX2 is dst = dy where y > 0 or NaN, else 0, for n > 0 values.
 //

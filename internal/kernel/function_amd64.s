@@ -704,6 +704,289 @@ DATA c00000000<>+24(SB)/4, $0x00000000
 DATA c00000000<>+28(SB)/4, $0x00000000
 GLOBL c00000000<>(SB), RODATA|NOPTR, $32
 
+// func leakyReluAVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·leakyReluAVX2(SB), $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+blocks4:
+	CMPQ    DX, $0x20
+	JLT     blocks4end
+	VMOVUPS (CX), Y0
+	VMULPS  c3e4ccccd<>+0(SB), Y0, Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VMULPS  c3e4ccccd<>+0(SB), Y0, Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(CX), Y0
+	VMULPS  c3e4ccccd<>+0(SB), Y0, Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS 96(CX), Y0
+	VMULPS  c3e4ccccd<>+0(SB), Y0, Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
+	SUBQ    $0x20, DX
+	JMP     blocks4
+
+blocks4end:
+blocks1:
+	CMPQ    DX, $0x08
+	JLT     blocks1end
+	VMOVUPS (CX), Y0
+	VMULPS  c3e4ccccd<>+0(SB), Y0, Y1
+	VMAXPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	SUBQ    $0x08, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      DX, DX
+	JEQ        end
+	NEGQ       DX
+	LEAQ       mask<>+0(SB), BX
+	VMOVUPS    32(BX)(DX*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMULPS     c3e4ccccd<>+0(SB), Y1, Y2
+	VMAXPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c3e4ccccd<>+0(SB)/4, $0x3e4ccccd
+DATA c3e4ccccd<>+4(SB)/4, $0x3e4ccccd
+DATA c3e4ccccd<>+8(SB)/4, $0x3e4ccccd
+DATA c3e4ccccd<>+12(SB)/4, $0x3e4ccccd
+DATA c3e4ccccd<>+16(SB)/4, $0x3e4ccccd
+DATA c3e4ccccd<>+20(SB)/4, $0x3e4ccccd
+DATA c3e4ccccd<>+24(SB)/4, $0x3e4ccccd
+DATA c3e4ccccd<>+28(SB)/4, $0x3e4ccccd
+GLOBL c3e4ccccd<>(SB), RODATA|NOPTR, $32
+
+// func relu6AVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·relu6AVX2(SB), $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	VMOVUPS c00000000<>+0(SB), Y0
+	VMOVUPS c40c00000<>+0(SB), Y1
+	MOVQ    n+16(FP), DX
+
+blocks4:
+	CMPQ    DX, $0x20
+	JLT     blocks4end
+	VMOVUPS (CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, (AX)
+	VMOVUPS 32(CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, 32(AX)
+	VMOVUPS 64(CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, 96(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
+	SUBQ    $0x20, DX
+	JMP     blocks4
+
+blocks4end:
+blocks1:
+	CMPQ    DX, $0x08
+	JLT     blocks1end
+	VMOVUPS (CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	SUBQ    $0x08, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      DX, DX
+	JEQ        end
+	NEGQ       DX
+	LEAQ       mask<>+0(SB), BX
+	VMOVUPS    32(BX)(DX*4), Y2
+	VMASKMOVPS (CX), Y2, Y3
+	VMAXPS     Y3, Y0, Y3
+	VMINPS     Y3, Y1, Y3
+	VMASKMOVPS Y3, Y2, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c40c00000<>+0(SB)/4, $0x40c00000
+DATA c40c00000<>+4(SB)/4, $0x40c00000
+DATA c40c00000<>+8(SB)/4, $0x40c00000
+DATA c40c00000<>+12(SB)/4, $0x40c00000
+DATA c40c00000<>+16(SB)/4, $0x40c00000
+DATA c40c00000<>+20(SB)/4, $0x40c00000
+DATA c40c00000<>+24(SB)/4, $0x40c00000
+DATA c40c00000<>+28(SB)/4, $0x40c00000
+GLOBL c40c00000<>(SB), RODATA|NOPTR, $32
+
+// func hardTanhAVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·hardTanhAVX2(SB), $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	VMOVUPS cbf800000<>+0(SB), Y0
+	VMOVUPS c3f800000<>+0(SB), Y1
+	MOVQ    n+16(FP), DX
+
+blocks4:
+	CMPQ    DX, $0x20
+	JLT     blocks4end
+	VMOVUPS (CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, (AX)
+	VMOVUPS 32(CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, 32(AX)
+	VMOVUPS 64(CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, 64(AX)
+	VMOVUPS 96(CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, 96(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
+	SUBQ    $0x20, DX
+	JMP     blocks4
+
+blocks4end:
+blocks1:
+	CMPQ    DX, $0x08
+	JLT     blocks1end
+	VMOVUPS (CX), Y2
+	VMAXPS  Y2, Y0, Y2
+	VMINPS  Y2, Y1, Y2
+	VMOVUPS Y2, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	SUBQ    $0x08, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      DX, DX
+	JEQ        end
+	NEGQ       DX
+	LEAQ       mask<>+0(SB), BX
+	VMOVUPS    32(BX)(DX*4), Y2
+	VMASKMOVPS (CX), Y2, Y3
+	VMAXPS     Y3, Y0, Y3
+	VMINPS     Y3, Y1, Y3
+	VMASKMOVPS Y3, Y2, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA cbf800000<>+0(SB)/4, $0xbf800000
+DATA cbf800000<>+4(SB)/4, $0xbf800000
+DATA cbf800000<>+8(SB)/4, $0xbf800000
+DATA cbf800000<>+12(SB)/4, $0xbf800000
+DATA cbf800000<>+16(SB)/4, $0xbf800000
+DATA cbf800000<>+20(SB)/4, $0xbf800000
+DATA cbf800000<>+24(SB)/4, $0xbf800000
+DATA cbf800000<>+28(SB)/4, $0xbf800000
+GLOBL cbf800000<>(SB), RODATA|NOPTR, $32
+
+// func hardSigmoidAVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·hardSigmoidAVX2(SB), $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	VMOVUPS c00000000<>+0(SB), Y0
+	VMOVUPS c40c00000<>+0(SB), Y1
+	VMOVUPS c40400000<>+0(SB), Y2
+	MOVQ    n+16(FP), DX
+
+blocks2:
+	CMPQ    DX, $0x10
+	JLT     blocks2end
+	VMOVUPS (CX), Y3
+	VADDPS  Y2, Y3, Y3
+	VMAXPS  Y3, Y0, Y3
+	VMINPS  Y3, Y1, Y3
+	VDIVPS  Y1, Y3, Y3
+	VMOVUPS Y3, (AX)
+	VMOVUPS 32(CX), Y3
+	VADDPS  Y2, Y3, Y3
+	VMAXPS  Y3, Y0, Y3
+	VMINPS  Y3, Y1, Y3
+	VDIVPS  Y1, Y3, Y3
+	VMOVUPS Y3, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x10, DX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    DX, $0x08
+	JLT     blocks1end
+	VMOVUPS (CX), Y3
+	VADDPS  Y2, Y3, Y3
+	VMAXPS  Y3, Y0, Y3
+	VMINPS  Y3, Y1, Y3
+	VDIVPS  Y1, Y3, Y3
+	VMOVUPS Y3, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	SUBQ    $0x08, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      DX, DX
+	JEQ        end
+	NEGQ       DX
+	LEAQ       mask<>+0(SB), BX
+	VMOVUPS    32(BX)(DX*4), Y3
+	VMASKMOVPS (CX), Y3, Y4
+	VADDPS     Y2, Y4, Y4
+	VMAXPS     Y4, Y0, Y4
+	VMINPS     Y4, Y1, Y4
+	VDIVPS     Y1, Y4, Y4
+	VMASKMOVPS Y4, Y3, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c40400000<>+0(SB)/4, $0x40400000
+DATA c40400000<>+4(SB)/4, $0x40400000
+DATA c40400000<>+8(SB)/4, $0x40400000
+DATA c40400000<>+12(SB)/4, $0x40400000
+DATA c40400000<>+16(SB)/4, $0x40400000
+DATA c40400000<>+20(SB)/4, $0x40400000
+DATA c40400000<>+24(SB)/4, $0x40400000
+DATA c40400000<>+28(SB)/4, $0x40400000
+GLOBL c40400000<>(SB), RODATA|NOPTR, $32
+
 // func sqrtAVX2(dst *float32, x *float32, n int)
 // Requires: AVX
 TEXT ·sqrtAVX2(SB), $0-24
@@ -988,6 +1271,86 @@ blocks1end:
 end:
 	VZEROUPPER
 	RET
+
+// func hardSigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int)
+// Requires: AVX
+TEXT ·hardSigmoidGradAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ y+16(FP), DX
+	MOVQ n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x10
+	JLT     blocks2end
+	VMOVUPS (DX), Y0
+	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y1
+	VCMPPS  $0x19, c3f800000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y0
+	VANDPS  c3e2aaaab<>+0(SB), Y0, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(DX), Y0
+	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y1
+	VCMPPS  $0x19, c3f800000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y0
+	VANDPS  c3e2aaaab<>+0(SB), Y0, Y0
+	VMOVUPS 32(CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x08
+	JLT     blocks1end
+	VMOVUPS (DX), Y0
+	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y1
+	VCMPPS  $0x19, c3f800000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y0
+	VANDPS  c3e2aaaab<>+0(SB), Y0, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VCMPPS     $0x16, c00000000<>+0(SB), Y1, Y2
+	VCMPPS     $0x19, c3f800000<>+0(SB), Y1, Y1
+	VANDPS     Y2, Y1, Y1
+	VANDPS     c3e2aaaab<>+0(SB), Y1, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c3e2aaaab<>+0(SB)/4, $0x3e2aaaab
+DATA c3e2aaaab<>+4(SB)/4, $0x3e2aaaab
+DATA c3e2aaaab<>+8(SB)/4, $0x3e2aaaab
+DATA c3e2aaaab<>+12(SB)/4, $0x3e2aaaab
+DATA c3e2aaaab<>+16(SB)/4, $0x3e2aaaab
+DATA c3e2aaaab<>+20(SB)/4, $0x3e2aaaab
+DATA c3e2aaaab<>+24(SB)/4, $0x3e2aaaab
+DATA c3e2aaaab<>+28(SB)/4, $0x3e2aaaab
+GLOBL c3e2aaaab<>(SB), RODATA|NOPTR, $32
 
 // func reluGradAVX2(dst *float32, dy *float32, y *float32, n int)
 // Requires: AVX

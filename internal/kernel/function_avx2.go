@@ -13,6 +13,14 @@ func applyAVX2(f Func, dst, x []float32) bool {
 		expAVX2(&dst[0], &x[0], len(dst))
 	case Relu:
 		reluAVX2(&dst[0], &x[0], len(dst))
+	case LeakyRelu:
+		leakyReluAVX2(&dst[0], &x[0], len(dst))
+	case Relu6:
+		relu6AVX2(&dst[0], &x[0], len(dst))
+	case HardTanh:
+		hardTanhAVX2(&dst[0], &x[0], len(dst))
+	case HardSigmoid:
+		hardSigmoidAVX2(&dst[0], &x[0], len(dst))
 	case Sqrt:
 		sqrtAVX2(&dst[0], &x[0], len(dst))
 	case Abs:
@@ -32,6 +40,8 @@ func applyGradAVX2(f Func, dst, dy, y []float32) bool {
 		tanhGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
 	case Sigmoid:
 		sigmoidGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
+	case HardSigmoid:
+		hardSigmoidGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
 	case Relu:
 		reluGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
 	default:

@@ -132,6 +132,14 @@ func expAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 func reluAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
+func leakyReluAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func relu6AVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func hardTanhAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func hardSigmoidAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
 func sqrtAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 func absAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
@@ -141,6 +149,8 @@ func squareAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 func tanhGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
 func sigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func hardSigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
 func reluGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 

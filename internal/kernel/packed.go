@@ -18,7 +18,7 @@ func (p *Packed) panels() int { return (p.M + panelWidth - 1) / panelWidth }
 func (p *Packed) Pack(b []float32, ldb, k, m int) {
 	checkMatrix("Pack", "b", b, ldb, k, m)
 	p.resize(k, m)
-	if m == 0 {
+	if k == 0 {
 		return
 	}
 	j := 0
@@ -35,7 +35,7 @@ func (p *Packed) Pack(b []float32, ldb, k, m int) {
 
 // packPanel copies k rows of 16 values, ldb apart.
 func packPanel(dst, b []float32, ldb, k int) {
-	if useAVX2 && k > 0 {
+	if useAVX2 {
 		copyPanelAVX2(&dst[0], &b[0], ldb, k)
 		return
 	}

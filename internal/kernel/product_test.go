@@ -230,7 +230,7 @@ func TestOuterTwin(t *testing.T) {
 func TestPack(t *testing.T) {
 	r := newRand(6)
 	var p Packed
-	for _, s := range [][3]int{{5, 40, 41}, {3, 16, 16}, {7, 1, 3}, {1, 17, 17}, {0, 4, 4}, {4, 0, 0}} {
+	for _, s := range [][3]int{{5, 40, 41}, {3, 16, 16}, {7, 1, 3}, {1, 17, 17}, {0, 4, 4}, {0, 40, 40}, {4, 0, 0}, {9, 32, 50}} {
 		k, m, ldb := s[0], s[1], s[2]
 		b := random(r, len(matrix(k, m, ldb)), true)
 		p.Pack(b, ldb, k, m)

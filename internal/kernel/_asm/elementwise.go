@@ -114,11 +114,12 @@ type block struct {
 	mask   reg.VecVirtual // nil for a whole block
 }
 
-// The comparisons of VCMPPS that are used; none traps, the last two hold for NaN.
+// The comparisons of VCMPPS that are used; none traps, all but the first hold for NaN.
 const (
-	lessThan     = 0x11
-	unordered    = 0x03
-	notLessEqual = 0x16
+	lessThan        = 0x11
+	unordered       = 0x03
+	notLessEqual    = 0x16
+	notGreaterEqual = 0x19
 )
 
 func (b *block) load(name string) reg.VecVirtual {

@@ -70,6 +70,32 @@ func functions(a *asm) {
 		b.VMAXPS(x, low, x)
 		b.store(x, "dst")
 	})
+	a.loop("leakyReluAVX2", "dst = x, or 0.2 x below 0", unary, nil, 4, nil, func(b *block) {
+		x, y := b.load("x"), b.YMM()
+		b.VMULPS(b.constant(0.2), x, y)
+		b.VMAXPS(x, y, x)
+		b.store(x, "dst")
+	})
+	clamp := func(name, doc string, from, to float32) {
+		a.loop(name, doc, unary, nil, 4, func(b *block) { low, high = b.copies(from), b.copies(to) }, func(b *block) {
+			x := b.load("x")
+			b.VMAXPS(x, low, x)
+			b.VMINPS(x, high, x)
+			b.store(x, "dst")
+		})
+	}
+	clamp("relu6AVX2", "dst = min(max(x, 0), 6)", 0, 6)
+	clamp("hardTanhAVX2", "dst = min(max(x, -1), 1)", -1, 1)
+	a.loop("hardSigmoidAVX2", "dst = min(max(x + 3, 0), 6) / 6", unary, nil, 2, func(b *block) {
+		low, high, up = b.copies(0), b.copies(6), b.copies(3)
+	}, func(b *block) {
+		x := b.load("x")
+		b.VADDPS(up, x, x)
+		b.VMAXPS(x, low, x)
+		b.VMINPS(x, high, x)
+		b.VDIVPS(high, x, x)
+		b.store(x, "dst")
+	})
 	a.loop("sqrtAVX2", "dst = sqrt(x)", unary, nil, 4, nil, func(b *block) {
 		x := b.load("x")
 		b.VSQRTPS(x, x)
@@ -100,6 +126,15 @@ func functions(a *asm) {
 		y, z := b.load("y"), b.YMM()
 		b.VSUBPS(y, one, z)
 		b.VMULPS(z, y, y)
+		b.VMULPS(y, b.load("dy"), y)
+		b.store(y, "dst")
+	})
+	a.loop("hardSigmoidGradAVX2", "dst = dy / 6 where 0 < y < 1 or y is NaN, else dy * 0", gradient, nil, 2, nil, func(b *block) {
+		y, z := b.load("y"), b.YMM()
+		b.VCMPPS(U8(notLessEqual), b.constant(0), y, z)
+		b.VCMPPS(U8(notGreaterEqual), b.constant(1), y, y)
+		b.VANDPS(z, y, y)
+		b.VANDPS(b.constant(1.0/6), y, y)
 		b.VMULPS(y, b.load("dy"), y)
 		b.store(y, "dst")
 	})

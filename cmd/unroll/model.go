@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/layers"
+)
+
+// lecture is the model that is trained when none is named.
+const lecture = "embedding(10000, 32) |> simple_rnn(32) |> dense(1, sigmoid)"
+
+// model is what MODEL names.
+type model struct {
+	*unroll.Model
+	specs []layers.Spec
+	file  bool // read from a file, with its weights
+}
+
+// isText reports whether a MODEL is a text and not the name of a file: a text has a parenthesis, and no file has its name.
+func isText(name string) bool {
+	if !strings.Contains(name, "(") {
+		return false
+	}
+	_, err := os.Stat(name)
+	return err != nil
+}
+
+// openModel reads a file, or makes what a text says.
+func openModel(name string) (*model, error) {
+	if isText(name) {
+		specs, err := modelSpecs(name, cellText)
+		if err != nil {
+			return nil, err
+		}
+		m, err := unroll.Sequential(specs...)
+		if err != nil {
+			return nil, stackHint(err)
+		}
+		return &model{Model: m, specs: specs}, nil
+	}
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, hint(usage("no such model file: %s", name), "a MODEL is a .keras file or a text such as '%s'", lecture)
+	case err != nil:
+		return nil, fmt.Errorf("cannot read %s: %w", name, cause(err))
+	case info.IsDir():
+		return nil, fmt.Errorf("expected a model file, got the folder %s", name)
+	case strings.ToLower(filepath.Ext(name)) != ".keras":
+		return nil, usage("expected a model file that ends in .keras, got %s", name)
+	}
+	m, err := unroll.Load(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return &model{Model: m, specs: m.Specs(), file: true}, nil
+}
+
+// needFile refuses a text where a trained model is needed.
+func needFile(verb, name string) error {
+	if !isText(name) {
+		return nil
+	}
+	return hint(usage("%s: expected a model file, got a text, whose weights are not trained", verb),
+		"unroll train MODEL --out FILE.keras makes one")
+}
+
+// stackHint gives the command's way to do what an error of Build asks for.
+func stackHint(err error) error {
+	if strings.Contains(err.Error(), "return_sequences") {
+		return hint(err, "in the MODEL text: lstm(32, return_sequences=true)")
+	}
+	return err
+}
+
+// wants is what the model takes.
+func (m *model) wants() wanted {
+	w := wanted{}
+	specs := m.specs
+	if in, ok := specs[0].(layers.Input); ok {
+		w.ids, w.shape = in.IDs, in.Shape
+		specs = specs[1:]
+	}
+	if len(specs) == 0 {
+		return w
+	}
+	if e, ok := specs[0].(layers.Embedding); ok {
+		w.ids, w.words = true, e.InputDim
+	}
+	w.sequences = layers.IsRecurrent(specs[0])
+	return w
+}

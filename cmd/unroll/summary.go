@@ -1,0 +1,45 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/unroll-ml/unroll"
+)
+
+func summaryCommand() *cobra.Command {
+	var style string
+	cmd := &cobra.Command{
+		Use:   "summary MODEL",
+		Short: "Print a model's layers, shapes and parameters",
+		Example: `  unroll summary model.keras
+  unroll summary 'embedding(10000, 32) |> simple_rnn(32) |> dense(1, sigmoid)' --style keras2`,
+		Args: between(1, 1, "a MODEL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := parseStyle(style)
+			if err != nil {
+				return err
+			}
+			m, err := openModel(args[0])
+			if err != nil {
+				return err
+			}
+			if m.Output() == nil {
+				return hint(usage("summary: expected a model that says what comes in, got one that begins with %s", m.specs[0].Class()),
+					"begin the text with input(STEPS, WIDTH), None for any number of steps: 'input(None, 12) |> lstm(32) |> …'")
+			}
+			return m.Summary(cmd.OutOrStdout(), s)
+		},
+	}
+	cmd.Flags().StringVar(&style, "style", "keras3", "the table of keras2, as the lecture prints it, or keras3")
+	return cmd
+}
+
+func parseStyle(style string) (unroll.SummaryStyle, error) {
+	switch style {
+	case "keras2":
+		return unroll.Keras2, nil
+	case "keras3":
+		return unroll.Keras3, nil
+	}
+	return "", usage("--style: expected keras2 or keras3, got %s", quoted(style))
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/plot"
+)
+
+// trainFlags are what `unroll train` takes.
+type trainFlags struct {
+	dataFlags
+	epochs, batch            int
+	split                    float64
+	optimizer, loss, metrics string
+	seed                     uint64
+	shuffle, json            bool
+	out, history, plot       string
+	style                    string
+}
+
+func trainCommand() *cobra.Command {
+	var f trainFlags
+	cmd := &cobra.Command{
+		Use:   "train [MODEL]",
+		Short: "Train a model; without arguments the lecture's, on made-up reviews",
+		Long: `train trains a MODEL on DATA and prints how it goes. Without arguments it is the lecture:
+a SimpleRNN over reviews, 10 epochs in batches of 128, a fifth of the rows held back to validate.
+
+A MODEL is a text, in either form, or a .keras file. A compiled file goes on with its own optimizer, loss and
+state, unless --optimizer, --loss or --metrics say otherwise.
+
+DATA is reviews (made up, always there), imdb (fetched once), or a file:
+  .npz     x_train y_train x_test y_test, or x y; object arrays are sequences of ids
+  .csv     numbers, .tsv too; a header is recognized; the last column is the target
+  .jsonl   {"x": [1, 14, 22], "y": 1} a line`,
+		Example: `  unroll train
+  unroll train 'embedding(10000, 32) |> lstm(32) |> dense(1, sigmoid)' --out lstm.keras --plot lstm.png
+  unroll train 'embedding(10000, 32) |> recurrent(32, cell=my.cell) |> dense(1, sigmoid)' --data imdb
+  unroll train lstm.keras --epochs 2 --out lstm.keras`,
+		Args: between(0, 1, "at most one MODEL"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := lecture
+			if len(args) > 0 {
+				name = args[0]
+			}
+			return f.run(cmd, name)
+		},
+	}
+	fs := cmd.Flags()
+	f.dataFlags.register(fs, "reviews")
+	fs.IntVar(&f.epochs, "epochs", 10, "times that all rows are seen")
+	fs.IntVar(&f.batch, "batch-size", 128, "rows of a step")
+	fs.Float64Var(&f.split, "validation-split", 0.2, "part of the rows, the last, to validate on")
+	fs.StringVar(&f.optimizer, "optimizer", "rmsprop", "sgd, rmsprop, adam or adamw, with arguments: 'adam(learning_rate=0.01)'")
+	fs.StringVar(&f.loss, "loss", "binary_crossentropy", "a loss by its Keras name")
+	fs.StringVar(&f.metrics, "metrics", "acc", "metrics by their Keras names, with commas")
+	fs.Uint64Var(&f.seed, "seed", 0, "decides the first weights, the order of the rows and dropout")
+	fs.BoolVar(&f.shuffle, "shuffle", true, "take the rows in a new order each epoch")
+	fs.StringVar(&f.out, "out", "", "write the trained model to `FILE.keras`")
+	fs.StringVar(&f.history, "history", "", "write losses and metrics by epoch to `FILE.json`, as Keras's history.history")
+	fs.StringVar(&f.plot, "plot", "", "draw the history to `FILE`: .svg, .png or .pdf")
+	fs.StringVar(&f.style, "style", "keras2", "the table of keras2, as the lecture prints it, or keras3")
+	fs.BoolVar(&f.json, "json", false, "print the results as one JSON object")
+	return cmd
+}
+
+func (f *trainFlags) run(cmd *cobra.Command, name string) error {
+	style, err := parseStyle(f.style)
+	if err != nil {
+		return err
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	m, err := openModel(name)
+	if err != nil {
+		return err
+	}
+	if err := f.compile(cmd, m); err != nil {
+		return err
+	}
+	out, history, picture, err := f.outputs()
+	defer func() {
+		out.close()
+		history.close()
+		picture.close()
+	}()
+	if err != nil {
+		return err
+	}
+	stdout := cmd.OutOrStdout()
+	if f.json {
+		stdout = io.Discard
+	}
+	in := m.wants()
+	request := f.request(in, cmd.ErrOrStderr())
+	set, err := loadData(cmd.Context(), request)
+	if err != nil {
+		return err
+	}
+	if set.train.y == nil {
+		return fmt.Errorf("--data: expected targets in %s, got inputs alone", f.data)
+	}
+	train, test, err := set.prepare(stdout, request, in)
+	if err != nil {
+		return err
+	}
+	if m.Output() != nil {
+		if err := m.Summary(stdout, style); err != nil {
+			return err
+		}
+	}
+	line := newProgress(cmd.ErrOrStderr())
+	h, err := m.Fit(cmd.Context(), train, unroll.Epochs(f.epochs), unroll.BatchSize(f.batch), unroll.ValidationSplit(f.split),
+		unroll.Shuffle(f.shuffle), unroll.Callbacks(line))
+	line.stopped()
+	if err != nil {
+		return f.interrupted(err, h)
+	}
+	var score unroll.Logs
+	if test != nil {
+		if score, err = m.Evaluate(cmd.Context(), test, unroll.BatchSize(f.batch)); err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "Test score%s\n", values(score))
+	}
+	if err := errors.Join(
+		history.write(func(w io.Writer) error { return writeHistory(w, h) }),
+		picture.write(func(w io.Writer) error { return plot.Write(w, extension(f.plot), plot.Run{History: h}) }),
+	); err != nil {
+		return err
+	}
+	if out != nil {
+		out.close() // it showed that the place can be written to; Save makes its own file whole
+		if err := m.Save(f.out); err != nil {
+			return err
+		}
+	}
+	if f.json {
+		return printJSON(cmd.OutOrStdout(), map[string]any{"history": h, "test": scores(score)})
+	}
+	return nil
+}
+
+// check finds what is wrong with the numbers before anything is read.
+func (f *trainFlags) check() error {
+	switch {
+	case f.epochs < 1:
+		return usage("--epochs: expected 1 or more, got %d", f.epochs)
+	case f.batch < 1:
+		return usage("--batch-size: expected 1 or more, got %d", f.batch)
+	case !(f.split >= 0 && f.split < 1):
+		return usage("--validation-split: expected a part from 0 to below 1, got %v", f.split)
+	}
+	return f.dataFlags.check()
+}
+
+// compile says how the model is trained; a model from a file that was compiled keeps its own way where no flag says otherwise.
+func (f *trainFlags) compile(cmd *cobra.Command, m *model) error {
+	given := cmd.Flags().Changed("optimizer") || cmd.Flags().Changed("loss") || cmd.Flags().Changed("metrics")
+	opt, err := parseOptimizer(f.optimizer)
+	if err != nil {
+		return asUsage(err)
+	}
+	loss, err := parseLoss(f.loss)
+	if err != nil {
+		return asUsage(err)
+	}
+	ms, err := parseMetrics(f.metrics)
+	if err != nil {
+		return asUsage(err)
+	}
+	if !m.file {
+		if err := m.Init(f.seed); err != nil {
+			return err
+		}
+	} else if m.Compiled() && !given {
+		return nil
+	}
+	return m.Compile(opt, loss, ms...)
+}
+
+// outputs opens the files that will be written.
+func (f *trainFlags) outputs() (out, history, picture *output, err error) {
+	if out, err = newOutput("--out", f.out, ".keras"); err != nil {
+		return out, nil, nil, err
+	}
+	if history, err = newOutput("--history", f.history, ".json"); err != nil {
+		return out, history, nil, err
+	}
+	if picture, err = newOutput("--plot", f.plot, ".svg", ".png", ".pdf"); err != nil {
+		return out, history, picture, err
+	}
+	return out, history, picture, differ(out, history, picture)
+}
+
+// interrupted is the error of a training that did not come to its end.
+func (f *trainFlags) interrupted(err error, h *unroll.History) error {
+	if errors.Is(err, context.Canceled) && h != nil {
+		return fmt.Errorf("interrupted after %d of %d epochs; nothing was written", len(h.Epoch), f.epochs)
+	}
+	return stackHint(err)
+}
+
+// writeHistory writes what Keras has in history.history.
+func writeHistory(w io.Writer, h *unroll.History) error {
+	b, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s\n", b)
+	return err
+}
+
+// scores are logs as JSON has them.
+func scores(logs unroll.Logs) map[string]float64 {
+	if logs == nil {
+		return nil
+	}
+	m := map[string]float64{}
+	for _, l := range logs {
+		m[l.Name] = l.Value
+	}
+	return m
+}
