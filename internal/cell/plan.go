@@ -13,12 +13,16 @@ type Plan struct {
 	Hoist []Instr
 	Steps []Stage
 
-	// Backward. BackSteps runs at each step, last step first; BackWeights and BackInput afterwards, over the rows of many steps
-	// together; then the weights' gradients, each one product or one sum over all rows of all steps.
-	BackSteps   []Stage
-	BackWeights []Instr
-	BackInput   []Instr
-	Grads       []GradOf
+	// Backward. BackSteps runs at each step, last step first; BackAfter afterwards, over the rows of many steps together, where
+	// the gradients of weights need values of their step; then Grads. What is left depends, of the cell's own values, on the hoisted ones
+	// alone: BackHoist, HoistGrads and, if the gradient of the input is asked for, BackInput. It is linear in the adjoints that it
+	// reads, so for inputs that occur many times it may run once an input, on the sums of their adjoints.
+	BackSteps  []Stage
+	BackAfter  []Instr
+	Grads      []GradOf
+	BackHoist  []Instr
+	BackInput  []Instr
+	HoistGrads []GradOf
 
 	Output     int // slot of output_t: an OutputSlot or a NextSlot
 	OutputHome int // the state whose next value the output is, -1 where there is none

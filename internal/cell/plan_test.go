@@ -80,9 +80,10 @@ func TestPlansAreSound(t *testing.T) {
 				}
 			}
 		}
-		check("back weights", p.BackWeights)
+		check("back after", p.BackAfter)
+		check("back hoist", p.BackHoist)
 		check("back input", p.BackInput)
-		for _, g := range p.Grads {
+		for _, g := range append(append([]GradOf(nil), p.Grads...), p.HoistGrads...) {
 			if !written[g.B] || g.A >= 0 && !written[g.A] {
 				t.Errorf("%s: the gradient %+v reads a slot that nobody writes", f, g)
 			}
@@ -114,8 +115,8 @@ output_t = o_t * tanh(c_t+1)`, Options{Units: 32, Input: 16})
 	if n := count(p.Steps[0].Instrs); n[MatMulAcc] != 4 || n[Apply] != 5 || n[Mul] != 2 || n[MulAdd] != 1 || len(p.Steps[0].Instrs) != 12 {
 		t.Errorf("step: %v, want four products, five functions, and c and h in three operations", n)
 	}
-	if len(p.Grads) != 12 {
-		t.Errorf("%d gradients, want three a gate", len(p.Grads))
+	if len(p.Grads) != 4 || len(p.HoistGrads) != 8 {
+		t.Errorf("%d gradients of steps and %d of what is hoisted, want one and two a gate", len(p.Grads), len(p.HoistGrads))
 	}
 }
 

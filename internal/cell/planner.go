@@ -15,8 +15,9 @@ type phase uint8
 const (
 	inForward phase = iota // Once, Hoist or Steps, by its class
 	inLoop                 // BackSteps: the gradient of a state depends on it
-	inWeights              // BackWeights
-	inInput                // BackInput
+	inAfter                // BackAfter: it needs a value of its step, but nothing waits for it
+	inHoist                // BackHoist: of the cell's values it needs those alone that are hoisted
+	inInput                // BackInput: likewise, and only the gradient of the input depends on it
 	nowhere                // nobody asks for it
 )
 
@@ -94,7 +95,16 @@ func (p *planner) classify() {
 	}
 	p.mark(inInput, p.adj.Input)
 	for _, w := range p.adj.Weights {
-		p.mark(inWeights, w.Adjoint)
+		ph := inHoist
+		if w.Operand >= 0 && p.class[w.Operand] == step {
+			ph = inAfter
+		}
+		p.mark(ph, w.Adjoint)
+	}
+	for i := p.adj.Own; i < len(p.nodes); i++ {
+		if ph := p.phase[i]; (ph == inHoist || ph == inInput) && p.needsStep(i) {
+			p.mark(inAfter, i)
+		}
 	}
 	p.mark(inLoop, p.adj.States...)
 }
@@ -110,6 +120,16 @@ func (p *planner) mark(ph phase, roots ...int) {
 	}
 }
 
+// needsStep reports whether an adjoint's node reads a value that the cell makes anew at each step.
+func (p *planner) needsStep(i int) bool {
+	for _, a := range p.nodes[i].Args {
+		if a >= 0 && a < p.adj.Own && p.class[a] == step {
+			return true
+		}
+	}
+	return false
+}
+
 // countUses counts every node's uses and finds what must be kept and what is named.
 func (p *planner) countUses() {
 	for i, n := range p.nodes {
@@ -121,7 +141,8 @@ func (p *planner) countUses() {
 				continue
 			}
 			p.uses[a]++
-			if p.phase[a] < p.phase[i] && p.phase[a] <= inLoop {
+			// BackInput runs right behind BackHoist, on the same rows.
+			if p.phase[a] < p.phase[i] && p.phase[a] != inHoist {
 				p.kept[a] = true
 			}
 		}
@@ -167,7 +188,7 @@ func (p *planner) forward() {
 	p.copyAll(&p.plan.Steps, copies)
 }
 
-// backward writes BackSteps, BackWeights, BackInput and Grads.
+// backward writes BackSteps, BackAfter, BackHoist, BackInput and the weights' gradients.
 func (p *planner) backward() {
 	p.plan.BackSteps = make([]Stage, len(p.nodes)+1)
 	var copies []Instr
@@ -185,19 +206,26 @@ func (p *planner) backward() {
 			p.need(a)
 		}
 	}
+	hoisted := p.hoistedAdjoints()
 	for _, w := range p.adj.Weights {
 		g := GradOf{Weight: w.Weight, A: -1, B: p.need(w.Adjoint)}
+		atHoist := hoisted[w.Adjoint]
 		if w.Operand < 0 {
 			wt := &p.cell.Weights[w.Weight]
 			g.Start = w.Row*wt.Out + wt.Blocks[w.Block].Start
 		} else {
+			atHoist = p.class[w.Operand] != step
 			pk := p.matrix(w.Weight, w.Block, w.Left)
 			g.Start, g.Ld, g.A = pk.Start, pk.Ld, p.everyStep(w.Operand)
 			if w.Left {
 				g.A, g.B = g.B, g.A
 			}
 		}
-		p.plan.Grads = append(p.plan.Grads, g)
+		if atHoist {
+			p.plan.HoistGrads = append(p.plan.HoistGrads, g)
+		} else {
+			p.plan.Grads = append(p.plan.Grads, g)
+		}
 	}
 	if a := p.adj.Input; a >= 0 {
 		s := Slot{Kind: AdjInputSlot, Width: p.nodes[a].Width}
@@ -211,6 +239,28 @@ func (p *planner) backward() {
 	p.copyAll(&p.plan.BackSteps, copies)
 }
 
+// hoistedAdjoints are the adjoint's nodes that the hoisted part of the way back reads or makes.
+func (p *planner) hoistedAdjoints() []bool {
+	h := make([]bool, len(p.nodes))
+	for i, n := range p.nodes {
+		if ph := p.phase[i]; ph != inHoist && ph != inInput {
+			continue
+		}
+		h[i] = true
+		for _, a := range n.Args {
+			if a >= p.adj.Own {
+				h[a] = true
+			}
+		}
+	}
+	for _, w := range p.adj.Weights {
+		if w.Operand >= 0 && p.class[w.Operand] != step {
+			h[w.Adjoint] = true
+		}
+	}
+	return h
+}
+
 // everyStep is a slot with a place for every step that holds node i's value, which backward may read.
 func (p *planner) everyStep(i int) int {
 	s := p.need(i)
@@ -218,7 +268,7 @@ func (p *planner) everyStep(i int) int {
 		return s
 	}
 	d := p.newSlot(Slot{Kind: KeptSlot, Width: p.nodes[i].Width})
-	p.plan.BackWeights = append(p.plan.BackWeights, Instr{Code: Copy, D: d, A: s, B: -1, C: -1})
+	p.plan.BackHoist = append(p.plan.BackHoist, Instr{Code: Copy, D: d, A: s, B: -1, C: -1})
 	return d
 }
 
@@ -259,8 +309,10 @@ func (p *planner) put(i int, c class, in Instr) {
 	switch {
 	case p.phase[i] == inLoop:
 		p.append(&p.plan.BackSteps, p.stage[i], in)
-	case p.phase[i] == inWeights:
-		p.plan.BackWeights = append(p.plan.BackWeights, in)
+	case p.phase[i] == inAfter:
+		p.plan.BackAfter = append(p.plan.BackAfter, in)
+	case p.phase[i] == inHoist:
+		p.plan.BackHoist = append(p.plan.BackHoist, in)
 	case p.phase[i] == inInput:
 		p.plan.BackInput = append(p.plan.BackInput, in)
 	case c == once:

@@ -1,6 +1,9 @@
 package engine
 
-import "github.com/unroll-ml/unroll/internal/kernel"
+import (
+	"github.com/unroll-ml/unroll/internal/cell"
+	"github.com/unroll-ml/unroll/internal/kernel"
+)
 
 // Gradient is what comes for the results of a run, and where its own gradients go.
 type Gradient struct {
@@ -53,7 +56,8 @@ func (r *Run) Backward(g Gradient) {
 	}
 	for s0 := 0; s0 < t; s0 += r.block {
 		rows := (min(s0+r.block, t) - s0) * n
-		r.exec(c.backWeights, s0, s0, rows)
+		r.exec(c.backAfter, s0, s0, rows)
+		r.exec(c.backHoist, s0, s0, rows)
 		if r.dx != nil {
 			r.exec(c.backInput, s0, s0, rows)
 		}
@@ -64,13 +68,14 @@ func (r *Run) Backward(g Gradient) {
 			copy(g.X[(t-1-s)*w:(t-s)*w], r.dx[s*w:])
 		}
 	}
-	r.weightGradients(g.Weights)
+	r.weightGradients(p.Grads, g.Weights)
+	r.weightGradients(p.HoistGrads, g.Weights)
 }
 
 // weightGradients adds every weight's gradient: one product or one sum over all rows of all steps.
-func (r *Run) weightGradients(weights [][]float32) {
+func (r *Run) weightGradients(grads []cell.GradOf, weights [][]float32) {
 	rows := r.shape.T * r.shape.N
-	for _, g := range r.cell.plan.Grads {
+	for _, g := range grads {
 		dst := weights[g.Weight][g.Start:]
 		b, wb := r.at(g.B, 0, 0, rows), r.cell.plan.Slots[g.B].Width
 		if g.A < 0 {

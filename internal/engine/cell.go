@@ -18,10 +18,9 @@ type Cell struct {
 	packs   []kernel.Packed
 	bound   uint64 // counts calls of Bind, so that a Run knows when its constants are stale
 
-	once, hoist            []instr
-	steps, back            []instr
-	backWeights, backInput []instr
-	keptBack               []int // slots that back writes and that are read after the loop
+	once, hoist, steps, back        []instr
+	backAfter, backHoist, backInput []instr
+	keptBack                        []int // slots that back writes and that are read after the loop
 }
 
 // instr is an instruction ready to run.
@@ -41,7 +40,7 @@ func New(p *cell.Plan) *Cell {
 	for _, s := range p.BackSteps {
 		c.back = append(c.back, ready(s.Instrs)...)
 	}
-	c.backWeights, c.backInput = ready(p.BackWeights), ready(p.BackInput)
+	c.backAfter, c.backHoist, c.backInput = ready(p.BackAfter), ready(p.BackHoist), ready(p.BackInput)
 	seen := map[int]bool{}
 	for _, in := range c.back {
 		if p.Slots[in.D].Kind == cell.KeptSlot && !seen[in.D] {
