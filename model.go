@@ -82,6 +82,14 @@ func (m *Model) Build(input tensor.Shape) error {
 }
 
 func (m *Model) build(in layers.Signature) error {
+	if err := m.assemble(in, nil); err != nil {
+		return err
+	}
+	return m.Init(m.seed)
+}
+
+// assemble makes the layers, their weights all zero. room bounds how many values the weights have, see layers.Builder.
+func (m *Model) assemble(in layers.Signature, room *int) error {
 	specs := m.specs
 	if _, ok := specs[0].(layers.Input); ok {
 		specs = specs[1:]
@@ -93,8 +101,11 @@ func (m *Model) build(in layers.Signature) error {
 	for i, s := range specs {
 		n := &node{name: names[i], spec: s, in: at, grad: len(weights) > 0}
 		var err error
-		if n.layer, err = s.Build(&layers.Builder{Name: n.name}, []layers.Signature{at}); err != nil {
+		if n.layer, err = s.Build(&layers.Builder{Name: n.name, Room: room}, []layers.Signature{at}); err != nil {
 			return m.stackError(nodes, n, err)
+		}
+		if room != nil && *room < 0 {
+			return fmt.Errorf("unroll: layer %q: expected weights that fit in the file, got larger ones", n.name)
 		}
 		out, err := n.layer.Output([]layers.Signature{at})
 		if err != nil {
@@ -109,7 +120,7 @@ func (m *Model) build(in layers.Signature) error {
 		at = n.out
 	}
 	m.nodes, m.weights, m.input, m.built = nodes, weights, in, true
-	return m.Init(m.seed)
+	return nil
 }
 
 // stackError names the layer, and the cure where the layer before should have returned sequences.

@@ -265,7 +265,7 @@ func (r *recurrent) forward(run *engine.Run, c *Call, slot int, sequences bool) 
 
 // backward walks back from the gradient of what forward returned, and overwrites din unless it is nil.
 func (r *recurrent) backward(run *engine.Run, c *Call, dout, din []float32) {
-	g := engine.Gradient{X: din, Backwards: r.spec.GoBackwards}
+	g := engine.Gradient{X: din}
 	if r.spec.ReturnSequences {
 		g.Sequence = dout
 	} else {

@@ -35,11 +35,16 @@ func (w *Weight) Init(s *random.Stream) error {
 // Builder makes the weights of a layer under its name.
 type Builder struct {
 	Name string // the layer's name in its model
+	// Room, when not nil, is how many values the weights may still have together: what a file can hold. A weight beyond it gets
+	// no Data, and Room becomes -1.
+	Room *int
 	path string
 }
 
 // In is a builder for a part of the layer: its weights' paths go on with name.
-func (b *Builder) In(name string) *Builder { return &Builder{Name: name, path: b.path + b.Name + "/"} }
+func (b *Builder) In(name string) *Builder {
+	return &Builder{Name: name, Room: b.Room, path: b.path + b.Name + "/"}
+}
 
 // Weight makes a weight whose values come from init.
 func (b *Builder) Weight(name string, shape tensor.Shape, init initializers.Initializer) *Weight {
@@ -49,8 +54,26 @@ func (b *Builder) Weight(name string, shape tensor.Shape, init initializers.Init
 // drawn makes a weight with a way of its own to draw its values.
 func (b *Builder) drawn(name string, shape tensor.Shape, draw func(dst []float32, s *random.Stream) error) *Weight {
 	return &Weight{
-		Name: name, Path: b.path + b.Name + "/" + name, Shape: shape, Data: make([]float32, shape.Size()), Trainable: true, draw: draw,
+		Name: name, Path: b.path + b.Name + "/" + name, Shape: shape, Data: b.data(shape), Trainable: true, draw: draw,
 	}
+}
+
+// data is zeros for a weight of this shape, as far as there is room.
+func (b *Builder) data(shape tensor.Shape) []float32 {
+	if b.Room == nil {
+		return make([]float32, shape.Size())
+	}
+	// Dividing axis by axis, because the product may not fit an int.
+	left := *b.Room
+	for _, n := range shape {
+		left /= max(1, n)
+	}
+	if left <= 0 {
+		*b.Room = -1
+		return nil
+	}
+	*b.Room -= shape.Size()
+	return make([]float32, shape.Size())
 }
 
 // or is the initializer that was given, or Keras's default.

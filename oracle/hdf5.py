@@ -6,7 +6,7 @@
     python oracle/hdf5.py large FILE                    a file that is too large to be kept
     python oracle/hdf5.py edit FILE                     adds to, changes and takes from every group of a file
 
-Files of the newer formats hold the time at which they were made; everything else is the same at every run.
+Not the same at every run: the time at which a file was made, in files of the newer formats.
 
 Versions: h5py 3.14.0 with HDF5 1.14.6, NumPy 2.4.6; for the second mode Keras 3.15.1 with TensorFlow 2.21.0.
 """
@@ -244,16 +244,16 @@ def keras_files(folder):
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
     import keras
 
-    def fitted(name, optimizer, *hidden):
-        keras.utils.set_random_seed(1)
-        model = keras.Sequential([keras.layers.Input((3, 1)), *hidden, keras.layers.Dense(1)])
+    def fitted(name, optimizer, hidden):
+        keras.utils.set_random_seed(1)  # before layers are made: their initializers draw seeds
+        model = keras.Sequential([keras.layers.Input((3, 1)), *hidden(), keras.layers.Dense(1)])
         model.compile(optimizer=optimizer, loss="mse")
         model.fit(np.zeros((2, 3, 1), "f4"), np.ones((2, 1), "f4"), epochs=1, verbose=0)
         return model, os.path.join(folder, name)
 
-    model, weights = fitted("keras.weights.h5", "rmsprop", keras.layers.GRU(1))
+    model, weights = fitted("keras.weights.h5", "rmsprop", lambda: [keras.layers.GRU(1)])
     model.save_weights(weights)
-    model, legacy = fitted("keras_legacy.h5", "sgd", keras.layers.LSTM(2), keras.layers.Dropout(0.5))
+    model, legacy = fitted("keras_legacy.h5", "sgd", lambda: [keras.layers.LSTM(2), keras.layers.Dropout(0.5)])
     model.save(legacy)
     for path in weights, legacy:
         write_json(path)

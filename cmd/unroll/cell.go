@@ -255,9 +255,13 @@ func packName(c *cell.Cell, k cell.Pack) string {
 func (d *cellReport) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)
 	fmt.Fprintf(w, "%s: input %d, units %d, output %d\n\n", d.File, d.Input, d.Units, d.Output)
-	fmt.Fprintf(w, "parameter\tshape\trole\tinitializer\tblocks\n")
+	blocks := ""
+	if slices.ContainsFunc(d.Parameters, func(p cellWeight) bool { return len(p.Blocks) > 0 }) {
+		blocks = "blocks"
+	}
+	tableRow(w, "parameter", "shape", "role", "initializer", blocks)
 	for _, p := range d.Parameters {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", p.Name, shapeText(p.Shape), p.Role, p.Initializer, strings.Join(p.Blocks, ", "))
+		tableRow(w, p.Name, shapeText(p.Shape), p.Role, p.Initializer, strings.Join(p.Blocks, ", "))
 	}
 	w.Flush()
 	fmt.Fprintf(out, "Total params: %s\n\n", thousands(d.Params))
@@ -268,11 +272,12 @@ func (d *cellReport) print(out io.Writer) error {
 	if len(d.States) == 0 {
 		fmt.Fprintln(w, "none")
 	}
-	fmt.Fprintf(w, "\nstage\tmultiply-adds\tfunctions\tpointwise\tproducts\n")
+	fmt.Fprintln(w)
+	tableRow(w, "stage", "multiply-adds", "functions", "pointwise", "products")
 	for _, s := range d.Stages {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.Name, thousands(s.MultiplyAdds), thousands(s.Functions), thousands(s.Pointwise), strings.Join(s.Products, ", "))
+		tableRow(w, s.Name, thousands(s.MultiplyAdds), thousands(s.Functions), thousands(s.Pointwise), strings.Join(s.Products, ", "))
 	}
-	fmt.Fprintf(w, "a step of one sequence\t%s\t%s\t%s\t\n", thousands(d.MultiplyAdds), thousands(d.Functions), thousands(d.Pointwise))
+	tableRow(w, "a step of one sequence", thousands(d.MultiplyAdds), thousands(d.Functions), thousands(d.Pointwise))
 	if err := w.Flush(); err != nil {
 		return err
 	}
@@ -282,6 +287,11 @@ func (d *cellReport) print(out io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// tableRow writes the cells of a row; an empty last one leaves no blanks.
+func tableRow(w io.Writer, cells ...string) {
+	fmt.Fprintln(w, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
 }
 
 func shapeText(shape []int) string {

@@ -31,15 +31,14 @@ else on all rows.`,
 			if err := f.check(); err != nil {
 				return err
 			}
-			m, err := openModel(args[0])
+			m, err := openModel(args[0], false)
 			if err != nil {
 				return err
 			}
-			if !m.Compiled() {
+			if !m.compiled {
 				return fmt.Errorf("evaluate: expected a compiled model, got one that says no loss: %s", args[0])
 			}
-			in := m.wants()
-			request := f.request(in, cmd.ErrOrStderr())
+			request := f.request(m.wants(), cmd.ErrOrStderr())
 			set, err := loadData(cmd.Context(), request)
 			if err != nil {
 				return err
@@ -51,7 +50,7 @@ else on all rows.`,
 			if set.train.y == nil {
 				return fmt.Errorf("--data: expected targets in %s, got inputs alone", f.data)
 			}
-			data, test, err := set.prepare(stdout, request, in)
+			data, test, err := set.prepare(stdout, request, m)
 			if err != nil {
 				return err
 			}

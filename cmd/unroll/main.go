@@ -22,20 +22,22 @@ const (
 	exitUsage  = 2 // the command was not understood
 )
 
-func main() { os.Exit(run()) }
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run is the program; tests run it too.
-func run() int {
+// run is the program: results go to stdout, progress and mistakes to stderr.
+func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
 	cmd := newCommand()
-	cmd.SetArgs(os.Args[1:])
+	cmd.SetArgs(args)
+	cmd.SetOut(stdout)
+	cmd.SetErr(stderr)
 	err := cmd.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
 	}
-	report(os.Stderr, err)
+	report(stderr, err)
 	var u *usageError
 	var t *textError
 	if errors.As(err, &u) || errors.As(err, &t) {

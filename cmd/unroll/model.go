@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/layers"
 )
 
@@ -19,6 +20,8 @@ type model struct {
 	*unroll.Model
 	specs []layers.Spec
 	file  bool // read from a file, with its weights
+	// compiled: the file says how the model is trained.
+	compiled bool
 }
 
 // isText reports whether a MODEL is a text and not the name of a file: a text has a parenthesis, and no file has its name.
@@ -30,8 +33,8 @@ func isText(name string) bool {
 	return err != nil
 }
 
-// openModel reads a file, or makes what a text says.
-func openModel(name string) (*model, error) {
+// openModel reads a file, or makes what a text says. A file is read with how its model is trained, unless uncompiled.
+func openModel(name string, uncompiled bool) (*model, error) {
 	if isText(name) {
 		specs, err := modelSpecs(name, cellText)
 		if err != nil {
@@ -54,11 +57,43 @@ func openModel(name string) (*model, error) {
 	case strings.ToLower(filepath.Ext(name)) != ".keras":
 		return nil, usage("expected a model file that ends in .keras, got %s", name)
 	}
-	m, err := unroll.Load(name)
+	var opts []unroll.LoadOption
+	if uncompiled {
+		opts = append(opts, unroll.Uncompiled())
+	}
+	m, err := unroll.Load(name, opts...)
 	if err != nil {
+		return nil, err
+	}
+	f := &model{Model: m, file: true}
+	if err := f.describe(name); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return &model{Model: m, specs: m.Specs(), file: true}, nil
+	f.compiled = f.compiled && !uncompiled
+	return f, nil
+}
+
+// describe reads from the file which layers there are, and whether it says how the model is trained.
+func (m *model) describe(name string) error {
+	f, size, err := open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	a, err := keras.OpenArchive(f, size)
+	if err != nil {
+		return err
+	}
+	r := keras.Read("config.json.config", a.Config.Config)
+	for _, o := range r.Objects("layers") {
+		s, err := layers.FromConfig(r.Path("layers"), o)
+		if err != nil {
+			return err
+		}
+		m.specs = append(m.specs, s)
+	}
+	m.compiled = len(a.Config.Compile) > 0
+	return r.Err()
 }
 
 // needFile refuses a text where a trained model is needed.

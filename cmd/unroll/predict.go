@@ -41,7 +41,7 @@ Every column of a .csv is an input, except a last one named y, target, label or 
 			if err := f.check(); err != nil {
 				return err
 			}
-			m, err := openModel(args[0])
+			m, err := openModel(args[0], true)
 			if err != nil {
 				return err
 			}
@@ -50,14 +50,13 @@ Every column of a .csv is an input, except a last one named y, target, label or 
 				return err
 			}
 			defer out.close()
-			in := m.wants()
-			request := f.request(in, cmd.ErrOrStderr())
+			request := f.request(m.wants(), cmd.ErrOrStderr())
 			request.noTarget = true
 			set, err := loadData(cmd.Context(), request)
 			if err != nil {
 				return err
 			}
-			data, test, err := set.prepare(cmd.ErrOrStderr(), request, in)
+			data, test, err := set.prepare(cmd.ErrOrStderr(), request, m)
 			if err != nil {
 				return err
 			}

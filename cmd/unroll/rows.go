@@ -120,8 +120,10 @@ func (r *rows) len() int {
 	return 0
 }
 
-// prepare makes the data fit the model, and prints what the lecture prints about them.
-func (d *dataSet) prepare(w io.Writer, r dataRequest, in wanted) (train, test unroll.Data, err error) {
+// prepare makes the data fit the model, and prints what the lecture prints about them. A model that does not say what comes in is
+// built for the rows.
+func (d *dataSet) prepare(w io.Writer, r dataRequest, m *model) (train, test unroll.Data, err error) {
+	in := m.wants()
 	if d.notice != "" {
 		fmt.Fprintln(w, d.notice)
 	}
@@ -142,6 +144,16 @@ func (d *dataSet) prepare(w io.Writer, r dataRequest, in wanted) (train, test un
 		return nil, nil, fmt.Errorf("--data: %s: %w", d.name, err)
 	}
 	fmt.Fprintf(w, "input_train shape: %s\n", dims(shape))
+	if m.Output() == nil {
+		open := shape.Clone() // the number of rows is open, and that of steps
+		open[0] = tensor.None
+		if len(open) > 2 {
+			open[1] = tensor.None
+		}
+		if err := m.Build(open); err != nil {
+			return nil, nil, stackHint(err)
+		}
+	}
 	if d.test != nil {
 		if test, shape, err = d.test.data(in, length); err != nil {
 			return nil, nil, fmt.Errorf("--data: %s: %w", d.name, err)

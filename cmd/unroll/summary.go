@@ -19,7 +19,13 @@ func summaryCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			m, err := openModel(args[0])
+			m, err := openModel(args[0], false)
+			if err != nil {
+				// A table needs no optimizer, so one that is not offered here is no obstacle.
+				if bare, failed := openModel(args[0], true); failed == nil {
+					m, err = bare, nil
+				}
+			}
 			if err != nil {
 				return err
 			}

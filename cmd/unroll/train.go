@@ -79,7 +79,8 @@ func (f *trainFlags) run(cmd *cobra.Command, name string) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	m, err := openModel(name)
+	given := cmd.Flags().Changed("optimizer") || cmd.Flags().Changed("loss") || cmd.Flags().Changed("metrics")
+	m, err := openModel(name, given)
 	if err != nil {
 		return err
 	}
@@ -99,8 +100,7 @@ func (f *trainFlags) run(cmd *cobra.Command, name string) error {
 	if f.json {
 		stdout = io.Discard
 	}
-	in := m.wants()
-	request := f.request(in, cmd.ErrOrStderr())
+	request := f.request(m.wants(), cmd.ErrOrStderr())
 	set, err := loadData(cmd.Context(), request)
 	if err != nil {
 		return err
@@ -108,14 +108,12 @@ func (f *trainFlags) run(cmd *cobra.Command, name string) error {
 	if set.train.y == nil {
 		return fmt.Errorf("--data: expected targets in %s, got inputs alone", f.data)
 	}
-	train, test, err := set.prepare(stdout, request, in)
+	train, test, err := set.prepare(stdout, request, m)
 	if err != nil {
 		return err
 	}
-	if m.Output() != nil {
-		if err := m.Summary(stdout, style); err != nil {
-			return err
-		}
+	if err := m.Summary(stdout, style); err != nil {
+		return err
 	}
 	line := newProgress(cmd.ErrOrStderr())
 	h, err := m.Fit(cmd.Context(), train, unroll.Epochs(f.epochs), unroll.BatchSize(f.batch), unroll.ValidationSplit(f.split),
@@ -164,7 +162,6 @@ func (f *trainFlags) check() error {
 
 // compile says how the model is trained; a model from a file that was compiled keeps its own way where no flag says otherwise.
 func (f *trainFlags) compile(cmd *cobra.Command, m *model) error {
-	given := cmd.Flags().Changed("optimizer") || cmd.Flags().Changed("loss") || cmd.Flags().Changed("metrics")
 	opt, err := parseOptimizer(f.optimizer)
 	if err != nil {
 		return asUsage(err)
@@ -177,11 +174,14 @@ func (f *trainFlags) compile(cmd *cobra.Command, m *model) error {
 	if err != nil {
 		return asUsage(err)
 	}
-	if !m.file {
+	switch {
+	case !m.file:
 		if err := m.Init(f.seed); err != nil {
 			return err
 		}
-	} else if m.Compiled() && !given {
+	case cmd.Flags().Changed("seed"):
+		return usage("--seed: expected a new model, got a file, which has its weights")
+	case m.compiled:
 		return nil
 	}
 	return m.Compile(opt, loss, ms...)

@@ -14,7 +14,7 @@ const (
 	// Of 16 reviews so many say their verdict only late, and only early; the others do both. Early is within the first fifth,
 	// late begins at most nearWords before the last sentence.
 	lateOf16  = 3
-	earlyOf16 = 4
+	earlyOf16 = 5
 	nearWords = 12
 	// Of 16 sentences of a digression so many are asides, whose praise and blame mean nothing.
 	asidesOf16 = 1

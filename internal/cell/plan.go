@@ -45,7 +45,7 @@ const (
 	TempSlot                      // (N, width): dead after its step
 	KeptSlot                      // (T, N, width) when training: backward reads it; else as short-lived as its maker allows
 	StateSlot                     // (N, width): the incoming state Index of the step
-	NextSlot                      // (N, width): the next state Index of the step
+	NextSlot                      // (N, width): the next state Index of the step; never read over many steps together
 	OutputSlot                    // (T, N, width): output_t, where it is no next state
 	AdjOutputSlot                 // (T, N, width): the gradient that comes for it
 	AdjNextSlot                   // (N, width): the gradient that comes for the next state Index

@@ -32,6 +32,7 @@ type planner struct {
 	phase []phase
 	uses  []int  // of every node, by nodes of its own side
 	kept  []bool // the value is read at another time than it is made: it needs a place for every step
+	later []bool // it is read after the loop, over many steps together
 	named []bool // the value is a state's next value, the output, or a gradient that the plan hands on
 
 	slot []int // of every node; -1: not made yet
@@ -48,7 +49,7 @@ func NewPlan(c *Cell) *Plan {
 		lowered: l, adj: adj,
 		plan:  &Plan{Cell: c, OutputHome: HomeState(l.next, l.output)},
 		class: make([]class, n), stage: make([]int, n), phase: make([]phase, n), uses: make([]int, n),
-		kept: make([]bool, n), named: make([]bool, n), slot: make([]int, n), home: make([]int, n),
+		kept: make([]bool, n), later: make([]bool, n), named: make([]bool, n), slot: make([]int, n), home: make([]int, n),
 		pack: map[Pack]int{},
 	}
 	for i := range n {
@@ -144,13 +145,14 @@ func (p *planner) countUses() {
 			// BackInput runs right behind BackHoist, on the same rows.
 			if p.phase[a] < p.phase[i] && p.phase[a] != inHoist {
 				p.kept[a] = true
+				p.later[a] = p.later[a] || p.phase[i] > inLoop
 			}
 		}
 	}
 	for _, w := range p.adj.Weights {
 		p.kept[w.Adjoint] = true
 		if w.Operand >= 0 {
-			p.kept[w.Operand] = true
+			p.kept[w.Operand], p.later[w.Operand] = true, true
 		}
 	}
 	for _, n := range append([]int{p.output}, p.next...) {
@@ -276,8 +278,9 @@ func (p *planner) everyStep(i int) int {
 // at other times, or is not made in the loop.
 func (p *planner) place(node int, s Slot, copies *[]Instr) int {
 	id := p.newSlot(s)
-	full := s.Kind == NextSlot || s.Kind == OutputSlot // these have a place for every step when training
-	if p.class[node] == step && !p.leaf(node) && p.home[node] < 0 && (full || !p.kept[node]) {
+	// Next states have a place for every step when training, but not where their step's other values have theirs.
+	fits := !p.kept[node] || s.Kind == OutputSlot || s.Kind == NextSlot && !p.later[node]
+	if p.class[node] == step && !p.leaf(node) && p.home[node] < 0 && fits {
 		p.home[node] = id
 	} else {
 		*copies = append(*copies, Instr{Code: Copy, D: id, A: node, B: -1, C: -1})

@@ -7,20 +7,24 @@ import (
 
 // Gradient is what comes for the results of a run, and where its own gradients go.
 type Gradient struct {
-	Sequence []float32   // (T, N, H) in processing order, or nil
+	Sequence []float32   // as Run.Sequence, or nil
 	Last     []float32   // (N, H), or nil
 	Final    [][]float32 // of every state (N, width), or nil; single ones may be nil
 
-	X       []float32   // (T, N, C), overwritten; nil when nobody asks for it
+	X       []float32   // as Input.X, overwritten; nil when nobody asks for it
 	Weights [][]float32 // stored form, in the order of the text; added to
 
-	Backwards bool // as the Input's
+	// Joined receives the gradients of the states at which rows left the shared prefix: of every state, a row a step of the
+	// prefix and one more, added to in the order of the rows. Nil where there is no prefix.
+	Joined [][]float32
+	// Given are such gradients, for the run of a prefix: what its rows handed back. Nil elsewhere.
+	Given [][]float32
 }
 
 // Backward walks back through the run that Forward did last, with Shape.Training set. Initial tells the gradient of the
 // initial states afterwards.
 func (r *Run) Backward(g Gradient) {
-	c, t, n := r.cell, r.shape.T, r.shape.N
+	c, s := r.cell, r.shape
 	p := c.plan
 	for i := range r.states {
 		b := &r.states[i]
@@ -30,51 +34,74 @@ func (r *Run) Backward(g Gradient) {
 		}
 	}
 	masked := r.mask != nil && (p.OutputHome < 0 || r.ownOut) // outputs repeat, apart from states
-	if p.OutputHome < 0 || masked {
-		r.carry = grow(r.carry, n*width(p))
+	if masked {
+		r.carry = grow(r.carry, s.N*width(p))
 		clear(r.carry)
 	}
 	if p.OutputHome < 0 {
 		r.gatherOutputs(g, masked)
-	}
-	for s := t - 1; s >= 0; s-- {
-		if p.OutputHome >= 0 {
-			r.addOutput(g, s, masked)
+	} else if g.Last != nil {
+		if masked {
+			kernel.Add(r.carry, r.carry, g.Last)
+		} else {
+			next := r.states[p.OutputHome].next
+			kernel.Add(next, next, g.Last)
 		}
-		r.setAside(s)
-		r.exec(c.back, s, s, n)
-		r.handThrough(s)
+	}
+	for t := s.T - 1; t >= 0; t-- {
+		n := r.active(t)
+		r.addGiven(g.Given, t+1)
+		if n > 0 {
+			if p.OutputHome >= 0 {
+				r.addOutput(g, t, n, masked)
+			}
+			r.setAside(t, n)
+			r.exec(c.back, t, t, n)
+			r.handThrough(t, n)
+		}
 		for i := range r.states {
 			b := &r.states[i]
+			copy(b.in[n*b.width:], b.next[n*b.width:]) // rows that ended earlier
 			b.next, b.in = b.in, b.next
 		}
+		r.handBack(g.Joined, t, n)
 	}
+	r.afterLoop(g)
+}
+
+// afterLoop is what no state waits for: over the rows of many steps together.
+func (r *Run) afterLoop(g Gradient) {
+	c, s := r.cell, r.shape
 	r.dx = g.X
-	if g.X != nil && g.Backwards {
-		r.dx = grow(r.dxReversed, len(g.X))
-		r.dxReversed = r.dx
+	apart := g.X != nil && !r.in.Compact && (s.Active != nil || r.in.Backwards)
+	if apart {
+		r.dplaced = grow(r.dplaced, len(r.x))
+		r.dx = r.dplaced
 	}
-	for s0 := 0; s0 < t; s0 += r.block {
-		rows := (min(s0+r.block, t) - s0) * n
+	for s0 := 0; s0 < s.T; {
+		end := r.blockEnd(s0)
+		rows := r.offset[end] - r.offset[s0]
 		r.exec(c.backAfter, s0, s0, rows)
 		r.exec(c.backHoist, s0, s0, rows)
 		if r.dx != nil {
 			r.exec(c.backInput, s0, s0, rows)
 		}
+		s0 = end
 	}
-	if g.X != nil && g.Backwards {
-		w := len(g.X) / max(1, t)
-		for s := range t {
-			copy(g.X[(t-1-s)*w:(t-s)*w], r.dx[s*w:])
+	if apart {
+		clear(g.X)
+		w := len(g.X) / max(1, s.T*s.N)
+		for t := range s.T {
+			copy(g.X[r.time(t)*s.N*w:], r.dx[r.offset[t]*w:(r.offset[t]+r.active(t))*w])
 		}
 	}
-	r.weightGradients(p.Grads, g.Weights)
-	r.weightGradients(p.HoistGrads, g.Weights)
+	r.weightGradients(c.plan.Grads, g.Weights)
+	r.weightGradients(c.plan.HoistGrads, g.Weights)
 }
 
-// weightGradients adds every weight's gradient: one product or one sum over all rows of all steps.
+// weightGradients adds every weight's gradient: one product or one sum over all places.
 func (r *Run) weightGradients(grads []cell.GradOf, weights [][]float32) {
-	rows := r.shape.T * r.shape.N
+	rows := r.offset[r.shape.T]
 	for _, g := range grads {
 		dst := weights[g.Weight][g.Start:]
 		b, wb := r.at(g.B, 0, 0, rows), r.cell.plan.Slots[g.B].Width
@@ -87,45 +114,65 @@ func (r *Run) weightGradients(grads []cell.GradOf, weights [][]float32) {
 	}
 }
 
-// incoming is the gradient that comes for the output of step s from outside; nil: none.
-func (r *Run) incoming(g Gradient, s int) []float32 {
-	w := r.shape.N * width(r.cell.plan)
-	if g.Sequence != nil {
-		return sub(g.Sequence, s*w, w)
+// addGiven adds what rows handed back for the states before step s.
+func (r *Run) addGiven(given [][]float32, s int) {
+	if given == nil {
+		return
 	}
-	return nil
+	for i := range r.states {
+		b := &r.states[i]
+		kernel.Add(b.next[:b.width], b.next[:b.width], sub(given[i], s*b.width, b.width))
+	}
+}
+
+// handBack gives the gradients of the rows that began with step s to the prefix that they left.
+func (r *Run) handBack(joined [][]float32, s, n int) {
+	if joined == nil {
+		return
+	}
+	before := 0
+	if s > 0 {
+		before = r.active(s - 1)
+	}
+	for i := range r.states {
+		b := &r.states[i]
+		for row := before; row < n; row++ {
+			to := sub(joined[i], s*b.width, b.width)
+			kernel.Add(to, to, sub(b.next, row*b.width, b.width))
+		}
+	}
+}
+
+// incoming is the gradient that comes for the outputs of step s from outside; nil: none.
+func (r *Run) incoming(g Gradient, s, n int) []float32 {
+	if g.Sequence == nil {
+		return nil
+	}
+	w := width(r.cell.plan)
+	return sub(g.Sequence, r.offset[s]*w, n*w)
 }
 
 // addOutput adds the gradient of the output of step s to that of the state which the output is.
-func (r *Run) addOutput(g Gradient, s int, masked bool) {
-	next := r.states[r.cell.plan.OutputHome].next
-	for _, dy := range [][]float32{r.incoming(g, s), r.last(g, s)} {
-		switch {
-		case dy == nil:
-		case masked:
-			kernel.Add(r.carry, r.carry, dy)
-		default:
-			kernel.Add(next, next, dy)
+func (r *Run) addOutput(g Gradient, s, n int, masked bool) {
+	w := width(r.cell.plan)
+	next := r.states[r.cell.plan.OutputHome].next[: n*w : n*w]
+	dy := r.incoming(g, s, n)
+	switch {
+	case masked:
+		if dy != nil {
+			kernel.Add(r.carry[:n*w], r.carry[:n*w], dy)
 		}
+		r.release(next, s, n)
+	case dy != nil:
+		kernel.Add(next, next, dy)
 	}
-	if masked {
-		r.release(next, s)
-	}
-}
-
-func (r *Run) last(g Gradient, s int) []float32 {
-	if s == r.shape.T-1 {
-		return g.Last
-	}
-	return nil
 }
 
 // release hands what was carried for the output of step s to dst, in the rows where the step is valid; the others carry it on
 // to the step whose output they repeat.
-func (r *Run) release(dst []float32, s int) {
-	n := r.shape.N
-	w := len(dst) / max(1, n)
-	for i, valid := range r.mask[s*n : (s+1)*n] {
+func (r *Run) release(dst []float32, s, n int) {
+	w := len(dst) / n
+	for i, valid := range r.mask[r.offset[s] : r.offset[s]+n] {
 		if valid {
 			row := r.carry[i*w : (i+1)*w]
 			kernel.Add(dst[i*w:(i+1)*w], dst[i*w:(i+1)*w], row)
@@ -140,34 +187,42 @@ func (r *Run) gatherOutputs(g Gradient, masked bool) {
 		r.dy = g.Sequence
 		return
 	}
-	t, w := r.shape.T, r.shape.N*width(r.cell.plan)
-	r.dyKept = grow(r.dyKept, t*w)
+	s, w := r.shape, width(r.cell.plan)
+	r.dyKept = grow(r.dyKept, r.offset[s.T]*w)
 	r.dy = r.dyKept
 	clear(r.dy)
-	for s := t - 1; s >= 0; s-- {
-		d := sub(r.dy, s*w, w)
-		for _, dy := range [][]float32{r.incoming(g, s), r.last(g, s)} {
-			switch {
-			case dy == nil:
-			case masked:
-				kernel.Add(r.carry, r.carry, dy)
-			default:
-				kernel.Add(d, d, dy)
-			}
+	for t := s.T - 1; t >= 0; t-- {
+		n := r.active(t)
+		if n == 0 {
+			continue
+		}
+		stay := 0
+		if t < s.T-1 {
+			stay = r.active(t + 1)
+		}
+		d := sub(r.dy, r.offset[t]*w, n*w)
+		to := d
+		if masked {
+			to = r.carry[: n*w : n*w]
+		}
+		if dy := r.incoming(g, t, n); dy != nil {
+			kernel.Add(to, to, dy)
+		}
+		if g.Last != nil && stay < n { // rows that end here
+			kernel.Add(to[stay*w:], to[stay*w:], g.Last[stay*w:n*w])
 		}
 		if masked {
-			r.release(d, s)
+			r.release(d, t, n)
 		}
 	}
 }
 
 // setAside takes the gradients of masked rows' next states out of step s: they belong to the incoming states unchanged.
-func (r *Run) setAside(s int) {
+func (r *Run) setAside(s, n int) {
 	if r.mask == nil {
 		return
 	}
-	n := r.shape.N
-	m := r.mask[s*n : (s+1)*n]
+	m := r.mask[r.offset[s] : r.offset[s]+n]
 	for i := range r.states {
 		b := &r.states[i]
 		r.pass[i] = grow(r.pass[i], len(b.next))
@@ -178,12 +233,11 @@ func (r *Run) setAside(s int) {
 
 // handThrough gives them to the incoming states, and makes the step's own gradients zero in masked rows, whatever the values
 // of a step that does not count were.
-func (r *Run) handThrough(s int) {
+func (r *Run) handThrough(s, n int) {
 	if r.mask == nil {
 		return
 	}
-	n := r.shape.N
-	m := r.mask[s*n : (s+1)*n]
+	m := r.mask[r.offset[s] : r.offset[s]+n]
 	for i := range r.states {
 		b := &r.states[i]
 		kernel.Select(b.in, b.in, r.pass[i], m, n, b.width)

@@ -6,6 +6,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/internal/kernel"
@@ -20,7 +21,7 @@ type Cell struct {
 
 	once, hoist, steps, back        []instr
 	backAfter, backHoist, backInput []instr
-	keptBack                        []int // slots that back writes and that are read after the loop
+	keptSteps, keptBack             []int // slots with a place for every step that steps write, and that back writes
 }
 
 // instr is an instruction ready to run.
@@ -41,14 +42,19 @@ func New(p *cell.Plan) *Cell {
 		c.back = append(c.back, ready(s.Instrs)...)
 	}
 	c.backAfter, c.backHoist, c.backInput = ready(p.BackAfter), ready(p.BackHoist), ready(p.BackInput)
-	seen := map[int]bool{}
-	for _, in := range c.back {
-		if p.Slots[in.D].Kind == cell.KeptSlot && !seen[in.D] {
-			seen[in.D] = true
-			c.keptBack = append(c.keptBack, in.D)
+	c.keptSteps, c.keptBack = kept(p, c.steps), kept(p, c.back)
+	return c
+}
+
+// kept are the slots that the instructions write and that have a place for every step.
+func kept(p *cell.Plan, ins []instr) []int {
+	var out []int
+	for _, in := range ins {
+		if k := p.Slots[in.D].Kind; (k == cell.KeptSlot || k == cell.OutputSlot) && !slices.Contains(out, in.D) {
+			out = append(out, in.D)
 		}
 	}
-	return c
+	return out
 }
 
 func ready(ins []cell.Instr) []instr {

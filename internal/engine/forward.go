@@ -7,162 +7,235 @@ import (
 
 // Input is what a run reads. The slices must stay unchanged until the way back is done.
 type Input struct {
-	X       []float32   // (T, N, C)
+	// X is (T, N, C). With Compact, it has a row for each place: the active rows of every step, one step after the other.
+	X       []float32
+	Compact bool
 	Mask    []bool      // (T, N): true where the step counts; nil when all do
 	Initial [][]float32 // of every state (N, width); nil: zeros
 	// Backwards walks from the last step to the first; outputs come in processing order.
 	Backwards bool
+	// Prefix is the run of one row that all rows share up to where they begin; nil: they begin with Initial.
+	Prefix *Run
 }
 
 // Forward walks the sequence. The results are read by Last, Sequence and Final, until the next Forward.
 func (r *Run) Forward(c *Cell, s Shape, in Input) {
 	r.prepare(c, s)
-	r.x, r.mask = in.X, in.Mask
-	if in.Backwards {
-		r.reverse(in)
-	}
-	r.given = in.Initial != nil
-	for i := range r.states {
-		if r.given {
-			copy(r.state(i, 0), in.Initial[i])
-		} else {
-			clear(r.state(i, 0))
-		}
-	}
+	r.in = in
+	r.arrange()
 	home := c.plan.OutputHome
-	r.ownOut = home >= 0 && r.mask != nil && r.given
+	r.ownOut = home >= 0 && r.mask != nil && in.Initial != nil
 	if r.ownOut {
-		steps := 1
+		places := s.N
 		if s.Training || s.Sequences {
-			steps = s.T
+			places = r.offset[s.T]
 		}
-		r.out = grow(r.out, steps*s.N*r.states[home].width)
+		r.out = grow(r.out, places*r.states[home].width)
+	}
+	if r.ending {
+		r.last = grow(r.last, s.N*width(c.plan))
 	}
 	if r.bound != c.bound {
-		r.exec(c.once, 0, 0, r.block*s.N)
+		r.exec(c.once, 0, 0, r.rows)
 		r.bound = c.bound
 	}
-	for s0 := 0; s0 < s.T; s0 += r.block {
-		end := min(s0+r.block, s.T)
-		r.exec(c.hoist, s0, s0, (end-s0)*s.N)
+	if s.T > 0 {
+		r.join(0, 0)
+	}
+	for s0 := 0; s0 < s.T; {
+		end := r.blockEnd(s0)
+		r.exec(c.hoist, s0, s0, r.offset[end]-r.offset[s0])
 		for step := s0; step < end; step++ {
-			r.exec(c.steps, step, s0, s.N)
-			if r.mask != nil {
-				r.keepMasked(step, s0)
+			n := r.active(step)
+			r.leave(step)
+			if n > 0 {
+				r.exec(c.steps, step, s0, n)
+				if r.mask != nil {
+					r.keepMasked(step, n)
+				}
 			}
+			if step+1 < s.T {
+				r.join(step+1, n)
+			}
+		}
+		s0 = end
+	}
+	if s.T == 0 {
+		r.join(0, 0)
+	}
+}
+
+// arrange makes the input and the mask stand in the order of the places.
+func (r *Run) arrange() {
+	s := r.shape
+	r.x, r.mask = r.in.X, r.in.Mask
+	if r.in.Compact || s.Active == nil && !r.in.Backwards {
+		return
+	}
+	w := len(r.in.X) / max(1, s.T*s.N)
+	r.placed = grow(r.placed, r.offset[s.T]*w)
+	r.x = r.placed
+	if r.in.Mask != nil {
+		r.placedMask = grow(r.placedMask, r.offset[s.T])
+		r.mask = r.placedMask
+	}
+	for t := range s.T {
+		from, to, n := r.time(t)*s.N, r.offset[t], r.active(t)
+		copy(r.x[to*w:(to+n)*w], r.in.X[from*w:])
+		clear(r.x[(to+n)*w : r.offset[t+1]*w])
+		if r.in.Mask != nil {
+			copy(r.mask[to:to+n], r.in.Mask[from:])
 		}
 	}
 }
 
-// reverse makes the input and the mask stand in processing order.
-func (r *Run) reverse(in Input) {
-	t, n := r.shape.T, r.shape.N
-	w := len(in.X) / max(1, t)
-	r.reversed = grow(r.reversed, t*w)
-	for s := range t {
-		copy(r.reversed[s*w:(s+1)*w], in.X[(t-1-s)*w:])
+// time is the step of the input that is processed in step s.
+func (r *Run) time(s int) int {
+	if r.in.Backwards {
+		return r.shape.T - 1 - s
 	}
-	r.x = r.reversed
-	if in.Mask != nil {
-		if cap(r.reversedMask) < t*n {
-			r.reversedMask = make([]bool, t*n)
+	return s
+}
+
+// join lets the rows that begin with step s begin, behind the n that are there.
+func (r *Run) join(s, n int) {
+	end := r.shape.N
+	if s < r.shape.T {
+		end = r.active(s)
+	}
+	if end <= n {
+		return
+	}
+	for i := range r.states {
+		w := r.states[i].width
+		to := r.state(i, s, end)[n*w:]
+		switch {
+		case r.in.Prefix != nil:
+			kernel.Broadcast(to, r.in.Prefix.state(i, s, 1), end-n)
+		case r.in.Initial != nil:
+			copy(to, r.in.Initial[i][n*w:])
+		default:
+			clear(to)
 		}
-		r.mask = r.reversedMask[:t*n]
-		for s := range t {
-			copy(r.mask[s*n:(s+1)*n], in.Mask[(t-1-s)*n:])
-		}
+	}
+}
+
+// leave sets the results of the rows aside that ended with step s-1. The places that they leave behind in step s take part in sums
+// over all places: there they have their last values again, which are sound, and no gradient.
+func (r *Run) leave(s int) {
+	if s == 0 || r.active(s) >= r.active(s-1) {
+		return
+	}
+	n, stay := r.active(s-1), r.active(s)
+	for i := range r.states {
+		w := r.states[i].width
+		copy(r.states[i].final[stay*w:n*w], r.state(i, s, n)[stay*w:])
+	}
+	out := r.output(s-1, n)
+	w := len(out) / n
+	copy(r.last[stay*w:n*w], out[stay*w:])
+	if !r.shape.Training {
+		return
+	}
+	for _, k := range r.cell.keptSteps {
+		w := r.cell.plan.Slots[k].Width
+		copy(r.at(k, s, s, n)[stay*w:], r.at(k, s-1, s-1, n)[stay*w:])
+	}
+	for _, k := range r.cell.keptBack {
+		w := r.cell.plan.Slots[k].Width
+		clear(r.at(k, s, s, n)[stay*w:])
 	}
 }
 
 // keepMasked undoes a step where the mask says so: every state keeps its value, and the output repeats the previous one, zeros
 // before the first.
-func (r *Run) keepMasked(step, s0 int) {
-	n := r.shape.N
-	m := r.mask[step*n : (step+1)*n]
+func (r *Run) keepMasked(s, n int) {
+	m := r.mask[r.offset[s] : r.offset[s]+n]
 	for i := range r.states {
-		next := r.state(i, step+1)
-		kernel.Select(next, next, r.state(i, step), m, n, r.states[i].width)
+		next := r.state(i, s+1, n)
+		kernel.Select(next, next, r.state(i, s, n), m, n, r.states[i].width)
 	}
-	if home := r.cell.plan.OutputHome; home >= 0 && !r.ownOut {
+	home := r.cell.plan.OutputHome
+	if home >= 0 && !r.ownOut {
 		return
 	}
-	out, prev := r.outputs(step)
+	out := r.output(s, n)
+	w := len(out) / n
 	now := out
 	if r.ownOut {
-		now = r.state(r.cell.plan.OutputHome, step+1)
-	} else if r.place[r.cell.plan.Output].stride == 0 {
-		// One place for the outputs of all steps: the previous output was set aside in out.
-		r.selectSingle(out, m, step)
-		return
+		now = r.state(home, s+1, n)
 	}
-	w := len(out) / max(1, n)
-	if step == 0 {
-		copy(out, now)
-		kernel.ZeroRows(out, m, n, w)
-		return
-	}
-	kernel.Select(out, now, prev, m, n, w)
-}
-
-// outputs is where the output of a step and of the step before stand.
-func (r *Run) outputs(step int) (out, prev []float32) {
-	n := r.shape.N
-	if r.ownOut {
-		w := n * r.states[r.cell.plan.OutputHome].width
-		if len(r.out) == w {
-			return r.out, r.out
-		}
-		out = sub(r.out, step*w, w)
-		if step > 0 {
-			prev = sub(r.out, (step-1)*w, w)
-		}
-		return out, prev
-	}
-	out = r.at(r.cell.plan.Output, step, 0, n)
-	if step > 0 {
-		prev = r.at(r.cell.plan.Output, step-1, 0, n)
-	}
-	return out, prev
-}
-
-// selectSingle is the select of a run that keeps one output: r.carry holds the previous one.
-func (r *Run) selectSingle(out []float32, m []bool, step int) {
-	n := r.shape.N
-	w := len(out) / max(1, n)
-	r.carry = grow(r.carry, len(out))
-	if step == 0 {
+	// The output before is set aside, since its place may be this one's.
+	fresh := len(r.carry) != r.shape.N*w || s == 0
+	r.carry = grow(r.carry, r.shape.N*w)
+	if fresh {
 		clear(r.carry)
 	}
-	kernel.Select(out, out, r.carry, m, n, w)
+	kernel.Select(out, now, r.carry, m, n, w)
 	copy(r.carry, out)
 }
 
-// Last is the output of the last step, (N, H).
-func (r *Run) Last() []float32 {
-	if r.shape.T == 0 {
-		r.out = grow(r.out, r.shape.N*r.cell.plan.Slots[r.cell.plan.Output].Width)
-		clear(r.out)
-		return r.out
+// output is where n rows of the output of step s stand.
+func (r *Run) output(s, n int) []float32 {
+	if r.ownOut {
+		w := r.states[r.cell.plan.OutputHome].width
+		if r.shape.Training || r.shape.Sequences {
+			return sub(r.out, r.offset[s]*w, n*w)
+		}
+		return r.out[: n*w : n*w]
 	}
-	out, _ := r.outputs(r.shape.T - 1)
-	return out
+	return r.at(r.cell.plan.Output, s, s, n)
 }
 
-// Sequence is the output of every step, (T, N, H) in processing order; Shape.Sequences or Shape.Training must be set.
+// Last is the output of the last step of every row, (N, H).
+func (r *Run) Last() []float32 {
+	s, w := r.shape, width(r.cell.plan)
+	if s.T == 0 {
+		r.last = grow(r.last, s.N*w)
+		clear(r.last)
+		if home := r.cell.plan.OutputHome; home >= 0 && r.in.Prefix != nil {
+			copy(r.last, r.state(home, 0, s.N))
+		}
+		return r.last
+	}
+	out := r.output(s.T-1, r.active(s.T-1))
+	if !r.ending {
+		return out
+	}
+	copy(r.last, out)
+	return r.last
+}
+
+// Sequence is the output of every step in processing order, a row a place: (T, N, H) unless Shape.Active says otherwise.
+// Shape.Sequences or Shape.Training must be set.
 func (r *Run) Sequence() []float32 {
 	p := r.cell.plan
-	n := r.shape.T * r.shape.N * p.Slots[p.Output].Width
-	switch {
-	case r.ownOut:
-		return r.out[:n]
-	case p.OutputHome >= 0:
-		return sub(r.states[p.OutputHome].values, r.shape.N*r.states[p.OutputHome].width, n)
+	if p.OutputHome < 0 || r.ownOut {
+		return r.output(0, r.offset[r.shape.T])
 	}
-	return r.at(p.Output, 0, 0, r.shape.T*r.shape.N)
+	w := r.states[p.OutputHome].width
+	if r.shape.Active == nil {
+		return sub(r.states[p.OutputHome].values, r.shape.N*w, r.offset[r.shape.T]*w)
+	}
+	r.out = grow(r.out, r.offset[r.shape.T]*w)
+	for s := range r.shape.T {
+		n := r.active(s)
+		to := r.out[r.offset[s]*w : r.offset[s+1]*w]
+		copy(to, r.state(p.OutputHome, s+1, n))
+		clear(to[n*w:])
+	}
+	return r.out
 }
 
-// Final is state i after the last step, (N, width).
-func (r *Run) Final(i int) []float32 { return r.state(i, r.shape.T) }
+// Final is state i after the last step of every row, (N, width).
+func (r *Run) Final(i int) []float32 {
+	if r.shape.T == 0 || !r.ending {
+		return r.state(i, r.shape.T, r.shape.N)
+	}
+	n := r.active(r.shape.T - 1)
+	copy(r.states[i].final, r.state(i, r.shape.T, n))
+	return r.states[i].final
+}
 
 // width of the output.
 func width(p *cell.Plan) int { return p.Slots[p.Output].Width }

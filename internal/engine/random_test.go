@@ -56,7 +56,7 @@ func checkRandom(t *testing.T, r *reference.RandomCell) {
 		agree(t, "state", run.Final(i), s)
 	}
 	dx := make([]float32, len(in.X))
-	run.Backward(Gradient{Sequence: flat(r.DY), Final: byState(r.DStates), X: dx, Weights: grads, Backwards: in.Backwards})
+	run.Backward(Gradient{Sequence: flat(r.DY), Final: byState(r.DStates), X: dx, Weights: grads})
 	agree(t, "gradient of the input", dx, flat(want.X))
 	for i, g := range grads {
 		agree(t, "gradient of "+r.Run.Cell.Weights[i].Name, g, narrow(want.Weights[i]))
@@ -87,7 +87,7 @@ func checkRandom(t *testing.T, r *reference.RandomCell) {
 	}
 	run.Forward(c, Shape{T: steps, N: n, Training: true}, in)
 	dy := flat(r.DY)
-	run.Backward(Gradient{Last: dy[len(dy)-len(run.Last()):], X: dx, Weights: grads, Backwards: in.Backwards})
+	run.Backward(Gradient{Last: dy[len(dy)-len(run.Last()):], X: dx, Weights: grads})
 	agree(t, "gradient of the input from the last output", dx, flat(want.X))
 	for i, g := range grads {
 		agree(t, "gradient from the last output of "+r.Run.Cell.Weights[i].Name, g, narrow(want.Weights[i]))

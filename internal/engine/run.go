@@ -5,6 +5,9 @@ import "github.com/unroll-ml/unroll/internal/cell"
 // Shape is what a run works on.
 type Shape struct {
 	T, N int
+	// Active is how many rows take part in each step, in processing order; nil: all N. They are the first of the N: rows stand
+	// in the order in which they begin (Active never decreases) or end (it never increases).
+	Active []int
 	// Training keeps what the way back needs.
 	Training bool
 	// Sequences keeps the output of every step, not of the last alone.
@@ -18,114 +21,165 @@ const blockRows = 128
 // Run is the workspace of one recurrent layer in one pass. It is reused from shard to shard; after the largest shape has been
 // seen, nothing is allocated any more.
 type Run struct {
-	cell  *Cell
-	shape Shape
-	block int    // steps hoisted together
-	bound uint64 // the Bind that the constants were made from
-	place []place
-	arena []float32
+	cell   *Cell
+	shape  Shape
+	offset []int // where the rows of every step begin among those of all steps; the last is the number of places
+	ending bool  // rows end before the last step
+	rows   int   // of a block at the most
+	bound  uint64
+	place  []place
+	arena  []float32
+	once   []float32 // slots that depend on weights alone
 
-	x, dx, dy []float32 // the caller's: InputSlot, AdjInputSlot, AdjOutputSlot
-	mask      []bool    // (T, N) in processing order; nil: every step of every row is valid
-	given     bool      // the initial states were given
+	in        Input
+	x, dx, dy []float32 // InputSlot, AdjInputSlot, AdjOutputSlot: a row a place
+	mask      []bool    // a value a place; nil: every step of every row is valid
 	// out is the outputs of every step where they are not simply a state: with a mask, the first valid step may come after
 	// steps whose output is zero while the state is not.
 	ownOut bool
 	out    []float32
 
-	states               []stateBuf
-	pass                 [][]float32 // of every state: gradients that masked rows hand through
-	carry                []float32   // gradient of the previous output, from masked steps that repeat it
-	dyKept               []float32   // the gradients of the output, after masks
-	reversed, dxReversed []float32   // of a run that goes backwards, in processing order
-	reversedMask         []bool
+	states []stateBuf
+	pass   [][]float32 // of every state: gradients that masked rows hand through
+	carry  []float32   // gradient of the previous output, from masked steps that repeat it
+	dyKept []float32   // the gradients of the output, after masks
+	last   []float32   // outputs of the last steps of all rows, where they end at different steps
+
+	placed, dplaced []float32 // input and its gradient, where the caller's do not stand in processing order
+	placedMask      []bool
 }
 
-// place is where a slot lies: at arena[start + step*stride], step counted from the block's first where inBlock.
+// place is where a slot lies in its memory: at start, and behind it a row for every place (full) or for those of a block.
 type place struct {
-	start, stride int
-	inBlock       bool
+	start          int
+	full, inBlock  bool
+	once, external bool
 }
 
-// stateBuf is a state of every step, (T+1, N, width), or of two steps in turn; and its two gradients, which change places.
+// stateBuf is a state of every step, a row a place and N more, or of two steps in turn; and its two gradients, which change
+// places, each (N, width).
 type stateBuf struct {
 	width    int
 	values   []float32
-	ring     int // steps the buffer holds
+	full     bool
+	final    []float32 // of rows that end before the last step
 	next, in []float32
 }
 
-// grow returns a slice of n floats, in b when it is large enough. The contents are not defined.
-func grow(b []float32, n int) []float32 {
+// grow returns a slice of n values, in b when it is large enough. The contents are not defined.
+func grow[E any](b []E, n int) []E {
 	if cap(b) < n {
-		return make([]float32, n)
+		return make([]E, n)
 	}
 	return b[:n]
 }
 
+// active is how many rows take part in step s.
+func (r *Run) active(s int) int {
+	if r.shape.Active == nil {
+		return r.shape.N
+	}
+	return r.shape.Active[s]
+}
+
 // prepare lays the slots out for the shape.
 func (r *Run) prepare(c *Cell, s Shape) {
-	if r.cell == c && r.shape == s {
-		return
+	if r.cell != c {
+		*r = Run{cell: c}
 	}
-	r.cell, r.shape, r.bound = c, s, 0
-	r.block = max(1, min(s.T, blockRows/max(1, s.N)))
-	rows := r.block * s.N
+	r.shape = s
+	r.offset = grow(r.offset, s.T+1)
+	total := 0
+	r.ending = s.T > 0 && r.active(s.T-1) < s.N
+	for t := range s.T {
+		r.offset[t] = total
+		n := r.active(t)
+		if t > 0 {
+			n = max(n, r.active(t-1))
+		}
+		total += n
+	}
+	r.offset[s.T] = total
 	p := c.plan
-	r.place = make([]place, len(p.Slots))
-	size := 0
+	r.place = grow(r.place, len(p.Slots))
+	size, onceSize := 0, 0
+	rows := max(blockRows, s.N)
 	for i, sl := range p.Slots {
 		n, pl := 0, place{start: size}
+		block := rows * sl.Width
+		all := total * sl.Width
 		switch sl.Kind {
-		case cell.OnceSlot, cell.TempSlot:
-			n = rows * sl.Width
+		case cell.OnceSlot:
+			pl.start, pl.once = onceSize, true
+			onceSize += padded(block)
+		case cell.TempSlot:
+			n = block
 		case cell.BlockSlot:
-			n, pl.stride, pl.inBlock = rows*sl.Width, s.N*sl.Width, true
+			n, pl.inBlock = block, true
 		case cell.KeptSlot:
 			switch {
 			case s.Training:
-				n, pl.stride = s.T*s.N*sl.Width, s.N*sl.Width
+				n, pl.full = all, true
 			case sl.Hoisted:
-				n, pl.stride, pl.inBlock = rows*sl.Width, s.N*sl.Width, true
+				n, pl.inBlock = block, true
 			default:
-				n = rows * sl.Width
+				n = block
 			}
 		case cell.OutputSlot:
-			n = s.N * sl.Width
+			n = block
 			if s.Training || s.Sequences {
-				n, pl.stride = s.T*s.N*sl.Width, s.N*sl.Width
+				n, pl.full = all, true
 			}
 		}
 		r.place[i] = pl
-		size += (n + 15) &^ 15 // rows of a cache line's multiple
+		size += padded(n)
 	}
 	r.arena = grow(r.arena, size)
-	clear(r.arena)
+	if len(r.once) != onceSize {
+		r.once, r.bound = grow(r.once, onceSize), 0
+	}
+	r.rows = rows
 	if r.states == nil {
 		r.states = make([]stateBuf, len(p.Cell.States))
 		r.pass = make([][]float32, len(p.Cell.States))
 	}
 	for i := range r.states {
 		b := &r.states[i]
-		b.width, b.ring = p.Cell.States[i].Width, 2
-		if s.Training || s.Sequences && i == p.OutputHome {
-			b.ring = s.T + 1
+		b.width = p.Cell.States[i].Width
+		b.full = s.Training || s.Sequences && i == p.OutputHome
+		if b.full {
+			b.values = grow(b.values, (total+s.N)*b.width)
+		} else {
+			b.values = grow(b.values, 2*s.N*b.width)
 		}
-		b.values = grow(b.values, b.ring*s.N*b.width)
+		if r.ending {
+			b.final = grow(b.final, s.N*b.width)
+		}
 		if s.Training {
 			b.next, b.in = grow(b.next, s.N*b.width), grow(b.in, s.N*b.width)
 		}
 	}
 }
 
-// state is state i before step s.
-func (r *Run) state(i, s int) []float32 {
-	b := &r.states[i]
-	n := r.shape.N * b.width
-	if b.ring == 2 {
-		s &= 1
+// padded rounds a number of floats up to cache lines.
+func padded(n int) int { return (n + 15) &^ 15 }
+
+// blockEnd is the step behind the last of the block that begins with step s: as many as fit blockRows, but one at least.
+func (r *Run) blockEnd(s int) int {
+	end := s + 1
+	for end < r.shape.T && r.offset[end+1]-r.offset[s] <= r.rows {
+		end++
 	}
-	return b.values[s*n : (s+1)*n : (s+1)*n]
+	return end
+}
+
+// state is n rows of state i before step s.
+func (r *Run) state(i, s, n int) []float32 {
+	b := &r.states[i]
+	if b.full {
+		return sub(b.values, r.offset[s]*b.width, n*b.width)
+	}
+	return sub(b.values, s&1*r.shape.N*b.width, n*b.width)
 }
 
 // at is rows rows of a slot from step s on; s0 is the first step of the block.
@@ -134,30 +188,30 @@ func (r *Run) at(slot, s, s0, rows int) []float32 {
 	n := rows * sl.Width
 	switch sl.Kind {
 	case cell.InputSlot:
-		return sub(r.x, s*r.shape.N*sl.Width, n)
+		return sub(r.x, r.offset[s]*sl.Width, n)
 	case cell.AdjInputSlot:
-		return sub(r.dx, s*r.shape.N*sl.Width, n)
+		return sub(r.dx, r.offset[s]*sl.Width, n)
 	case cell.AdjOutputSlot:
-		return sub(r.dy, s*r.shape.N*sl.Width, n)
-	case cell.StateSlot, cell.NextSlot:
-		if sl.Kind == cell.NextSlot {
-			s++
-		}
-		b := &r.states[sl.Index]
-		if b.ring == 2 {
-			s &= 1
-		}
-		return sub(b.values, s*r.shape.N*sl.Width, n)
+		return sub(r.dy, r.offset[s]*sl.Width, n)
+	case cell.StateSlot:
+		return r.state(sl.Index, s, rows)
+	case cell.NextSlot:
+		return r.state(sl.Index, s+1, rows)
 	case cell.AdjNextSlot:
-		return r.states[sl.Index].next
+		return r.states[sl.Index].next[:n:n]
 	case cell.AdjStateSlot:
-		return r.states[sl.Index].in
+		return r.states[sl.Index].in[:n:n]
 	}
 	p := &r.place[slot]
-	if p.inBlock {
-		s -= s0
+	switch {
+	case p.once:
+		return sub(r.once, p.start, n)
+	case p.full:
+		return sub(r.arena, p.start+r.offset[s]*sl.Width, n)
+	case p.inBlock:
+		return sub(r.arena, p.start+(r.offset[s]-r.offset[s0])*sl.Width, n)
 	}
-	return sub(r.arena, p.start+s*p.stride, n)
+	return sub(r.arena, p.start, n)
 }
 
 func sub(x []float32, start, n int) []float32 { return x[start : start+n : start+n] }

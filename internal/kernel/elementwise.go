@@ -130,6 +130,24 @@ func mulAddGeneric(dst, a, b []float32) {
 	}
 }
 
+// MulSub is dst = dst - a * b.
+func MulSub(dst, a, b []float32) {
+	checkSame("MulSub", "a", a, len(dst))
+	checkSame("MulSub", "b", b, len(dst))
+	if useAVX2 && len(dst) > 0 {
+		mulSubAVX2(&dst[0], &a[0], &b[0], len(dst))
+		return
+	}
+	mulSubGeneric(dst, a, b)
+}
+
+func mulSubGeneric(dst, a, b []float32) {
+	a, b = a[:len(dst)], b[:len(dst)]
+	for i := range dst {
+		dst[i] -= float32(a[i] * b[i])
+	}
+}
+
 // minNaN is what the vector instruction and a blend return: b unless a < b or a is NaN.
 func minNaN(a, b float32) float32 {
 	if a < b || a != a {

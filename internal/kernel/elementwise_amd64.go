@@ -39,6 +39,11 @@ func maxAVX2(dst *float32, a *float32, b *float32, n int)
 //go:noescape
 func mulAddAVX2(dst *float32, a *float32, b *float32, n int)
 
+// mulSubAVX2 is dst -= a * b, for n > 0 values.
+//
+//go:noescape
+func mulSubAVX2(dst *float32, a *float32, b *float32, n int)
+
 // axpyAVX2 is dst += c * a, for n > 0 values.
 //
 //go:noescape

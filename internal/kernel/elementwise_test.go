@@ -36,6 +36,7 @@ func TestElementwiseTwins(t *testing.T) {
 		{"Min", Min, minGeneric, func(d, a, b float64) float64 { return min(a, b) }},
 		{"Max", Max, maxGeneric, func(d, a, b float64) float64 { return max(a, b) }},
 		{"MulAdd", MulAdd, mulAddGeneric, func(d, a, b float64) float64 { return d + float64(float32(a*b)) }},
+		{"MulSub", MulSub, mulSubGeneric, func(d, a, b float64) float64 { return d - float64(float32(a*b)) }},
 	} {
 		for _, n := range lengths {
 			x := arrays(n, 3)

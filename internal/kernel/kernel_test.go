@@ -104,7 +104,7 @@ func TestFits(t *testing.T) {
 		{0, 0, 0, 5, true}, {0, 0, 5, 0, true}, {5, 0, 1, 5, true}, {5, 0, 1, 6, false},
 		{10, 5, 2, 5, true}, {9, 5, 2, 5, false}, {8, 5, 2, 3, true}, {100, 4, 2, 5, false},
 		{10, 5, -1, 5, false}, {10, 5, 2, -1, false}, {10, -5, 2, 5, false},
-		{100, math.MaxInt, 3, 1, false}, {100, math.MaxInt / 2, math.MaxInt / 2, 1, false}, {100, 1 << 40, 1 << 40, 1, false},
+		{100, math.MaxInt, 3, 1, false}, {100, math.MaxInt / 2, math.MaxInt / 2, 1, false}, {100, math.MaxInt32, math.MaxInt32, 1, false},
 	} {
 		if got := fits(c.length, c.ld, c.n, c.m); got != c.want {
 			t.Errorf("fits(%d, %d, %d, %d): got %v", c.length, c.ld, c.n, c.m, got)

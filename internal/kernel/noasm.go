@@ -112,6 +112,8 @@ func maxAVX2(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
 
 func mulAddAVX2(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
 
+func mulSubAVX2(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
+
 func axpyAVX2(dst *float32, a *float32, c float32, n int) { panic(noAssembly) }
 
 func addConstAVX2(dst *float32, a *float32, c float32, n int) { panic(noAssembly) }

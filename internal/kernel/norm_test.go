@@ -64,7 +64,9 @@ func differences(f func([]float64) []float64, x, dy []float64) []float64 {
 	return g
 }
 
-func TestSoftmax(t *testing.T) {
+func TestSoftmax(t *testing.T) { eachPath(t, testSoftmax) }
+
+func testSoftmax(t *testing.T) {
 	r := newRand(1)
 	for _, m := range []int{1, 2, 3, 8, 10, 33, 100} {
 		const n = 3
@@ -102,7 +104,9 @@ func TestSoftmax(t *testing.T) {
 	wantPanic(t, "LogSumExp", func() { LogSumExp(y[:1], make([]float32, 6), 2, 3) })
 }
 
-func TestLayerNorm(t *testing.T) {
+func TestLayerNorm(t *testing.T) { eachPath(t, testLayerNorm) }
+
+func testLayerNorm(t *testing.T) {
 	r := newRand(2)
 	const n, eps = 4, 1e-3
 	for _, m := range []int{1, 2, 5, 8, 32, 33} {

@@ -51,7 +51,9 @@ func matrix(n, m, ld int) []float32 {
 
 // TestMatMulDefinition: on this path every element is bit for bit the plain sum over increasing k from its start value, whatever
 // the number of rows, the tile and the tail; nothing else is written; where the start is not dst, dst is not read.
-func TestMatMulDefinition(t *testing.T) {
+func TestMatMulDefinition(t *testing.T) { eachPath(t, testMatMulDefinition) }
+
+func testMatMulDefinition(t *testing.T) {
 	r := newRand(1)
 	for _, n := range productRows {
 		for ki, k := range productInner {
@@ -103,7 +105,9 @@ func TestMatMulDefinition(t *testing.T) {
 }
 
 // TestMatMulRows: a row's answer is the same alone and among others, bit for bit.
-func TestMatMulRows(t *testing.T) {
+func TestMatMulRows(t *testing.T) { eachPath(t, testMatMulRows) }
+
+func testMatMulRows(t *testing.T) {
 	r := newRand(2)
 	for _, s := range [][2]int{{32, 32}, {32, 128}, {33, 17}, {300, 70}} {
 		k, m := s[0], s[1]
@@ -150,7 +154,9 @@ func TestMatMulTwin(t *testing.T) {
 }
 
 // TestProductSpecials: NaN and Inf reach every sum that they take part in, by way of zeros too, and no other.
-func TestProductSpecials(t *testing.T) {
+func TestProductSpecials(t *testing.T) { eachPath(t, testProductSpecials) }
+
+func testProductSpecials(t *testing.T) {
 	const n, k, m = 9, 5, 21
 	for _, v := range []float32{nan, inf} {
 		a, b := make([]float32, n*k), make([]float32, k*m)
@@ -182,7 +188,9 @@ func TestProductSpecials(t *testing.T) {
 }
 
 // TestOuterDefinition is TestMatMulDefinition for Outer.
-func TestOuterDefinition(t *testing.T) {
+func TestOuterDefinition(t *testing.T) { eachPath(t, testOuterDefinition) }
+
+func testOuterDefinition(t *testing.T) {
 	r := newRand(4)
 	for ni, n := range []int{0, 1, 2, 3, 7, 127, 128, 129, 300} {
 		for ki, k := range []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 32, 33, 97, 130} {
@@ -227,7 +235,9 @@ func TestOuterTwin(t *testing.T) {
 	wantNear(t, "Outer", got, want, n*0x1p-22)
 }
 
-func TestPack(t *testing.T) {
+func TestPack(t *testing.T) { eachPath(t, testPack) }
+
+func testPack(t *testing.T) {
 	r := newRand(6)
 	var p Packed
 	for _, s := range [][3]int{{5, 40, 41}, {3, 16, 16}, {7, 1, 3}, {1, 17, 17}, {0, 4, 4}, {0, 40, 40}, {4, 0, 0}, {9, 32, 50}} {
@@ -253,7 +263,9 @@ func TestPack(t *testing.T) {
 	}
 }
 
-func TestPackKeepsMemory(t *testing.T) {
+func TestPackKeepsMemory(t *testing.T) { eachPath(t, testPackKeepsMemory) }
+
+func testPackKeepsMemory(t *testing.T) {
 	b := make([]float32, 64*64)
 	var p Packed
 	p.Pack(b, 64, 64, 64)

@@ -6,7 +6,9 @@ import (
 	"testing"
 )
 
-func TestSumRows(t *testing.T) {
+func TestSumRows(t *testing.T) { eachPath(t, testSumRows) }
+
+func testSumRows(t *testing.T) {
 	r := newRand(1)
 	for _, n := range []int{0, 1, 2, 7, 33} {
 		for _, m := range lengths {
@@ -31,7 +33,9 @@ func TestSumRows(t *testing.T) {
 	wantPanic(t, "SumRows", func() { SumRows(make([]float32, 4), make([]float32, 7), 4, 2, 4) })
 }
 
-func TestGatherScatter(t *testing.T) {
+func TestGatherScatter(t *testing.T) { eachPath(t, testGatherScatter) }
+
+func testGatherScatter(t *testing.T) {
 	r := newRand(2)
 	const rows = 21
 	for _, width := range []int{0, 1, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 64, 100} {
@@ -88,7 +92,9 @@ func TestRowMasks(t *testing.T) {
 	wantPanic(t, "Broadcast", func() { Broadcast(dst, []float32{7, 8}, 4) })
 }
 
-func TestReduce(t *testing.T) {
+func TestReduce(t *testing.T) { eachPath(t, testReduce) }
+
+func testReduce(t *testing.T) {
 	r := newRand(3)
 	for _, n := range lengths {
 		a, b := random(r, n, false), random(r, n, false)

@@ -112,7 +112,9 @@ func TestSweepTwins(t *testing.T) {
 }
 
 // TestSweepFormulas: ten steps against the formulas in float64.
-func TestSweepFormulas(t *testing.T) {
+func TestSweepFormulas(t *testing.T) { eachPath(t, testSweepFormulas) }
+
+func testSweepFormulas(t *testing.T) {
 	for _, f := range allSweeps {
 		const n = 37
 		r := newRand(9)

@@ -167,6 +167,10 @@ func elementwise(a *asm) {
 			b.VMULPS(y, x, x)
 			b.VADDPS(x, b.load("dst"), x)
 		}},
+		{"mulSubAVX2", "dst -= a * b", func(b *block, x, y reg.VecVirtual) {
+			b.VMULPS(y, x, x)
+			b.VSUBPS(x, b.load("dst"), x)
+		}},
 	} {
 		a.loop(f.name, f.doc, []string{"dst", "a", "b"}, nil, 4, nil, func(b *block) {
 			x, y := b.load("a"), b.load("b")

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/initializers"
+	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// fakeCells knows one cell.
+func fakeCells(name string) (string, error) {
+	if name != "cells/my.cell" {
+		return "", errors.New("no such file: " + name)
+	}
+	return "output_t = activation(dot(input_t, W))", nil
+}
+
+// same compares Specs: a tensor.Float by its value.
+func same(got, want any) string {
+	return cmp.Diff(want, got, cmp.Comparer(func(a, b tensor.Float) bool { return a == b }))
+}
+
+func TestModelText(t *testing.T) {
+	lecture := []layers.Spec{
+		layers.Embedding{InputDim: 10000, OutputDim: 32}, layers.SimpleRNN{Units: 32}, layers.Dense{Units: 1, Activation: activations.Sigmoid},
+	}
+	for _, c := range []struct {
+		name, text string
+		want       []layers.Spec
+	}{
+		{"pipeline", "embedding(10000, 32) |> simple_rnn(32) |> dense(1, sigmoid)", lecture},
+		{"no spaces", "embedding(10000,32)|>simple_rnn(32)|>dense(1,'sigmoid')", lecture},
+		{"names", "embedding(output_dim=32, input_dim=1e4) |> simple_rnn(units=32) |> dense(activation=\"sigmoid\", units=1)", lecture},
+		{"lecture in R", "keras_model_sequential() %>% layer_embedding(input_dim = 10000, output_dim = 32) %>% layer_simple_rnn(units = 32) %>% " +
+			"layer_dense(units = 1, activation = \"sigmoid\")", lecture},
+		{"R with lines", "model <- keras_model_sequential() %>%\r\n  layer_embedding(input_dim = 10000L, # words\n    output_dim = 32L) %>%\n" +
+			"  layer_simple_rnn(units = 32) %>%\n  layer_dense(units = 1, activation = “sigmoid”)\n", lecture},
+		{"R 4's pipe", "model = keras_model_sequential(name = \"m\") |> layer_embedding(10000, 32, input_length = 500) |> layer_simple_rnn(32) |> layer_dense(1, 'sigmoid')", lecture},
+		{"R list", "keras_model_sequential(list(layer_embedding(input_dim=10000, output_dim=32), layer_simple_rnn(units=32), layer_dense(units=1, activation='sigmoid')))", lecture},
+		{"stack", "embedding(100, 8) |> lstm(4, return_sequences=TRUE) |> gru(4, reset_after=False, go_backwards=true, recurrent_activation=hard_sigmoid)", []layers.Spec{
+			layers.Embedding{InputDim: 100, OutputDim: 8}, layers.LSTM{Units: 4, ReturnSequences: true},
+			layers.GRU{Units: 4, NoResetAfter: true, GoBackwards: true, RecurrentActivation: activations.HardSigmoid},
+		}},
+		{"defaults said", "simple_rnn(4, tanh, True, dropout=0, recurrent_dropout=0.0, kernel_regularizer=NULL, stateful=FALSE, unroll=TRUE)", []layers.Spec{
+			layers.SimpleRNN{Units: 4, Activation: activations.Tanh},
+		}},
+		{"no activation", "dense(3, activation=None, use_bias=F, name='out')", []layers.Spec{
+			layers.Dense{Name: "out", Units: 3, Activation: activations.Linear, NoBias: true},
+		}},
+		{"initializers", "lstm(2, kernel_initializer=he_normal, recurrent_initializer=initializer_orthogonal(gain=0.5), bias_initializer=constant(value=-1), unit_forget_bias=false)", []layers.Spec{
+			layers.LSTM{Units: 2, KernelInitializer: initializers.HeNormal{}, RecurrentInitializer: initializers.Orthogonal{Gain: tensor.F(0.5)},
+				BiasInitializer: initializers.Constant{Value: -1}, NoUnitForgetBias: true},
+		}},
+		{"own cell", "input(None, 3) |> recurrent(32, cell=cells/my.cell, proj=8, return_sequences=true)", []layers.Spec{
+			layers.Input{Shape: tensor.Shape{tensor.None, 3}},
+			layers.Recurrent{Units: 32, Cell: "output_t = activation(dot(input_t, W))", Sizes: map[string]int{"proj": 8}, ReturnSequences: true},
+		}},
+		{"lecture's LSTM", "lecture_lstm(32, activation=sigmoid)", []layers.Spec{
+			layers.Recurrent{Units: 32, Cell: layers.LectureLSTM(1).Cell, Activation: activations.Sigmoid},
+		}},
+		{"bidirectional", "bidirectional(lstm(8, return_sequences=true), merge_mode=sum) |> layer_bidirectional(layer = layer_gru(units = 2))", []layers.Spec{
+			layers.Bidirectional{Layer: layers.LSTM{Units: 8, ReturnSequences: true}, MergeMode: "sum"}, layers.Bidirectional{Layer: layers.GRU{Units: 2}},
+		}},
+		{"shape in the first layer", "layer_lstm(units = 4, input_shape = list(NULL, 14)) %>% layer_dropout(rate = 0.5) %>% layer_dense(1)", []layers.Spec{
+			layers.Input{Shape: tensor.Shape{tensor.None, 14}}, layers.LSTM{Units: 4}, layers.Dropout{Rate: 0.5}, layers.Dense{Units: 1},
+		}},
+		{"ids", "input(500) |> embedding(10, 2, mask_zero=true)", []layers.Spec{
+			layers.Input{Shape: tensor.Shape{500}, IDs: true}, layers.Embedding{InputDim: 10, OutputDim: 2, MaskZero: true},
+		}},
+		{"Python's tuple", "input(shape=(28, 28,), dtype=float32) |> lstm(4)", []layers.Spec{
+			layers.Input{Shape: tensor.Shape{28, 28}}, layers.LSTM{Units: 4},
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := modelSpecs(c.text, fakeCells)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := same(got, c.want); diff != "" {
+				t.Errorf("%s\n(-want +got)\n%s", c.text, diff)
+			}
+		})
+	}
+}
+
+func TestModelTextMistakes(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"", `model, column 1: expected a layer, got the end`},
+		{"dense", `model, column 6: expected ( after dense, got the end`},
+		{"dense(1", `model, column 8: expected , or ) in the arguments of dense, got the end`},
+		{"dense(1) dense(2)", `model, column 10: expected |> or %>% and the next layer, or the end, got "dense"`},
+		{"dense(1) |>", `model, column 12: expected a layer, got the end`},
+		{"dense(1) > dense(2)", `model, column 10: expected |> or %>% and the next layer, or the end, got ">"`},
+		{"embedding(10, 3) |> simplernn(32)", `model, column 21: unknown layer "simplernn"; did you mean simple_rnn?`},
+		{"embedding(10, 3) |>\n  transformer(32)", `model, line 2, column 3: unknown layer "transformer"; expected one of input, embedding, simple_rnn, lstm, gru, recurrent, lecture_lstm, bidirectional, dense, dropout`},
+		{"layer_dens(1)", `model, column 1: unknown layer "dens"; did you mean dense?`},
+		{"lstm(32, return_sequence=true)", `model, column 10: lstm: unknown argument "return_sequence"; did you mean return_sequences`},
+		{"lstm()", `model, column 1: lstm: expected units, a whole number, got none`},
+		{"lstm(0.5)", `model, column 6: units: expected a whole number, got 0.5`},
+		{"lstm('32')", `model, column 6: units: expected a whole number, got "32"`},
+		{"lstm(32, tahn)", `model, column 10: activation: expected the name of an activation, got "tahn"; did you mean tanh`},
+		{"lstm(32, units=3)", `model, column 10: lstm: expected units once, got it twice`},
+		{"dropout(0.5, 1, 2, 3)", `model, column 20: dropout: expected at most 3 arguments without a name, got 3`},
+		{"lstm(32, dropout=0.5)", `model, column 18: lstm: dropout is not supported, got 0.5`},
+		{"lstm(32, kernel_regularizer=l2)", `model, column 29: lstm: kernel_regularizer is not supported, got l2`},
+		{"lstm(32, use_bias=maybe)", `model, column 19: use_bias: expected true or false, got maybe`},
+		{"lstm(32, kernel_initializer=glorot_unifrm)", `model, column 29: kernel_initializer: expected the name of an initializer, got "glorot_unifrm"; did you mean glorot_uniform`},
+		{"lstm(32, kernel_initializer=random_uniform(1, 2))", `model, column 44: random_uniform: expected NAME=VALUE, got 1`},
+		{"dense(1, 'sigmoid)", `model, column 10: expected the closing ' of this text, got the end`},
+		{"recurrent(32)", `model, column 1: expected the equations in recurrent(), as in recurrent(32, cell=my.cell), got none`},
+		{"recurrent(32, cell=other.cell)", `model, column 20: cell: no such file: other.cell`},
+		{"recurrent(32, cell=cells/my.cell, unts=x)", `model, column 35: recurrent: unknown argument "unts"; did you mean units?`},
+		{"bidirectional(32)", `model, column 1: expected a recurrent layer in bidirectional(), as in bidirectional(lstm(32)), got 32`},
+		{"bidirectional(lstm(2), merge_mode=None)", `model, column 35: expected a merge_mode of concat, sum, mul or ave, got None`},
+		{"input()", `model, column 1: expected a shape in input(), as in input(500) or input(None, 12), got none`},
+		{"input(0)", `model, column 7: expected the length of an axis, a whole number from 1 or None, got 0`},
+		{"dense(2) |> dense(1, input_shape=3)", `model, column 13: expected input_shape on the first layer alone, got it on dense`},
+		{"keras_model_sequential()", `model, column 25: expected a layer after keras_model_sequential(), got the end`},
+		{"model <- 3", `model, column 10: expected a layer, got "3"`},
+		{"dense(1, c(units=3))", `model, column 12: expected values without names in c(), got "units"`},
+		{"dense(\xff)", `model, column 7: expected text in UTF-8, got the byte 0xff`},
+		{strings.Repeat("bidirectional(", 60), `expected at most 50 parentheses in one another`},
+		{strings.Repeat("dense(1) |> ", 6000), `expected at most 65536 bytes`},
+	} {
+		_, err := modelSpecs(c.text, fakeCells)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%.60q\n got: %v\nwant: %s", c.text, err, c.want)
+		}
+	}
+}
+
+func FuzzModelText(f *testing.F) {
+	f.Add("model <- keras_model_sequential() %>% layer_embedding(input_dim = 10000L, output_dim = 32) %>% layer_dense(units = 1, activation = \"sigmoid\")")
+	f.Add("input(shape=(None, 3)) |> bidirectional(recurrent(32, cell='cells/my.cell', proj=8), merge_mode=ave) # end")
+	f.Add("lstm(32, kernel_initializer=constant(value=[1, -2e3, {]))")
+	f.Fuzz(func(t *testing.T, text string) {
+		specs, err := modelSpecs(text, fakeCells)
+		if (err == nil) != (len(specs) > 0) {
+			t.Fatalf("%d layers and the error %v", len(specs), err)
+		}
+		if err == nil {
+			return
+		}
+		var e *textError
+		if !errors.As(err, &e) {
+			t.Fatalf("an error without a place: %v", err)
+		}
+		if line, col := place(e.text, e.at); e.at > len(text) || line < 1 || col < 1 {
+			t.Fatalf("place %d of %d bytes: line %d, column %d", e.at, len(text), line, col)
+		}
+		excerpt(&strings.Builder{}, e.text, e.at)
+	})
+}

@@ -1,0 +1,127 @@
+package layers_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/initializers"
+	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// through is the layer after a way through a file.
+func through(t *testing.T, s layers.Spec, name string) (layers.Spec, map[string]any) {
+	t.Helper()
+	o := layers.Serialize(s, name, layers.Signature{Shape: tensor.Shape{tensor.None, tensor.None, 4}}, true)
+	text, err := keras.Encode(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := keras.Decode("layer", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := keras.ParseObject("layer", m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := layers.FromConfig("layer", read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got, m
+}
+
+// A layer that says everything itself is the same after a way through a file; one of defaults comes back with the defaults said.
+func TestConfigRoundTrip(t *testing.T) {
+	kernel, recurrent, bias := initializers.HeNormal{}, initializers.Orthogonal{Gain: tensor.F(0.5)}, initializers.Constant{Value: 0.25}
+	for _, s := range []layers.Spec{
+		layers.Input{Name: "x", Shape: tensor.Shape{tensor.None, 7}},
+		layers.Input{Name: "x", Shape: tensor.Shape{9}, IDs: true},
+		layers.Embedding{Name: "x", InputDim: 12, OutputDim: 3, EmbeddingsInitializer: kernel, MaskZero: true},
+		layers.SimpleRNN{Name: "x", Units: 3, Activation: activations.ReLU, NoBias: true, KernelInitializer: kernel, RecurrentInitializer: recurrent,
+			BiasInitializer: bias, ReturnSequences: true, GoBackwards: true},
+		layers.LSTM{Name: "x", Units: 3, Activation: activations.Linear, RecurrentActivation: activations.HardSigmoid, NoBias: true, NoUnitForgetBias: true,
+			KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias, ReturnSequences: true, GoBackwards: true},
+		layers.GRU{Name: "x", Units: 3, Activation: activations.ELU, RecurrentActivation: activations.HardSigmoid, NoBias: true, NoResetAfter: true,
+			KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias, ReturnSequences: true, GoBackwards: true},
+		layers.Recurrent{Name: "x", Units: 3, Cell: "output_t = tanh(dot(input_t, W) + dot(state_t, U))\n# <end>", Sizes: map[string]int{"P": 5},
+			Activation: activations.ELU, RecurrentActivation: activations.ReLU, NoBias: true,
+			KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias, ReturnSequences: true, GoBackwards: true},
+		layers.Dense{Name: "x", Units: 3, Activation: activations.Softmax, NoBias: true, KernelInitializer: kernel, BiasInitializer: bias},
+		layers.Dropout{Name: "x", Rate: 0.125},
+		layers.Bidirectional{Name: "x", MergeMode: "ave", Layer: layers.SimpleRNN{Name: "y", Units: 3, Activation: activations.ReLU, NoBias: true,
+			KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias, ReturnSequences: true, GoBackwards: true}},
+	} {
+		got, _ := through(t, s, "x")
+		if d := cmp.Diff(s, got, cmp.AllowUnexported(tensor.Float{})); d != "" {
+			t.Errorf("%s (-want +got):\n%s", s.Class(), d)
+		}
+	}
+	for _, s := range []layers.Spec{
+		layers.Embedding{InputDim: 12, OutputDim: 3}, layers.SimpleRNN{Units: 3}, layers.LSTM{Units: 3}, layers.GRU{Units: 3},
+		layers.LectureLSTM(3), layers.Dense{Units: 3}, layers.Dropout{}, layers.Bidirectional{Layer: layers.LSTM{Units: 2}},
+		layers.Bidirectional{Layer: layers.LectureLSTM(2), MergeMode: "sum"},
+	} {
+		got, first := through(t, s, "given_name")
+		if name := got.GivenName(); name != "given_name" {
+			t.Errorf("%s: expected the name given_name, got %q", s.Class(), name)
+		}
+		_, second := through(t, got, "given_name")
+		if d := cmp.Diff(first, second); d != "" {
+			t.Errorf("%s: the second way through a file changes it (-first +second):\n%s", s.Class(), d)
+		}
+	}
+}
+
+// The two layers of a Bidirectional are one layer in two directions; anything else is refused.
+func TestBidirectionalConfig(t *testing.T) {
+	plain := layers.Bidirectional{Layer: layers.GRU{Units: 2, ReturnSequences: true}}
+	for name, c := range map[string]struct {
+		edit func(c map[string]any)
+		want string
+	}{
+		"no backward layer": {func(c map[string]any) { delete(c, "backward_layer") }, ""},
+		"other initializers": {func(c map[string]any) {
+			inner(c, "backward_layer")["kernel_initializer"] = "he_normal"
+		}, ""},
+		"no layer":            {func(c map[string]any) { delete(c, "layer") }, "expected a recurrent layer"},
+		"a Dense":             {func(c map[string]any) { c["layer"] = denseObject() }, "layer.config.layer: expected a recurrent layer, got Dense"},
+		"another width":       {func(c map[string]any) { inner(c, "backward_layer")["units"] = 3 }, "expected the layer of layer.config.layer in the other direction"},
+		"the same direction":  {func(c map[string]any) { inner(c, "backward_layer")["go_backwards"] = false }, "in the other direction"},
+		"half trained":        {func(c map[string]any) { inner(c, "layer")["trainable"] = false }, "layer.config.layer.config.trainable: expected true"},
+		"a pair as result":    {func(c map[string]any) { c["merge_mode"] = nil }, "layer.config.merge_mode: expected a value, got null"},
+		"an unknown merging":  {func(c map[string]any) { c["merge_mode"] = "max" }, `layer.config.merge_mode: expected "concat", "sum", "mul" or "ave", got "max"`},
+		"dropout in one":      {func(c map[string]any) { inner(c, "layer")["dropout"] = 0.5 }, "layer.config.layer.config.dropout: expected 0"},
+		"a Lambda":            {func(c map[string]any) { c["layer"].(*keras.Object).Class = "Lambda" }, "Python code"},
+		"weights in the file": {func(c map[string]any) { c["weights"] = []any{} }, `unknown key "weights"`},
+	} {
+		o := layers.Serialize(plain, "b", layers.Signature{Shape: tensor.Shape{tensor.None, tensor.None, 4}}, true)
+		c.edit(o.Config)
+		text, err := keras.Encode(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := keras.Decode("layer", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := keras.ParseObject("layer", m)
+		if err == nil {
+			_, err = layers.FromConfig("layer", read)
+		}
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: expected error %q, got %v", name, c.want, err)
+		}
+	}
+}
+
+func inner(c map[string]any, key string) map[string]any { return c[key].(*keras.Object).Config }
+
+func denseObject() *keras.Object {
+	return layers.Serialize(layers.Dense{Units: 1}, "d", layers.Signature{Shape: tensor.Shape{tensor.None, 4}}, true)
+}

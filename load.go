@@ -1,0 +1,275 @@
+package unroll
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+
+	"github.com/unroll-ml/unroll/internal/hdf5"
+	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/losses"
+	"github.com/unroll-ml/unroll/metrics"
+	"github.com/unroll-ml/unroll/optimizers"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// LoadOption is a setting of Load.
+type LoadOption func(*loadOptions)
+
+type loadOptions struct{ uncompiled bool }
+
+// Uncompiled leaves out how the model was trained, which a model that only predicts does not need: an optimizer, loss or metric
+// that is not offered here is then no error.
+func Uncompiled() LoadOption { return func(o *loadOptions) { o.uncompiled = true } }
+
+// Load reads a `.keras` file of Keras 3, or of Save: a Sequential model with its weights. A compiled model goes on where it
+// stopped, with its optimizer's state. What would change the numbers and is not offered here is an error that says where it
+// stands. Foreign files are bounded: what is allocated is a small multiple of the file's size.
+func Load(path string, opts ...LoadOption) (*Model, error) {
+	var o loadOptions
+	for _, set := range opts {
+		set(&o)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("unroll: Load: %s: %w", path, cause(err))
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("unroll: Load: %s: %w", path, cause(err))
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("unroll: Load: %s: expected a file, got %v", path, info.Mode().Type())
+	}
+	m, err := load(f, info.Size(), o)
+	if err != nil {
+		return nil, fmt.Errorf("unroll: Load: %s: %w", path, err)
+	}
+	return m, nil
+}
+
+func load(r io.ReaderAt, size int64, o loadOptions) (*Model, error) {
+	a, err := keras.OpenArchive(r, size)
+	if err != nil {
+		return nil, err
+	}
+	// A weight takes at least two bytes of the file.
+	m, err := modelOf(a.Config, int(size/2))
+	if err != nil {
+		return nil, err
+	}
+	member, err := a.Weights()
+	if err != nil {
+		return nil, err
+	}
+	file, err := hdf5.Open(member, member.Size())
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range m.groups() {
+		if err := g.read(file.Root()); err != nil {
+			return nil, err
+		}
+	}
+	if o.uncompiled || len(a.Config.Compile) == 0 {
+		return m, nil
+	}
+	if err := m.compileFrom(a.Config.Compile, file.Root()); err != nil {
+		return nil, fmt.Errorf("%w (to predict only, load it with unroll.Uncompiled)", err)
+	}
+	return m, nil
+}
+
+// modelOf is the model of a config.json, its weights all zero; room bounds how many values they have.
+func modelOf(o *keras.Object, room int) (*Model, error) {
+	const top = "config.json.config"
+	if o.Class != "Sequential" || o.RegisteredName != "" {
+		return nil, fmt.Errorf("config.json: expected a Sequential model, got %q", max(o.RegisteredName, o.Class))
+	}
+	r := keras.Read(top, o.Config)
+	m := &Model{name: r.String("name", "sequential"), version: 1}
+	r.Ignore("trainable") // the layers say so themselves
+	r.Float32("dtype")
+	shape, objects := tensor.Shape(r.Axes("build_input_shape")), r.Objects("layers")
+	if err := r.Done(); err != nil {
+		return nil, err
+	}
+	var names []string
+	for i, part := range objects {
+		s, err := layers.FromConfig(fmt.Sprintf("%s.layers[%d]", top, i), part)
+		if err != nil {
+			return nil, err
+		}
+		m.specs, names = append(m.specs, s), append(names, s.GivenName())
+	}
+	if err := checkNames(names); err != nil {
+		return nil, fmt.Errorf("%s.layers: %w", top, err)
+	}
+	given := 0
+	if len(m.specs) > 0 {
+		if in, ok := m.specs[0].(layers.Input); ok {
+			given, shape = 1, in.Signature().Shape
+		}
+	}
+	switch {
+	case len(m.specs) == given:
+		return nil, fmt.Errorf("%s.layers: expected at least one layer besides the input, got none", top)
+	case len(shape) < 2:
+		return nil, fmt.Errorf("%s: expected a built model, got one without weights: its input's shape is not known", top)
+	}
+	// Keras looks ids up in whatever number type they come; here they are ids.
+	_, ids := m.specs[given].(layers.Embedding)
+	in := layers.Signature{Shape: append(tensor.Shape{tensor.None}, shape[1:]...), IDs: ids}
+	if given == 1 {
+		input := m.specs[0].(layers.Input)
+		input.IDs = ids
+		m.specs[0] = input
+	}
+	if err := m.assemble(in, &room); err != nil {
+		return nil, err
+	}
+	for i, n := range m.nodes {
+		trainable := keras.Read("", objects[given+i].Config).Bool("trainable", true)
+		for _, w := range n.layer.Weights() {
+			w.Trainable = trainable
+		}
+	}
+	return m, nil
+}
+
+// read fills the group's weights from the file.
+func (g *group) read(root *hdf5.Group) error {
+	if len(g.weights) == 0 {
+		return nil
+	}
+	vars, err := root.Group(g.vars())
+	if err != nil {
+		return err
+	}
+	if got := len(vars.Keys()); got != len(g.weights) {
+		return fmt.Errorf("%s: expected %d weights, got %d", g.vars(), len(g.weights), got)
+	}
+	for i, w := range g.weights {
+		if err := readFloats(vars, i, w.Shape, w.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readFloats reads dataset n of a group, which must have the shape.
+func readFloats(vars *hdf5.Group, n int, shape tensor.Shape, dst []float32) error {
+	d, err := vars.Dataset(strconv.Itoa(n))
+	if err != nil {
+		return err
+	}
+	if got := tensor.Shape(d.Shape()); !got.Equal(shape) {
+		return fmt.Errorf("%s: expected shape %v, got %v", d.Path(), shape, got)
+	}
+	return d.ReadFloat32(dst)
+}
+
+// compileFrom compiles the model as a compile_config says, and takes the optimizer's state from the file.
+func (m *Model) compileFrom(config map[string]any, root *hdf5.Group) error {
+	r := keras.Read("config.json.compile_config", config)
+	opt, err := deserialize(r.Path("optimizer"), r.Value("optimizer"), optimizers.Deserialize)
+	if err != nil {
+		return err
+	}
+	loss, err := deserialize(r.Path("loss"), r.Value("loss"), losses.Deserialize)
+	if err != nil {
+		return err
+	}
+	var ms []metrics.Metric
+	switch v := r.Value("metrics").(type) {
+	case nil:
+	case []any:
+		for i, e := range v {
+			metric, err := deserialize(fmt.Sprintf("%s[%d]", r.Path("metrics"), i), e, metrics.Deserialize)
+			if err != nil {
+				return err
+			}
+			ms = append(ms, metric)
+		}
+	default:
+		r.Fail("metrics", "a list of metrics")
+	}
+	if weighted, ok := r.Value("weighted_metrics").([]any); !ok || len(weighted) > 0 {
+		r.Only("weighted_metrics", nil)
+	}
+	r.Only("loss_weights", nil)
+	r.Ignore("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
+	if err := r.Done(); err != nil {
+		return err
+	}
+	if err := m.Compile(opt, loss, ms...); err != nil {
+		return err
+	}
+	if !root.Has("optimizer/vars") {
+		return nil
+	}
+	vars, err := root.Group("optimizer/vars")
+	if err != nil {
+		return err
+	}
+	return m.compiled.restore(m, vars)
+}
+
+// deserialize reads a part of a compile_config; the error for an unknown name says where it stands.
+func deserialize[T any](path string, v any, read func(path string, v any) (T, error)) (T, error) {
+	got, err := read(path, v)
+	if _, name := v.(string); name && err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return got, err
+}
+
+// restore takes the optimizer's state over: the steps taken, the learning rate unless there is a schedule, the arrays.
+func (c *compiled) restore(m *Model, vars *hdf5.Group) error {
+	counter, err := vars.Dataset("0")
+	if err != nil {
+		return err
+	}
+	var steps [1]int64
+	if err := counter.ReadInt64(steps[:]); err != nil {
+		return err
+	}
+	if steps[0] < 0 {
+		return fmt.Errorf("%s: expected a number of steps from 0, got %d", counter.Path(), steps[0])
+	}
+	c.iteration = steps[0]
+	next := 1
+	if _, schedule := c.optimizer.Rate(); schedule == nil {
+		var rate [1]float32
+		if err := readFloats(vars, 1, nil, rate[:]); err != nil {
+			return err
+		}
+		if !(rate[0] >= 0 && rate[0] <= math.MaxFloat32) {
+			return fmt.Errorf("%s/1: expected a learning rate from 0, got %v", vars.Path(), rate[0])
+		}
+		// The config may have said it in more digits.
+		if float32(c.rate) != rate[0] {
+			c.rate = float64(rate[0])
+		}
+		next = 2
+	}
+	count := len(vars.Keys())
+	if count == next && c.iteration == 0 {
+		return nil // saved before its first step
+	}
+	c.start(m)
+	of, values := c.optimizerState(m)
+	if count != next+len(values) {
+		return fmt.Errorf("%s: expected %d variables of %s, got %d", vars.Path(), next+len(values), c.optimizer.Class(), count)
+	}
+	for i, v := range values {
+		if err := readFloats(vars, next+i, of[i].Shape, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package unroll
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/unroll-ml/unroll/internal/hdf5"
+	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/losses"
+	"github.com/unroll-ml/unroll/metrics"
+	"github.com/unroll-ml/unroll/optimizers"
+)
+
+// kerasVersion is the version of Keras whose files are written.
+const kerasVersion = "3.15.1"
+
+// Save writes the model as a `.keras` file, which Keras 3 loads: layers, weights, and of a compiled model the optimizer with its
+// state, the loss and the metrics. The file appears under its name when it is whole; one that was there is kept until then.
+func (m *Model) Save(path string) error {
+	if !strings.HasSuffix(path, ".keras") {
+		return fmt.Errorf("unroll: Save: expected a file name that ends in .keras, got %q", path)
+	}
+	if !m.built {
+		return fmt.Errorf("unroll: Save: %s: the model is not built yet: build it for a shape, or fit it", path)
+	}
+	if err := writeFile(path, m.write); err != nil {
+		return fmt.Errorf("unroll: Save: %s: %w", path, err)
+	}
+	return nil
+}
+
+func (m *Model) write(w io.Writer) error {
+	config, err := m.config()
+	if err != nil {
+		return err
+	}
+	weights := m.hdf5()
+	return keras.WriteArchive(w, keras.Metadata{KerasVersion: kerasVersion, DateSaved: time.Now()}, config, func(w io.Writer) error {
+		return hdf5.Write(w, weights)
+	})
+}
+
+// config is the model as config.json has it. Source: keras/src/models/sequential.py, get_config.
+func (m *Model) config() (*keras.Object, error) {
+	input, ok := m.specs[0].(layers.Input)
+	if !ok {
+		input = layers.Input{Name: "input_layer"}
+	}
+	input.Shape, input.IDs = m.input.Shape[1:], m.input.IDs
+	objects := []*keras.Object{layers.Serialize(input, input.Config()["name"].(string), layers.Signature{}, true)}
+	names := []string{input.Config()["name"].(string)}
+	for _, n := range m.nodes {
+		trainable, err := n.trainable()
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, layers.Serialize(n.spec, n.name, n.in, trainable))
+		names = append(names, n.name)
+	}
+	if err := checkNames(names); err != nil {
+		return nil, err
+	}
+	shape := keras.AxesOf(m.input.Shape)
+	o := &keras.Object{Module: "keras", Class: "Sequential", Build: map[string]any{"input_shape": shape}, Config: map[string]any{
+		"name": m.name, "trainable": true, "dtype": keras.Float32Policy(), "layers": objects, "build_input_shape": shape,
+	}}
+	if m.compiled != nil {
+		o.Compile = m.compiled.config()
+	}
+	return o, nil
+}
+
+// trainable is what Keras knows of a whole layer only.
+func (n *node) trainable() (bool, error) {
+	trained, fixed := 0, 0
+	for _, w := range n.layer.Weights() {
+		if w.Trainable {
+			trained++
+		} else {
+			fixed++
+		}
+	}
+	if trained > 0 && fixed > 0 {
+		return false, fmt.Errorf("layer %q: expected all of its weights to be trained or none, got %d trained and %d not", n.name, trained, fixed)
+	}
+	return fixed == 0, nil
+}
+
+// config is the compile_config. Source: keras/src/trainers/trainer.py, compile.
+func (c *compiled) config() map[string]any {
+	opt := optimizers.Object(c.optimizer)
+	if _, schedule := c.optimizer.Rate(); schedule == nil {
+		opt.Config["learning_rate"] = c.rate // a callback may have changed it
+	}
+	var ms []any
+	for _, metric := range c.metrics {
+		ms = append(ms, metrics.Serialize(metric))
+	}
+	config := map[string]any{"optimizer": opt, "loss": losses.Object(c.loss), "loss_weights": nil, "metrics": nil, "weighted_metrics": nil,
+		"run_eagerly": false, "steps_per_execution": 1, "jit_compile": "auto"}
+	if ms != nil {
+		config["metrics"] = ms
+	}
+	return config
+}
+
+// hdf5 is the tree of the weights and of the optimizer's state.
+func (m *Model) hdf5() *hdf5.GroupBuilder {
+	root := hdf5.NewGroup()
+	for _, g := range m.groups() {
+		vars := root.Group(g.vars())
+		vars.SetAttr("name", g.name)
+		for i, w := range g.weights {
+			vars.Dataset(strconv.Itoa(i), w.Shape, w.Data)
+		}
+	}
+	if m.compiled == nil {
+		return root
+	}
+	c := *m.compiled // with arrays even before the first step, as Keras has them; the model keeps its own
+	c.start(m)
+	vars := root.Group("optimizer/vars")
+	vars.SetAttr("name", c.optimizer.Config()["name"])
+	vars.Dataset("0", nil, []int64{c.iteration})
+	next := 1
+	if _, schedule := c.optimizer.Rate(); schedule == nil {
+		vars.Dataset("1", nil, []float32{float32(c.rate)})
+		next = 2
+	}
+	of, values := c.optimizerState(m)
+	for i, v := range values {
+		vars.Dataset(strconv.Itoa(next+i), of[i].Shape, v)
+	}
+	return root
+}
+
+// writeFile writes under a temporary name in the same folder, syncs and renames, so that no half of a file is ever seen.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	scratch := fmt.Sprintf("%s.%08x.tmp", path, rand.Uint32())
+	f, err := os.OpenFile(scratch, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return cause(err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(scratch)
+			err = cause(err)
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(scratch, path)
+}
+
+// cause is an error of the system without the temporary name.
+func cause(err error) error {
+	var link *os.LinkError
+	if errors.As(err, &link) {
+		return link.Err
+	}
+	var file *fs.PathError
+	if errors.As(err, &file) {
+		return file.Err
+	}
+	return err
+}
