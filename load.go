@@ -87,8 +87,12 @@ func load(r io.ReaderAt, size int64, o loadOptions) (*Model, error) {
 // modelOf is the model of a config.json, its weights all zero; room bounds how many values they have.
 func modelOf(o *keras.Object, room int) (*Model, error) {
 	const top = "config.json.config"
-	if o.Class != "Sequential" || o.RegisteredName != "" {
-		return nil, fmt.Errorf("config.json: expected a Sequential model, got %q", max(o.RegisteredName, o.Class))
+	class := o.Class
+	if o.RegisteredName != "" {
+		class = o.RegisteredName // somebody's own
+	}
+	if class != "Sequential" {
+		return nil, fmt.Errorf("config.json: expected a Sequential model, got %q", class)
 	}
 	r := keras.Read(top, o.Config)
 	m := &Model{name: r.String("name", "sequential"), version: 1}

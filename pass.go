@@ -14,6 +14,8 @@ type worker struct {
 	final exchange     // of out
 	logit exchange     // of the logits
 	dfin  []float32
+	// dinput is what backward returned last: the gradient of the input, where somebody asks for it.
+	dinput []float32
 }
 
 // workStep is a node in a worker.

@@ -120,7 +120,7 @@ func (s *session) doShard(w *worker, shard int) {
 	sum.reset()
 	dout := s.judges[w].count(s.c, w, pred, s.batch.Y.Slice(lo*perRow, hi*perRow), s.divisor, sum, s.grads != nil)
 	if s.grads != nil {
-		w.backward(dout)
+		w.dinput = w.backward(dout)
 		s.grads.done(shard, s.shards)
 	}
 }

@@ -59,8 +59,9 @@ type Options struct {
 	IndexFrom Int
 }
 
-// Prepare turns ranks into ids as Keras 3's imdb.load_data does after it has shuffled the rows, both splits at once, because without NumWords the
-// largest id of either is the limit. It works in place. Every sequence of X must begin with one place for StartChar.
+// Prepare turns ranks into ids as Keras 3's imdb.load_data does after it has shuffled the rows, both splits at once,
+// because without NumWords the largest id of either is the limit. It works in place. Every sequence of X must begin with
+// one place for StartChar.
 func (o Options) Prepare(train, test *Split) error {
 	if o.NumWords < 0 || o.SkipTop < 0 || o.MaxLen < 0 {
 		return fmt.Errorf("datasets: expected NumWords, SkipTop and MaxLen of 0 or more, got %d, %d and %d", o.NumWords, o.SkipTop, o.MaxLen)

@@ -5,8 +5,8 @@ import "strings"
 // Decoder turns ids back into words.
 type Decoder struct{ words []string }
 
-// NewDecoder makes a Decoder of an index from words to ranks, as WordIndex gives it, and of the IndexFrom that was added to the
-// ranks, 3 by default.
+// NewDecoder makes a Decoder of an index from words to ranks, as WordIndex gives it, and of the IndexFrom that was added to
+// the ranks, 3 by default.
 func NewDecoder(index map[string]int, indexFrom int) *Decoder {
 	top := 0
 	for _, rank := range index {

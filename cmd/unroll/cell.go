@@ -164,7 +164,7 @@ type cellStage struct {
 }
 
 func describeCell(file string, units, input int, c *cell.Cell, p *cell.Plan) *cellReport {
-	d := &cellReport{File: file, Units: units, Input: input, Output: p.Slots[p.Output].Width, Notes: c.Notes}
+	d := &cellReport{File: file, Units: units, Input: input, Output: p.Slots[p.Output].Width, Notes: append([]string{}, c.Notes...), States: []cellState{}}
 	for i := range c.Weights {
 		w := &c.Weights[i]
 		row := cellWeight{Name: w.Name, Shape: w.Shape()}

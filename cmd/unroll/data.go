@@ -36,7 +36,7 @@ func (f *dataFlags) check() error {
 
 // request is the data for a model.
 func (f *dataFlags) request(in wanted, progress io.Writer) dataRequest {
-	r := dataRequest{name: f.data, numWords: f.numWords, maxLen: f.maxLen, progress: progress}
+	r := dataRequest{name: f.data, numWords: f.numWords, cut: f.numWords > 0, maxLen: f.maxLen, progress: progress}
 	if r.numWords == 0 {
 		r.numWords = in.words
 	}

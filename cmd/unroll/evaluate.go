@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -45,10 +44,10 @@ else on all rows.`,
 			}
 			stdout := cmd.OutOrStdout()
 			if asJSON {
-				stdout = io.Discard
+				stdout = cmd.ErrOrStderr()
 			}
 			if set.train.y == nil {
-				return fmt.Errorf("--data: expected targets in %s, got inputs alone", f.data)
+				return noTargets(f.data)
 			}
 			data, test, err := set.prepare(stdout, request, m)
 			if err != nil {

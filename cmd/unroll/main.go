@@ -51,9 +51,9 @@ func report(w io.Writer, err error) {
 	var fault *cellFault
 	if errors.As(err, &fault) {
 		fault.report(w)
-		return
+	} else {
+		fmt.Fprintf(w, "unroll: %s\n", strings.TrimPrefix(err.Error(), "unroll: "))
 	}
-	fmt.Fprintf(w, "unroll: %s\n", strings.TrimPrefix(err.Error(), "unroll: "))
 	var t *textError
 	if errors.As(err, &t) {
 		excerpt(w, t.text, t.at)

@@ -45,6 +45,24 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// The lecture's model as it stands on the page, line breaks and all, is the model that is trained when none is named.
+func TestLectureAsPasted(t *testing.T) {
+	const pasted = `model <- keras_model_sequential() %>%
+  layer_embedding(input_dim = 10000, output_dim = 32) %>%
+  layer_simple_rnn(units = 32) %>%
+  layer_dense(units = 1, activation = "sigmoid")
+`
+	var want, got, mistakes strings.Builder
+	for text, out := range map[string]*strings.Builder{lecture: &want, pasted: &got} {
+		if code := run([]string{"summary", "--style", "keras2", text}, out, &mistakes); code != exitOK {
+			t.Fatalf("%s: %s", text, &mistakes)
+		}
+	}
+	if got.String() != want.String() || !strings.Contains(got.String(), "Total params: 322,113\n") {
+		t.Errorf("got\n%swant\n%s", &got, &want)
+	}
+}
+
 // The whole workflow, as a user types it: see testdata.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{

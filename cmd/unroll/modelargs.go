@@ -123,7 +123,7 @@ func (a *arguments) activation(name string) activations.Activation {
 	}
 	act, err := activations.ByName(strings.TrimPrefix(v.text, "activation_"))
 	if err != nil {
-		a.m.fail(v.at, "%s: %s", name, strings.TrimPrefix(err.Error(), "activations: "))
+		a.m.fail(v.at, "%s: %s", name, without(err, "activations: "))
 	}
 	return act
 }
@@ -144,7 +144,7 @@ func (a *arguments) initializer(name string) initializers.Initializer {
 		a.fail(v, name, "the name of an initializer")
 	}
 	if err != nil {
-		a.m.fail(v.at, "%s: %s", name, strings.TrimPrefix(strings.TrimPrefix(err.Error(), "initializers: "), name+"."))
+		a.m.fail(v.at, "%s: %s", name, without(err, "initializers: ", "keras: ", name+"."))
 	}
 	return i
 }

@@ -29,11 +29,22 @@ func newOutput(flag, path string, extensions ...string) (*output, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, fmt.Errorf("%s: expected a file, got the folder %s", flag, path)
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	temp, err := beside(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot write %s: %w", flag, path, cause(err))
 	}
 	return &output{path, temp}, nil
+}
+
+// beside makes a file in the folder of path. os.CreateTemp would shut everybody else out of it.
+func beside(path string) (f *os.File, err error) {
+	for i := range 100 {
+		name := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d.%d", filepath.Base(path), os.Getpid(), i))
+		if f, err = os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666); !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	return f, err
 }
 
 // either is "a, b or c".
@@ -59,9 +70,6 @@ func (o *output) write(fill func(w io.Writer) error) error {
 		return nil
 	}
 	err := fill(o.temp)
-	if err == nil {
-		err = o.temp.Chmod(0o644) // CreateTemp's own mode shuts everybody else out
-	}
 	if err == nil {
 		err = o.temp.Sync()
 	}

@@ -71,7 +71,7 @@ func TestOutputRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.close()
-	b, err := newOutput("--plot", filepath.Join(dir, ".", "m"))
+	b, err := newOutput("--plot", filepath.Join(dir, "x", "..", "m"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,18 +34,35 @@ as JSON; its name without the extension is its label.`,
 			}
 			defer out.close()
 			var runs []plot.Run
-			for _, name := range args {
+			labels := labelsOf(args)
+			for i, name := range args {
 				h, err := readHistory(name)
 				if err != nil {
 					return err
 				}
-				runs = append(runs, plot.Run{Label: strings.TrimSuffix(filepath.Base(name), filepath.Ext(name)), History: h})
+				runs = append(runs, plot.Run{Label: labels[i], History: h})
 			}
 			return out.write(func(w io.Writer) error { return plot.Write(w, extension(path), runs...) })
 		},
 	}
 	cmd.Flags().StringVar(&path, "out", "", "the picture `FILE`: .svg, .png or .pdf")
 	return cmd
+}
+
+// labelsOf are the files' names without folder and extension, with them where two would be alike.
+func labelsOf(files []string) []string {
+	labels := make([]string, len(files))
+	times := map[string]int{}
+	for i, f := range files {
+		labels[i] = strings.TrimSuffix(filepath.Base(f), filepath.Ext(f))
+		times[labels[i]]++
+	}
+	for i, f := range files {
+		if times[labels[i]] > 1 {
+			labels[i] = f
+		}
+	}
+	return labels
 }
 
 func readHistory(name string) (*unroll.History, error) {

@@ -81,7 +81,7 @@ func (p *progress) BatchEnd(t *unroll.Training, logs unroll.Logs) error {
 	took := now.Sub(p.epochBegan)
 	left := time.Duration(float64(took) * float64(t.Samples-done) / float64(max(1, done)))
 	tail := fmt.Sprintf(" - ETA: %s - %s%s", clock(left), rate(done, took), values(logs))
-	count := fmt.Sprintf("%*d/%d ", len(fmt.Sprint(t.Samples)), done, t.Samples)
+	count := fmt.Sprintf("%*d/%d", len(fmt.Sprint(t.Samples)), done, t.Samples)
 	p.redraw(count + bar(done, t.Samples, p.width()-1-len(count)-len(tail)) + tail)
 	return nil
 }
@@ -99,7 +99,7 @@ func (p *progress) EpochEnd(t *unroll.Training, logs unroll.Logs) error {
 		_, err := fmt.Fprintf(p.w, "Epoch %*d/%d%s\n", len(fmt.Sprint(t.Epochs)), t.Epoch+1, t.Epochs, tail)
 		return err
 	}
-	count := fmt.Sprintf("%d/%d ", t.Samples, t.Samples)
+	count := fmt.Sprintf("%d/%d", t.Samples, t.Samples)
 	p.redraw(count + bar(t.Samples, t.Samples, p.width()-1-len(count)-len(tail)) + tail)
 	return p.newline()
 }
@@ -123,16 +123,16 @@ func (p *progress) redraw(line string) {
 	p.shown = len(line)
 }
 
-// bar is Keras 2's, 30 cells or as many as there is room for; it is left out where there is none.
+// bar is Keras 2's after a blank, 30 cells or as many as there is room for; it is left out where there is none.
 func bar(done, total, room int) string {
-	cells := min(30, room-2)
+	cells := min(30, room-3)
 	if cells < 5 {
 		return ""
 	}
 	full := done * cells / max(1, total)
-	b := []byte("[" + strings.Repeat("=", full) + strings.Repeat(".", cells-full) + "]")
+	b := []byte(" [" + strings.Repeat("=", full) + strings.Repeat(".", cells-full) + "]")
 	if full > 0 && full < cells {
-		b[full] = '>'
+		b[1+full] = '>'
 	}
 	return string(b)
 }

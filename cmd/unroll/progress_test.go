@@ -58,7 +58,7 @@ func TestProgressLive(t *testing.T) {
 		t.Fatalf("got %d lines: %q", len(lines), lines)
 	}
 	drawn := strings.Split(lines[2], "\r")[1:]
-	if want := " 250/1000 [=======>......................] - ETA: 3s - 250 rows/s - loss: 0.5000 - acc: 0.7500"; drawn[0] != want {
+	if want := " 250/1000 [======>.......................] - ETA: 3s - 250 rows/s - loss: 0.5000 - acc: 0.7500"; drawn[0] != want {
 		t.Errorf("after a batch\n got %q\nwant %q", drawn[0], want)
 	}
 	for _, d := range drawn[:len(drawn)-1] {
@@ -76,12 +76,12 @@ func TestBar(t *testing.T) {
 		done, total, room int
 		want              string
 	}{
-		{0, 10, 100, "[..............................]"},
-		{5, 10, 100, "[===============>..............]"},
-		{10, 10, 100, "[==============================]"},
-		{5, 10, 12, "[=====>....]"},
+		{0, 10, 100, " [..............................]"},
+		{5, 10, 100, " [==============>...............]"},
+		{10, 10, 100, " [==============================]"},
+		{5, 10, 13, " [====>.....]"},
 		{5, 10, 3, ""},
-		{0, 0, 12, "[..........]"},
+		{0, 0, 13, " [..........]"},
 	} {
 		if got := bar(c.done, c.total, c.room); got != c.want {
 			t.Errorf("bar(%d, %d, %d) = %q, want %q", c.done, c.total, c.room, got, c.want)

@@ -27,6 +27,7 @@ const lectureLen = 500
 type rows struct {
 	seqs   [][]int32      // sequences of ids, of any length
 	words  bool           // the ids are of words
+	padded bool           // floats that have been brought to the length asked for
 	ids    *tensor.IDs    // whole numbers
 	floats *tensor.Tensor //
 	y      any            // what should come out: *tensor.IDs, *tensor.Tensor, or nil
@@ -43,6 +44,7 @@ type dataSet struct {
 type dataRequest struct {
 	name     string
 	numWords int  // word ids from here on become the id of an unknown word; 0: as they are
+	cut      bool // the user said numWords: it holds for every sequence of ids, not only of words
 	maxLen   int  // sequences are brought to this length; 0: lectureLen for reviews and imdb, else the longest
 	noTarget bool // predict: a table may have no column to predict
 	progress io.Writer
@@ -128,22 +130,37 @@ func (d *dataSet) prepare(w io.Writer, r dataRequest, m *model) (train, test unr
 		fmt.Fprintln(w, d.notice)
 	}
 	sequences := d.train.seqs != nil
+	// Where the data are divided, these are the lecture's own lines.
+	sequences, name := d.train.seqs != nil, "input"
+	if d.test != nil {
+		name = "input_train"
+	}
+	switch {
+	case sequences && d.test != nil:
+		fmt.Fprintf(w, "%d train sequences\n%d test sequences\n", len(d.train.seqs), len(d.test.seqs))
+	case sequences:
+		fmt.Fprintf(w, "%d sequences\n", len(d.train.seqs))
+	}
 	if sequences {
-		fmt.Fprintf(w, "%d train sequences\n", len(d.train.seqs))
-		if d.test != nil {
-			fmt.Fprintf(w, "%d test sequences\n", len(d.test.seqs))
-		}
 		fmt.Fprintln(w, "Pad sequences (samples x time)")
 	}
 	length := r.maxLen
 	if length == 0 && d.train.words {
 		length = lectureLen
 	}
+	for _, part := range []*rows{d.train, d.test} {
+		if part == nil {
+			continue
+		}
+		if err := part.asSequences(r); err != nil {
+			return nil, nil, err
+		}
+	}
 	var shape tensor.Shape
 	if train, shape, err = d.train.data(in, length); err != nil {
 		return nil, nil, fmt.Errorf("--data: %s: %w", d.name, err)
 	}
-	fmt.Fprintf(w, "input_train shape: %s\n", dims(shape))
+	fmt.Fprintf(w, "%s shape: %s\n", name, dims(shape))
 	if m.Output() == nil {
 		open := shape.Clone() // the number of rows is open, and that of steps
 		open[0] = tensor.None
@@ -222,6 +239,37 @@ func (r *rows) data(in wanted, length int) (unroll.Data, tensor.Shape, error) {
 	d, err := unroll.Arrays(ids, r.y)
 	return d, ids.Shape, err
 }
+
+// asSequences does what --num-words and --maxlen ask of ids that are not words, and refuses them for other numbers.
+func (r *rows) asSequences(want dataRequest) error {
+	if r.ids != nil && len(r.ids.Shape) == 2 && (want.cut || want.maxLen > 0) {
+		steps := r.ids.Shape[1]
+		r.seqs = make([][]int32, r.ids.Len())
+		for i := range r.seqs {
+			r.seqs[i] = r.ids.Data[i*steps : (i+1)*steps]
+		}
+		r.ids = nil
+	}
+	switch {
+	case r.seqs == nil && want.cut:
+		return usage("--num-words: expected sequences of ids, got other numbers in %s", want.name)
+	case r.seqs == nil && want.maxLen > 0 && !r.padded:
+		return usage("--maxlen: expected sequences, got arrays in %s", want.name)
+	case !want.cut || r.words:
+		return nil
+	}
+	for _, seq := range r.seqs {
+		for i, id := range seq {
+			if int(id) >= want.numWords {
+				seq[i] = unknownWord
+			}
+		}
+	}
+	return nil
+}
+
+// unknownWord is Keras's id of a word that was left out, oov_char of load_data.
+const unknownWord = 2
 
 // checkLength refuses padding that would take far more memory than the sequences.
 func (r *rows) checkLength(length int) error {

@@ -153,7 +153,7 @@ func (j *jsonRows) rows(maxLen int) (*rows, error) {
 	if err := checkPadded(len(j.x), steps*width, total); err != nil {
 		return nil, err
 	}
-	r.floats = tensor.New(len(j.x), steps, width)
+	r.floats, r.padded = tensor.New(len(j.x), steps, width), true
 	for i, seq := range j.x {
 		seq = seq[max(0, len(seq)-steps*width):]
 		row := r.floats.Data[i*steps*width : (i+1)*steps*width]

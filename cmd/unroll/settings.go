@@ -60,7 +60,16 @@ func parseSetting(flag, text, prefix, first string) (setting, error) {
 
 // refuse is the error of a setting that its package does not take.
 func (s setting) refuse(flag, pkg string, err error) error {
-	return errors.New(flag + ": " + strings.TrimPrefix(strings.TrimPrefix(err.Error(), pkg+": "), flag+"."))
+	return errors.New(flag + ": " + without(err, pkg+": ", "keras: ", flag+"."))
+}
+
+// without is an error's message less the words before it that only say who found the mistake.
+func without(err error, before ...string) string {
+	msg := err.Error()
+	for _, b := range before {
+		msg = strings.TrimPrefix(msg, b)
+	}
+	return msg
 }
 
 func parseOptimizer(text string) (optimizers.Optimizer, error) {

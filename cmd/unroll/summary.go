@@ -4,10 +4,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 func summaryCommand() *cobra.Command {
 	var style string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "summary MODEL",
 		Short: "Print a model's layers, shapes and parameters",
@@ -33,11 +35,44 @@ func summaryCommand() *cobra.Command {
 				return hint(usage("summary: expected a model that says what comes in, got one that begins with %s", m.specs[0].Class()),
 					"begin the text with input(STEPS, WIDTH), None for any number of steps: 'input(None, 12) |> lstm(32) |> …'")
 			}
+			if asJSON {
+				return printJSON(cmd.OutOrStdout(), describeModel(m))
+			}
 			return m.Summary(cmd.OutOrStdout(), s)
 		},
 	}
 	cmd.Flags().StringVar(&style, "style", "keras3", "the table of keras2, as the lecture prints it, or keras3")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the weights as JSON")
 	return cmd
+}
+
+// modelReport is a model as JSON.
+type modelReport struct {
+	Output  []any          `json:"output"` // null is an open axis
+	Params  int            `json:"params"`
+	Weights []weightReport `json:"weights"`
+}
+
+type weightReport struct {
+	Path      string `json:"path"`
+	Shape     []int  `json:"shape"`
+	Trainable bool   `json:"trainable"`
+}
+
+func describeModel(m *model) modelReport {
+	d := modelReport{Weights: []weightReport{}}
+	for _, n := range m.Output() {
+		if n == tensor.None {
+			d.Output = append(d.Output, nil)
+		} else {
+			d.Output = append(d.Output, n)
+		}
+	}
+	for _, w := range m.Weights() {
+		d.Params += len(w.Data)
+		d.Weights = append(d.Weights, weightReport{w.Path, w.Shape, w.Trainable})
+	}
+	return d
 }
 
 func parseStyle(style string) (unroll.SummaryStyle, error) {

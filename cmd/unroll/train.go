@@ -98,7 +98,7 @@ func (f *trainFlags) run(cmd *cobra.Command, name string) error {
 	}
 	stdout := cmd.OutOrStdout()
 	if f.json {
-		stdout = io.Discard
+		stdout = cmd.ErrOrStderr()
 	}
 	request := f.request(m.wants(), cmd.ErrOrStderr())
 	set, err := loadData(cmd.Context(), request)
@@ -106,7 +106,7 @@ func (f *trainFlags) run(cmd *cobra.Command, name string) error {
 		return err
 	}
 	if set.train.y == nil {
-		return fmt.Errorf("--data: expected targets in %s, got inputs alone", f.data)
+		return noTargets(f.data)
 	}
 	train, test, err := set.prepare(stdout, request, m)
 	if err != nil {
@@ -145,6 +145,11 @@ func (f *trainFlags) run(cmd *cobra.Command, name string) error {
 		return printJSON(cmd.OutOrStdout(), map[string]any{"history": h, "test": scores(score)})
 	}
 	return nil
+}
+
+// noTargets is the error of data that can only be predicted.
+func noTargets(data string) error {
+	return hint(fmt.Errorf("--data: expected targets in %s, got inputs alone", data), "an .npz has them as y, a .csv in its last column, a .jsonl as y")
 }
 
 // check finds what is wrong with the numbers before anything is read.

@@ -1,5 +1,5 @@
-// Package imdb is the IMDB reviews as Keras ships them (Maas et al., ACL 2011): 25,000 to train on and 25,000 to test on, half of praise
-// and half of blame, as ranks of words. Load gives what Keras 3's imdb.load_data gives, row for row.
+// Package imdb is the IMDB reviews as Keras ships them (Maas et al., ACL 2011): 25,000 to train on and 25,000 to test on,
+// half of praise and half of blame, as ranks of words. Load gives what Keras 3's imdb.load_data gives, row for row.
 package imdb
 
 import (
@@ -91,8 +91,8 @@ func readSplit(z *npy.NPZ, xName, yName string) (datasets.Split, error) {
 	return s, nil
 }
 
-// shuffle permutes rows as numpy.random.RandomState.shuffle does: from the last row down, each changes places with one at or before it, whose
-// number is drawn by masking 32 random bits until it is small enough.
+// shuffle permutes rows as numpy.random.RandomState.shuffle does: from the last row down, each changes places with one at
+// or before it, whose number is drawn by masking 32 random bits until it is small enough.
 func shuffle(mt *prng.MT19937, s datasets.Split) {
 	for i := len(s.X) - 1; i > 0; i-- {
 		mask := uint32(i)

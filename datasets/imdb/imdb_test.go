@@ -132,7 +132,8 @@ func TestShuffle(t *testing.T) {
 	}
 }
 
-// archive is a small .npz as NumPy would write it: x_train = [[1, 5, 30], [2]], y_train = [1, 0], x_test = [[5, 6]], y_test = [1].
+// archive is a small .npz as NumPy would write it: x_train = [[1, 5, 30], [2]], y_train = [1, 0], x_test = [[5, 6]], y_test
+// = [1].
 func archive(t *testing.T, labels []int64) string {
 	objects := func(lists string, n byte) []byte {
 		return []byte("\x80\x03cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85C\x01b\x87R(K\x01K" + string(n) + "\x85" +

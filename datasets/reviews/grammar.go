@@ -2,9 +2,10 @@ package reviews
 
 import "strings"
 
-// The sentences. A word in small letters stands for itself; one in capitals is drawn from the category of that name. SAME is
-// an adjective of the sentence's own polarity and OPPOSITE one of the other; SAMEVERB and OTHERVERB are verbs likewise. "this FILM" is the
-// film under review, and nothing else is: what is said of other things, in the same words, says nothing about the label.
+// The sentences. A word in small letters stands for itself; one in capitals is drawn from the category of that name. SAME
+// is an adjective of the sentence's own polarity and OPPOSITE one of the other; SAMEVERB and OTHERVERB are verbs likewise.
+// "this FILM" is the film under review, and nothing else is: what is said of other things, in the same words, says nothing
+// about the label.
 
 // verdicts decide the label; each list is one way in which polarity and words go together.
 var (

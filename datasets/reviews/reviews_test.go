@@ -181,8 +181,8 @@ func TestBagOfWords(t *testing.T) {
 	}
 	accuracy := float64(right) / Rows
 	t.Logf("naive Bayes: %.3f", accuracy)
-	if !(accuracy >= 0.55 && accuracy <= 0.72) {
-		t.Errorf("naive Bayes reaches %.3f, want 0.55 to 0.72", accuracy)
+	if !(accuracy >= 0.55 && accuracy <= 0.65) {
+		t.Errorf("naive Bayes reaches %.3f, want 0.55 to 0.65", accuracy)
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 type vocabulary struct {
 	words []string
 	ids   map[string]uint16
-	// draw[c] holds the words of category c, the k-th of them 1/k as often as the first, so that a uniform draw from it follows
-	// Zipf's law. Whole numbers only: the same on every machine.
+	// draw[c] holds the words of category c, the k-th of them 1/k as often as the first, so that a uniform draw from it
+	// follows Zipf's law. Whole numbers only: the same on every machine.
 	draw [categories][]uint16
 
 	a, an uint16

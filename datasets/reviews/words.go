@@ -1,6 +1,7 @@
 package reviews
 
-// The words that mean something, by category. Within a list the first word is the most frequent: word k is drawn 1/k as often.
+// The words that mean something, by category. Within a list the first word is the most frequent: word k is drawn 1/k as
+// often.
 
 const filmWords = `film movie picture`
 

@@ -169,13 +169,15 @@ func (r *Run) addOutput(g Gradient, s, n int, masked bool) {
 }
 
 // release hands what was carried for the output of step s to dst, in the rows where the step is valid; the others carry it on
-// to the step whose output they repeat.
+// to the step whose output they repeat, or drop it with ZeroMasked.
 func (r *Run) release(dst []float32, s, n int) {
 	w := len(dst) / n
 	for i, valid := range r.mask[r.offset[s] : r.offset[s]+n] {
+		row := r.carry[i*w : (i+1)*w]
 		if valid {
-			row := r.carry[i*w : (i+1)*w]
 			kernel.Add(dst[i*w:(i+1)*w], dst[i*w:(i+1)*w], row)
+		}
+		if valid || r.in.ZeroMasked {
 			clear(row)
 		}
 	}

@@ -14,6 +14,8 @@ type Input struct {
 	Initial [][]float32 // of every state (N, width); nil: zeros
 	// Backwards walks from the last step to the first; outputs come in processing order.
 	Backwards bool
+	// ZeroMasked makes the output of a masked step zero; otherwise it repeats the previous one.
+	ZeroMasked bool
 	// Prefix is the run of one row that all rows share up to where they begin; nil: they begin with Initial.
 	Prefix *Run
 }
@@ -24,7 +26,7 @@ func (r *Run) Forward(c *Cell, s Shape, in Input) {
 	r.in = in
 	r.arrange()
 	home := c.plan.OutputHome
-	r.ownOut = home >= 0 && r.mask != nil && in.Initial != nil
+	r.ownOut = home >= 0 && r.mask != nil && (in.Initial != nil || in.ZeroMasked)
 	if r.ownOut {
 		places := s.N
 		if s.Training || s.Sequences {
@@ -148,7 +150,7 @@ func (r *Run) leave(s int) {
 }
 
 // keepMasked undoes a step where the mask says so: every state keeps its value, and the output repeats the previous one, zeros
-// before the first.
+// before the first (always, with ZeroMasked).
 func (r *Run) keepMasked(s, n int) {
 	m := r.mask[r.offset[s] : r.offset[s]+n]
 	for i := range r.states {
@@ -164,6 +166,11 @@ func (r *Run) keepMasked(s, n int) {
 	now := out
 	if r.ownOut {
 		now = r.state(home, s+1, n)
+	}
+	if r.in.ZeroMasked {
+		copy(out, now)
+		kernel.ZeroRows(out, m, n, w)
+		return
 	}
 	// The output before is set aside, since its place may be this one's.
 	fresh := len(r.carry) != r.shape.N*w || s == 0

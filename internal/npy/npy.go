@@ -61,8 +61,8 @@ func From[T Number](data []T, shape ...int) *Array {
 	return &Array{Shape: fitted(len(data), shape), Dtype: dtype, raw: raw}
 }
 
-// FromStrings is an array of text, dtype U as wide as the longest. NumPy pads with zero characters, so trailing ones are lost.
-// It panics when the shape does not fit the data.
+// FromStrings is an array of text, dtype U as wide as the longest. NumPy pads with zero characters, so trailing ones are
+// lost. It panics when the shape does not fit the data.
 func FromStrings(data []string, shape ...int) *Array {
 	width := 1
 	for _, s := range data {

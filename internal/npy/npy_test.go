@@ -148,7 +148,8 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// The data begin at a multiple of 64 bytes and the header is NumPy's, byte for byte (numpy.save of np.arange(3, dtype='<i2')).
+// The data begin at a multiple of 64 bytes and the header is NumPy's, byte for byte (numpy.save of np.arange(3,
+// dtype='<i2')).
 func TestWriteBytes(t *testing.T) {
 	var b bytes.Buffer
 	if err := WriteNPY(&b, From([]int16{0, 1, 2})); err != nil {

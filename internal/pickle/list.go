@@ -23,8 +23,8 @@ func (l *List) At(i int) any {
 	return int64(l.ints[l.lead+i])
 }
 
-// Ints is the list after the lead zeros that Read was asked for, not copied; false when an element is not an integer of 32 bits.
-// Nothing else shares the slice's memory, unless the same list is in several places.
+// Ints is the list after the lead zeros that Read was asked for, not copied; false when an element is not an integer of 32
+// bits. Nothing else shares the slice's memory, unless the same list is in several places.
 func (l *List) Ints() ([]int32, bool) { return l.ints, l.items == nil }
 
 func (m *machine) newList() *List {

@@ -20,8 +20,8 @@ import (
 	"strings"
 )
 
-// The bounds on what a pickle may hold at a time. Picklers append to lists and dicts a thousand elements at a time, so only a tuple's
-// length and the nesting need the stack; the memo holds one entry an object.
+// The bounds on what a pickle may hold at a time. Picklers append to lists and dicts a thousand elements at a time, so only
+// a tuple's length and the nesting need the stack; the memo holds one entry an object.
 const (
 	maxStack = 1 << 20
 	maxMemo  = 1 << 21

@@ -5,9 +5,9 @@ import (
 	"io"
 )
 
-// ReadSequences reads an object array of one axis whose elements are sequences of integers: lists, tuples or arrays of one axis, as in
-// imdb.npz. Each begins with lead zeros that the pickle does not have: room for the caller's marks. A list that is in the
-// array twice is the same memory twice.
+// ReadSequences reads an object array of one axis whose elements are sequences of integers: lists, tuples or arrays of one
+// axis, as in imdb.npz. Each begins with lead zeros that the pickle does not have: room for the caller's marks. A list that
+// is in the array twice is the same memory twice.
 func ReadSequences(r io.Reader, lead int) ([][]int32, error) {
 	v, err := Read(r, lead)
 	if err != nil {
