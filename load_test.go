@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -186,14 +187,22 @@ func (f *kerasFile) compareState(t *testing.T, m *Model, prefix string, tol func
 // The sizes of a file's config are not believed before its weights have been seen to be there.
 func TestLoadIsBounded(t *testing.T) {
 	for name, edit := range map[string]func(layer map[string]any){
-		"a table":  func(l map[string]any) { l["input_dim"] = 1 << 28 },
-		"a width":  func(l map[string]any) { l["output_dim"] = 1 << 28 },
-		"both":     func(l map[string]any) { l["input_dim"], l["output_dim"] = 1<<28, 1<<28 },
-		"an order": func(l map[string]any) { l["input_dim"] = 1e6 },
+		"a table": func(l map[string]any) { l["input_dim"] = 1 << 28 },
+		"a width": func(l map[string]any) { l["output_dim"] = 1 << 28 },
+		"both":    func(l map[string]any) { l["input_dim"], l["output_dim"] = 1<<28, 1<<28 },
+		"a digit": func(l map[string]any) { l["input_dim"] = 1e6 },
 	} {
 		data := edited(t, "testdata/keras/lecture_simple_rnn.keras", func(c map[string]any) { edit(layerConfig(c, 1)) })
-		if _, err := load(bytes.NewReader(data), int64(len(data)), loadOptions{}); err == nil || !strings.Contains(err.Error(), "fit in the file") {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := load(bytes.NewReader(data), int64(len(data)), loadOptions{})
+		runtime.ReadMemStats(&after)
+		if err == nil || !strings.Contains(err.Error(), "fit in the file") {
 			t.Errorf("%s: expected an error about the size, got %v", name, err)
+		}
+		// JSON takes some dozens of bytes for each of its own.
+		if got, most := after.TotalAlloc-before.TotalAlloc, uint64(32*len(data)); got > most {
+			t.Errorf("%s: expected at most %d bytes to be allocated for a file of %d, got %d", name, most, len(data), got)
 		}
 	}
 }

@@ -85,8 +85,8 @@ def train(model, xs, ys):
 
     On TensorFlow this is train_on_batch but for one thing: gradients are made dense before the optimizer sees them. There
     train_on_batch hands the optimizer an embedding's gradient as one slice for each id read, and `square` then squares slice by slice: an id
-    read n times adds the sum of n squares, not the square of the sum, to the second moment of RMSprop and Adam. JAX, PyTorch and
-    Keras 2 square the sum. train_as_shipped is train_on_batch itself.
+    read n times adds the sum of n squares, not the square of the sum, to the second moment of RMSprop and Adam. Keras on
+    JAX squares the sum. train_as_shipped is train_on_batch itself.
     """
     if BACKEND != "tensorflow":
         return train_as_shipped(model, xs, ys)

@@ -1,6 +1,7 @@
 """The lecture's two models on the IMDB reviews, in Keras on TensorFlow.
 
     python oracle/lecture.py steps IMDB.npz FOLDER    start weights, order of the rows and every loss of one epoch
+    KERAS_BACKEND=jax python oracle/lecture.py again IMDB.npz FOLDER    that epoch on the other backend: what float32 can promise
     python oracle/lecture.py fit IMDB.npz FOLDER      the ten epochs as the lecture runs them; history as JSON
 
 IMDB.npz is Keras's imdb.npz: x_train, y_train, x_test, y_test. The reviews are prepared as keras.datasets.imdb.load_data(num_words=10000)
@@ -9,7 +10,8 @@ and pad_sequences(maxlen=500) do it. FOLDER must lie outside the repository: the
 steps writes FOLDER/<model>.npz: `meta` (JSON: versions, model, optimizer, settings), `permutation` (int32: row i of the epoch is row permutation[i] of
 the first 20,000 training rows), `w/n` (start weights), `losses` (one float32 for each of the 157 batches of 128, before its step), `after/n`, and
 `out` (predictions for the first 256 validation rows with the weights after the epoch); and the same from train_on_batch itself
-under `shipped/`, see backend.train. fit writes FOLDER/<model>_history.json.
+under `shipped/`, see backend.train. again adds `again/losses`. Training is chaotic after some ninety steps: from there on Keras's own
+backends part, and each is as right as the other. fit writes FOLDER/<model>_history.json.
 """
 
 import argparse
@@ -111,6 +113,24 @@ def steps(name, x, y, folder, seed):
     npz.save(folder / f"{name}.npz", arrays, meta)
 
 
+def again(name, x, y, folder, seed):
+    """The recorded epoch, by train_on_batch of the backend that is in use."""
+    meta, arrays = npz.load(folder / f"{name}.npz")
+    model = lecture_model(name, seed)
+    model(x[:2])
+    backend.set_weights(model, [arrays[f"w/{n}"] for n in range(len(model.weights))])
+    losses = []
+    for i in range(0, ROWS, BATCH):
+        rows = arrays["permutation"][i : i + BATCH]
+        losses.append(float(model.train_on_batch(x[rows], y[rows][:, None], return_dict=True)["loss"]))
+        model.reset_metrics()
+    arrays["again/losses"] = np.asarray(losses, np.float32)
+    meta["again"] = keras.backend.backend()
+    npz.save(folder / f"{name}.npz", arrays, meta)
+    far = np.abs(arrays["again/losses"] - arrays["losses"])
+    print(f"{name}: the backends' losses differ by more than 1e-3 from step {int(np.argmax(far > 1e-3))} on, by {far.max():.3f} at most")
+
+
 def fit(name, x, y, x_test, y_test, folder, seed):
     """The lecture's run, Keras's own fit, shuffled by Keras."""
     model = lecture_model(name, seed)
@@ -124,7 +144,7 @@ def fit(name, x, y, x_test, y_test, folder, seed):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("steps", "fit"))
+    parser.add_argument("what", choices=("steps", "again", "fit"))
     parser.add_argument("imdb", type=pathlib.Path)
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
@@ -137,6 +157,8 @@ def main():
     for name in arguments.models:
         if arguments.what == "steps":
             steps(name, x, y, arguments.folder, arguments.seed)
+        elif arguments.what == "again":
+            again(name, x, y, arguments.folder, arguments.seed)
         else:
             fit(name, x, y, x_test, y_test, arguments.folder, arguments.seed)
 

@@ -129,6 +129,7 @@ func panel(name string, runs []Run, last bool) (*gonum.Plot, error) {
 			epochs = max(epochs, len(values))
 			for _, v := range values {
 				if finite(v) {
+					v = max(-1e300, min(v, 1e300)) // so that their distance is finite
 					low, high = min(low, v), max(high, v)
 				}
 			}
@@ -136,7 +137,8 @@ func panel(name string, runs []Run, last bool) (*gonum.Plot, error) {
 		}
 	}
 	room := (high - low) * 0.06
-	if room == 0 {
+	// A span too small for its numbers has no round ones in it.
+	if room < math.Abs(high)*1e-9 || room < 1e-300 {
 		room = max(math.Abs(high)*0.1, 1e-6)
 	}
 	p.Y.Min, p.Y.Max = low-room, high+room
@@ -224,13 +226,16 @@ func (valueTicks) Ticks(low, high float64) []gonum.Tick {
 			break
 		}
 	}
-	decimals := max(0, int(math.Ceil(-math.Log10(step)-1e-9)))
+	label := func(v float64) string {
+		decimals := max(0, int(math.Ceil(-math.Log10(step)-1e-9)))
+		if decimals <= 6 && max(math.Abs(low), math.Abs(high)) < 1e7 {
+			return strconv.FormatFloat(v, 'f', decimals, 64)
+		}
+		return strconv.FormatFloat(v, 'g', 4, 64)
+	}
 	var ticks []gonum.Tick
 	for k := math.Ceil(low / step); k*step <= high; k++ {
-		ticks = append(ticks, gonum.Tick{Value: k * step, Label: strconv.FormatFloat(k*step+0, 'f', decimals, 64)})
-		if len(ticks) > 100 { // a span too small for its numbers
-			break
-		}
+		ticks = append(ticks, gonum.Tick{Value: k * step, Label: label(k*step + 0)}) // + 0: there is no -0
 	}
 	return ticks
 }

@@ -157,7 +157,7 @@ recurrent(32, cell=my.cell) a layer of your own equations.`,
 	return root
 }
 
-// arguments checks the number of arguments of a verb; what names them.
+// between checks the number of a verb's arguments; high is -1 where there may be any number. what names them.
 func between(low, high int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) >= low && (high < 0 || len(args) <= high) {
@@ -171,7 +171,7 @@ func between(low, high int, what string) cobra.PositionalArgs {
 			got = fmt.Sprint(len(args))
 		}
 		err := usage("%s: expected %s, got %s", cmd.Name(), what, got)
-		if len(args) > max(high, 0) && high >= 0 {
+		if len(args) > high && high >= 0 && strings.Contains(what, "MODEL") {
 			return hint(err, "a MODEL text needs quotes: 'embedding(10000, 32) |> …'; flags begin with --")
 		}
 		return hint(err, "%s --help shows examples", cmd.CommandPath())

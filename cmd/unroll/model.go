@@ -108,7 +108,10 @@ func needFile(verb, name string) error {
 // stackHint gives the command's way to do what an error of Build asks for.
 func stackHint(err error) error {
 	if strings.Contains(err.Error(), "return_sequences") {
-		return hint(err, "in the MODEL text: lstm(32, return_sequences=true)")
+		return hint(err, "in the MODEL text, as in lstm(32, return_sequences=true)")
+	}
+	if strings.Contains(err.Error(), "the layer sets it") {
+		return hint(err, "in the MODEL text, as in recurrent(32, cell=my.cell, proj=8)")
 	}
 	return err
 }

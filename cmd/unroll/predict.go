@@ -87,7 +87,7 @@ Every column of a .csv is an input, except a last one named y, target, label or 
 // interruption says that the user ended it.
 func interruption(err error) error {
 	if errors.Is(err, context.Canceled) {
-		return errors.New("interrupted; nothing was written")
+		return errors.New("interrupted")
 	}
 	return err
 }

@@ -167,6 +167,9 @@ func values(logs unroll.Logs) string {
 }
 
 func number(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return strings.ToLower(strings.TrimPrefix(fmt.Sprint(v), "+"))
+	}
 	if math.Abs(v) > 1e-3 {
 		return fmt.Sprintf("%.4f", v)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -96,5 +97,18 @@ func TestClock(t *testing.T) {
 		if got := clock(d); got != want {
 			t.Errorf("clock(%v) = %q, want %q", d, got, want)
 		}
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for v, want := range map[float64]string{
+		0.84766: "0.8477", 1234.5: "1234.5000", 0.001: "1.0000e-03", -0.5: "-0.5000", 0: "0.0000e+00", math.Inf(1): "inf", math.Inf(-1): "-inf",
+	} {
+		if got := number(v); got != want {
+			t.Errorf("number(%v) = %q, want %q", v, got, want)
+		}
+	}
+	if got := number(math.NaN()); got != "nan" {
+		t.Errorf("number(NaN) = %q", got)
 	}
 }

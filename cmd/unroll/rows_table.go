@@ -30,13 +30,17 @@ func loadTable(r dataRequest, comma rune) (*rows, error) {
 		if err == io.EOF {
 			break
 		}
-		line, _ := t.FieldPos(0)
-		if errors.Is(err, csv.ErrFieldCount) {
+		var wrong *csv.ParseError
+		switch {
+		case errors.Is(err, csv.ErrFieldCount):
+			line, _ := t.FieldPos(0)
 			return nil, fmt.Errorf("--data: %s:%d: expected %d columns, got %d", r.name, line, columns, len(record))
-		}
-		if err != nil {
+		case errors.As(err, &wrong):
+			return nil, fmt.Errorf("--data: %s:%d: %w", r.name, wrong.Line, wrong.Err)
+		case err != nil:
 			return nil, fmt.Errorf("--data: %s: %w", r.name, err)
 		}
+		line, _ := t.FieldPos(0)
 		columns = len(record)
 		if first && !anyNumber(record) {
 			header = append(header, record...)

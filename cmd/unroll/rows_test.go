@@ -197,6 +197,7 @@ func TestLengths(t *testing.T) {
 func FuzzTable(f *testing.F) {
 	f.Add("p,q\n1,2\n")
 	f.Add("\"1\n\",2\r\n,,")
+	f.Add("A\"00000") // a quote that is none
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := loadTable(dataRequest{name: write(t, "a.csv", text)}, ',')
 		if err == nil && (r.floats.Shape.Size() != len(r.floats.Data) || r.y == nil) {

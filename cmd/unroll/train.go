@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -122,24 +124,20 @@ func (f *trainFlags) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return f.interrupted(err, h)
 	}
-	var score unroll.Logs
-	if test != nil {
-		if score, err = m.Evaluate(cmd.Context(), test, unroll.BatchSize(f.batch)); err != nil {
-			return err
-		}
-		fmt.Fprintf(stdout, "Test score%s\n", values(score))
-	}
+	// What took the time is written before anything else can go wrong, the model first.
 	if err := errors.Join(
+		f.save(m, out),
 		history.write(func(w io.Writer) error { return writeHistory(w, h) }),
 		picture.write(func(w io.Writer) error { return plot.Write(w, extension(f.plot), plot.Run{History: h}) }),
 	); err != nil {
 		return err
 	}
-	if out != nil {
-		out.close() // it showed that the place can be written to; Save makes its own file whole
-		if err := m.Save(f.out); err != nil {
-			return err
+	var score unroll.Logs
+	if test != nil {
+		if score, err = m.Evaluate(cmd.Context(), test, unroll.BatchSize(f.batch)); err != nil {
+			return interruption(err)
 		}
+		fmt.Fprintf(stdout, "Test score%s\n", values(score))
 	}
 	if f.json {
 		return printJSON(cmd.OutOrStdout(), map[string]any{"history": h, "test": scores(score)})
@@ -206,10 +204,22 @@ func (f *trainFlags) outputs() (out, history, picture *output, err error) {
 	return out, history, picture, differ(out, history, picture)
 }
 
+// save writes the model. The opened file showed that the place can be written to; Save makes a whole one of its own.
+func (f *trainFlags) save(m *model, out *output) error {
+	if out == nil {
+		return nil
+	}
+	out.close()
+	return m.Save(f.out)
+}
+
 // interrupted is the error of a training that did not come to its end.
 func (f *trainFlags) interrupted(err error, h *unroll.History) error {
 	if errors.Is(err, context.Canceled) && h != nil {
 		return fmt.Errorf("interrupted after %d of %d epochs; nothing was written", len(h.Epoch), f.epochs)
+	}
+	if strings.Contains(err.Error(), "expected targets of the predictions' shape") {
+		return hint(err, "classes given as numbers need dense(1, sigmoid), or dense(CLASSES, softmax) and --loss sparse_categorical_crossentropy")
 	}
 	return stackHint(err)
 }
@@ -224,14 +234,17 @@ func writeHistory(w io.Writer, h *unroll.History) error {
 	return err
 }
 
-// scores are logs as JSON has them.
-func scores(logs unroll.Logs) map[string]float64 {
+// scores are logs as JSON has them; what JSON has no number for is null.
+func scores(logs unroll.Logs) map[string]any {
 	if logs == nil {
 		return nil
 	}
-	m := map[string]float64{}
+	m := map[string]any{}
 	for _, l := range logs {
-		m[l.Name] = l.Value
+		m[l.Name] = nil
+		if !math.IsNaN(l.Value) && !math.IsInf(l.Value, 0) {
+			m[l.Name] = l.Value
+		}
 	}
 	return m
 }
