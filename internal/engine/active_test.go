@@ -61,9 +61,9 @@ func (d *drawn) grads() [][]float32 {
 
 // result is everything that a run gives.
 type result struct {
-	last, dx []float32
-	final    [][]float32
-	grads    [][]float32
+	last, dx       []float32
+	final, initial [][]float32
+	grads          [][]float32
 }
 
 func (d *drawn) run(s Shape, in Input, g Gradient) result {
@@ -77,6 +77,9 @@ func (d *drawn) run(s Shape, in Input, g Gradient) result {
 	}
 	g.Last, g.X, g.Weights = d.last, res.dx, res.grads
 	run.Backward(g)
+	for i := range d.cell.plan.Cell.States {
+		res.initial = append(res.initial, slices.Clone(run.Initial(i)))
+	}
 	return res
 }
 
@@ -175,11 +178,17 @@ func TestSharedPrefix(t *testing.T) {
 		compared++
 		var prefix Run
 		prefix.Forward(d.cell, Shape{T: longest, N: 1, Training: true}, Input{X: shared})
+		got := d.run(Shape{Active: active}, Input{Prefix: &prefix}, Gradient{})
 		var joined [][]float32
-		for _, s := range d.cell.plan.Cell.States {
-			joined = append(joined, make([]float32, (longest+1)*s.Width))
+		for i, s := range d.cell.plan.Cell.States {
+			given := make([]float32, (longest+1)*s.Width)
+			for r := range d.n {
+				for k := range s.Width {
+					given[bound[r]*s.Width+k] += got.initial[i][r*s.Width+k]
+				}
+			}
+			joined = append(joined, given)
 		}
-		got := d.run(Shape{Active: active}, Input{Prefix: &prefix}, Gradient{Joined: joined})
 		dshared := make([]float32, len(shared))
 		prefix.Backward(Gradient{Given: joined, X: dshared, Weights: got.grads})
 		// The plain run has the shared stretch's gradient in every row.

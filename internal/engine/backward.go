@@ -14,10 +14,8 @@ type Gradient struct {
 	X       []float32   // as Input.X, overwritten; nil when nobody asks for it
 	Weights [][]float32 // stored form, in the order of the text; added to
 
-	// Joined receives the gradients of the states at which rows left the shared prefix: of every state, a row a step of the
-	// prefix and one more, added to in the order of the rows. Nil where there is no prefix.
-	Joined [][]float32
-	// Given are such gradients, for the run of a prefix: what its rows handed back. Nil elsewhere.
+	// Given are gradients of the states before every step and after the last, (T+1, N, width), for the run of a prefix: what
+	// the rows that left it there have as gradients of their initial states. Nil elsewhere.
 	Given [][]float32
 }
 
@@ -61,10 +59,9 @@ func (r *Run) Backward(g Gradient) {
 		}
 		for i := range r.states {
 			b := &r.states[i]
-			copy(b.in[n*b.width:], b.next[n*b.width:]) // rows that ended earlier
+			copy(b.in[n*b.width:], b.next[n*b.width:]) // rows that end earlier or begin later
 			b.next, b.in = b.in, b.next
 		}
-		r.handBack(g.Joined, t, n)
 	}
 	r.afterLoop(g)
 }
@@ -72,6 +69,20 @@ func (r *Run) Backward(g Gradient) {
 // afterLoop is what no state waits for: over the rows of many steps together.
 func (r *Run) afterLoop(g Gradient) {
 	c, s := r.cell, r.shape
+	if r.in.Rows != nil {
+		for s0 := 0; s0 < s.T; {
+			end := r.blockEnd(s0)
+			r.exec(c.backAfter, s0, s0, r.offset[end]-r.offset[s0])
+			s0 = end
+		}
+		for i, k := range c.rows.handover {
+			if c.plan.Slots[k].Kind == cell.AdjOutputSlot {
+				copy(r.in.Rows.Handover[i], r.at(k, 0, 0, r.offset[s.T]))
+			}
+		}
+		r.weightGradients(c.plan.Grads, g.Weights)
+		return
+	}
 	r.dx = g.X
 	apart := g.X != nil && !r.in.Compact && (s.Active != nil || r.in.Backwards)
 	if apart {
@@ -121,25 +132,8 @@ func (r *Run) addGiven(given [][]float32, s int) {
 	}
 	for i := range r.states {
 		b := &r.states[i]
-		kernel.Add(b.next[:b.width], b.next[:b.width], sub(given[i], s*b.width, b.width))
-	}
-}
-
-// handBack gives the gradients of the rows that began with step s to the prefix that they left.
-func (r *Run) handBack(joined [][]float32, s, n int) {
-	if joined == nil {
-		return
-	}
-	before := 0
-	if s > 0 {
-		before = r.active(s - 1)
-	}
-	for i := range r.states {
-		b := &r.states[i]
-		for row := before; row < n; row++ {
-			to := sub(joined[i], s*b.width, b.width)
-			kernel.Add(to, to, sub(b.next, row*b.width, b.width))
-		}
+		w := r.shape.N * b.width
+		kernel.Add(b.next, b.next, sub(given[i], s*w, w))
 	}
 }
 
@@ -249,6 +243,6 @@ func (r *Run) handThrough(s, n int) {
 	}
 }
 
-// Initial is the gradient of the initial state i after Backward, (N, width), where initial states were given. (Otherwise an output
-// before the first valid step counts as the state that it equals.)
+// Initial is the gradient of the state i with which each row began after Backward, (N, width): of the initial state where one was
+// given, of the prefix's where the row left one. (Otherwise an output before the first valid step counts as the state that it equals.)
 func (r *Run) Initial(i int) []float32 { return r.states[i].next }

@@ -22,52 +22,71 @@ type Cell struct {
 	once, hoist, steps, back        []instr
 	backAfter, backHoist, backInput []instr
 	keptSteps, keptBack             []int // slots with a place for every step that steps write, and that back writes
+	rows                            rowPlan
 }
 
-// instr is an instruction ready to run.
+// instr is an instruction ready to run, or a group of them that has a kernel.
 type instr struct {
 	cell.Instr
-	v  float32
-	fn kernel.Func
+	v     float32
+	fn    kernel.Func
+	group *cell.Group // nil: Instr
+	fused kernel.Fused
 }
 
 // New is a cell that runs p.
-func New(p *cell.Plan) *Cell {
-	c := &Cell{plan: p, packs: make([]kernel.Packed, len(p.Packs))}
-	c.once, c.hoist = ready(p.Once), ready(p.Hoist)
-	for _, s := range p.Steps {
-		c.steps = append(c.steps, ready(s.Instrs)...)
-	}
-	for _, s := range p.BackSteps {
-		c.back = append(c.back, ready(s.Instrs)...)
-	}
-	c.backAfter, c.backHoist, c.backInput = ready(p.BackAfter), ready(p.BackHoist), ready(p.BackInput)
-	c.keptSteps, c.keptBack = kept(p, c.steps), kept(p, c.back)
+func New(p *cell.Plan) *Cell { return newCell(p, true) }
+
+// newCell is New; without fuse every operation runs by itself.
+func newCell(p *cell.Plan, fuse bool) *Cell {
+	s := p.Schedule()
+	c := &Cell{plan: p, packs: make([]kernel.Packed, len(p.Packs)), rows: newRowPlan(p)}
+	c.once, c.hoist, c.steps, c.back = ready(s.Once, fuse), ready(s.Hoist, fuse), ready(s.Steps, fuse), ready(s.BackSteps, fuse)
+	c.backAfter, c.backHoist, c.backInput = ready(s.BackAfter, fuse), ready(s.BackHoist, fuse), ready(s.BackInput, fuse)
+	c.keptSteps, c.keptBack = kept(p, p.Steps), kept(p, p.BackSteps)
 	return c
 }
 
-// kept are the slots that the instructions write and that have a place for every step.
-func kept(p *cell.Plan, ins []instr) []int {
+// kept are the slots that the stages write and that have a place for every step.
+func kept(p *cell.Plan, stages []cell.Stage) []int {
 	var out []int
-	for _, in := range ins {
-		if k := p.Slots[in.D].Kind; (k == cell.KeptSlot || k == cell.OutputSlot) && !slices.Contains(out, in.D) {
-			out = append(out, in.D)
+	for _, s := range stages {
+		for _, in := range s.Instrs {
+			if k := p.Slots[in.D].Kind; (k == cell.KeptSlot || k == cell.OutputSlot) && !slices.Contains(out, in.D) {
+				out = append(out, in.D)
+			}
 		}
 	}
 	return out
 }
 
-func ready(ins []cell.Instr) []instr {
-	out := make([]instr, len(ins))
-	for i, in := range ins {
-		out[i] = instr{Instr: in, v: float32(in.V)}
-		if in.Code == cell.Apply || in.Code == cell.ApplyGrad {
-			fn, ok := kernel.FuncByName(in.Func)
-			if !ok {
-				panic(fmt.Sprintf("engine: no kernel for function %q", in.Func))
-			}
-			out[i].fn = fn
+// ready looks up what the parts need: the kernel of a group, where there is one, and of a function.
+func ready(parts []cell.Part, fuse bool) []instr {
+	var out []instr
+	for _, p := range parts {
+		if p.Group == nil {
+			out = append(out, single(p.Instr))
+			continue
 		}
+		if f, ok := kernel.FusedByKey(p.Group.Key); ok && fuse {
+			out = append(out, instr{group: p.Group, fused: f})
+			continue
+		}
+		for _, in := range p.Group.Instrs {
+			out = append(out, single(in))
+		}
+	}
+	return out
+}
+
+func single(in cell.Instr) instr {
+	out := instr{Instr: in, v: float32(in.V)}
+	if in.Code == cell.Apply || in.Code == cell.ApplyGrad {
+		fn, ok := kernel.FuncByName(in.Func)
+		if !ok {
+			panic(fmt.Sprintf("engine: no kernel for function %q", in.Func))
+		}
+		out.fn = fn
 	}
 	return out
 }

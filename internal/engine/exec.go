@@ -12,6 +12,17 @@ func (r *Run) exec(ins []instr, s, s0, rows int) {
 	for i := range ins {
 		in := &ins[i]
 		at := func(slot int) []float32 { return r.at(slot, s, s0, rows) }
+		if in.group != nil {
+			r.outputs, r.inputs = r.outputs[:0], r.inputs[:0]
+			for _, slot := range in.group.Out {
+				r.outputs = append(r.outputs, at(slot))
+			}
+			for _, slot := range in.group.In {
+				r.inputs = append(r.inputs, at(slot))
+			}
+			in.fused.Run(r.outputs, r.inputs)
+			continue
+		}
 		d, w := at(in.D), slots[in.D].Width
 		var a []float32
 		if in.A >= 0 {

@@ -7,7 +7,8 @@ import (
 
 // Input is what a run reads. The slices must stay unchanged until the way back is done.
 type Input struct {
-	// X is (T, N, C). With Compact, it has a row for each place: the active rows of every step, one step after the other.
+	// X is (T, N, C). With Compact, it has a row for each place: the active rows of every step, one step after the other; so has
+	// Mask, and so has Rows.Index, always.
 	X       []float32
 	Compact bool
 	Mask    []bool      // (T, N): true where the step counts; nil when all do
@@ -18,6 +19,8 @@ type Input struct {
 	ZeroMasked bool
 	// Prefix is the run of one row that all rows share up to where they begin; nil: they begin with Initial.
 	Prefix *Run
+	// Rows, if not nil, is the input instead of X.
+	Rows *Rows
 }
 
 // Forward walks the sequence. The results are read by Last, Sequence and Final, until the next Forward.
@@ -37,16 +40,18 @@ func (r *Run) Forward(c *Cell, s Shape, in Input) {
 	if r.ending {
 		r.last = grow(r.last, s.N*width(c.plan))
 	}
-	if r.bound != c.bound {
-		r.exec(c.once, 0, 0, r.rows)
-		r.bound = c.bound
-	}
+	r.constants()
+	r.handOver()
 	if s.T > 0 {
 		r.join(0, 0)
 	}
 	for s0 := 0; s0 < s.T; {
 		end := r.blockEnd(s0)
-		r.exec(c.hoist, s0, s0, r.offset[end]-r.offset[s0])
+		if in.Rows != nil {
+			r.gather(s0, end)
+		} else {
+			r.exec(c.hoist, s0, s0, r.offset[end]-r.offset[s0])
+		}
 		for step := s0; step < end; step++ {
 			n := r.active(step)
 			r.leave(step)
@@ -67,10 +72,27 @@ func (r *Run) Forward(c *Cell, s Shape, in Input) {
 	}
 }
 
+// constants makes what depends on the weights alone.
+func (r *Run) constants() {
+	if r.bound != r.cell.bound {
+		r.exec(r.cell.once, 0, 0, r.rows)
+		r.bound = r.cell.bound
+	}
+}
+
 // arrange makes the input and the mask stand in the order of the places.
 func (r *Run) arrange() {
 	s := r.shape
 	r.x, r.mask = r.in.X, r.in.Mask
+	if r.in.Rows != nil { // steps that read the input itself find it gathered
+		for _, k := range r.cell.rows.gathered {
+			if sl := r.cell.plan.Slots[k]; sl.Kind == cell.InputSlot {
+				r.placed = grow(r.placed, r.offset[s.T]*sl.Width)
+				r.x = r.placed
+			}
+		}
+		return
+	}
 	if r.in.Compact || s.Active == nil && !r.in.Backwards {
 		return
 	}

@@ -45,15 +45,18 @@ type Run struct {
 	dyKept []float32   // the gradients of the output, after masks
 	last   []float32   // outputs of the last steps of all rows, where they end at different steps
 
+	outputs, inputs [][]float32 // of the group that runs
+
 	placed, dplaced []float32 // input and its gradient, where the caller's do not stand in processing order
 	placedMask      []bool
 }
 
 // place is where a slot lies in its memory: at start, and behind it a row for every place (full) or for those of a block.
 type place struct {
-	start          int
-	full, inBlock  bool
-	once, external bool
+	start         int
+	full, inBlock bool
+	once          bool
+	external      []float32 // instead, a row a place: Rows.Handover
 }
 
 // stateBuf is a state of every step, a row a place and N more, or of two steps in turn; and its two gradients, which change
@@ -204,6 +207,8 @@ func (r *Run) at(slot, s, s0, rows int) []float32 {
 	}
 	p := &r.place[slot]
 	switch {
+	case p.external != nil:
+		return sub(p.external, r.offset[s]*sl.Width, n)
 	case p.once:
 		return sub(r.once, p.start, n)
 	case p.full:
