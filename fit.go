@@ -152,7 +152,7 @@ func (s *session) epoch(ctx context.Context, train, val Data, v *session, t *Tra
 		})
 	}
 	total, seen := newSums(s.c), 0
-	s.shard = s.doShard
+	s.begin()
 	for lo := 0; lo < len(order); lo += o.batch {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("unroll: training was stopped in epoch %d after %d steps: %w", t.Epoch+1, t.Step, err)
@@ -170,7 +170,7 @@ func (s *session) epoch(ctx context.Context, train, val Data, v *session, t *Tra
 	}
 	logs := s.c.logs(&total, seen, "")
 	if val != nil {
-		s.shard = v.doShard
+		v.begin()
 		t.Validating = true
 		vl, err := v.testAll(ctx, val, o.batch)
 		if err != nil {
@@ -317,7 +317,7 @@ func (m *Model) Predict(ctx context.Context, data Data, opts ...FitOption) (*ten
 		}
 		w := row.Size()
 		s.keep = out.Data[lo*w : hi*w]
-		s.run(s.shards)
+		s.runBatch()
 	}
 	if out == nil {
 		row := m.Output()[1:].Clone()

@@ -36,6 +36,9 @@ type Model struct {
 
 	compiled *compiled
 
+	front   *front // nil where the layers do not begin so
+	savings savings
+
 	mu       sync.Mutex // guards what follows
 	version  uint64     // counts changes of the weights
 	prepared uint64     // the version that the layers have taken over, 0: none
@@ -120,6 +123,7 @@ func (m *Model) assemble(in layers.Signature, room *int) error {
 		at = n.out
 	}
 	m.nodes, m.weights, m.input, m.built = nodes, weights, in, true
+	m.front, m.savings = newFront(nodes), savings{rows: true, prefix: true, active: true}
 	return nil
 }
 

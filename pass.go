@@ -10,6 +10,7 @@ type worker struct {
 	model *Model
 	pass  layers.Pass
 	steps []workStep
+	front frontWork
 	out   layers.Value // the prediction, plain
 	final exchange     // of out
 	logit exchange     // of the logits
@@ -37,11 +38,11 @@ func newWorker(m *Model) *worker {
 	return w
 }
 
-// forward takes the rows of a shard through the model and returns the prediction, rows outermost.
-func (w *worker) forward(in layers.Value) *layers.Value {
+// forward takes the rows of a shard through the model, from node from on, and returns the prediction, rows outermost.
+func (w *worker) forward(from int, in layers.Value) *layers.Value {
 	v := in
-	for i, n := range w.model.nodes {
-		s := &w.steps[i]
+	for i := from; i < len(w.steps); i++ {
+		n, s := w.model.nodes[i], &w.steps[i]
 		s.call.In[0] = v
 		if l := n.layer.Layout(); l != layers.AnyLayout && len(v.Shape) > 1 {
 			s.call.In[0] = s.in.to(v, l == layers.TimeMajor && hasSteps(n.in.Shape, v))
@@ -57,15 +58,14 @@ func (w *worker) forward(in layers.Value) *layers.Value {
 func hasSteps(s tensor.Shape, v layers.Value) bool { return len(s) > 2 || v.IDs != nil && len(s) == 2 }
 
 // backward takes the gradient of the prediction (of the logits, for a model that trains on them) back through the model, down
-// to the lowest layer with weights. It returns the gradient of the input, rows outermost, if the first layer was asked for it.
-func (w *worker) backward(dout []float32) []float32 {
-	last := &w.steps[len(w.steps)-1].call
-	if last.Out[0].TimeMajor {
+// to node from, or the lowest node with weights. It returns the gradient of node from's input, rows outermost, if that was asked for.
+func (w *worker) backward(from int, dout []float32) []float32 {
+	if last := &w.steps[len(w.steps)-1].call; from < len(w.steps) && last.Out[0].TimeMajor {
 		w.dfin = resize(w.dfin, len(dout))
 		swap(w.dfin, dout, last.Out[0].Shape[0], last.Out[0].Shape[1])
 		dout = w.dfin
 	}
-	for i := len(w.steps) - 1; i >= 0; i-- {
+	for i := len(w.steps) - 1; i >= from; i-- {
 		n, s := w.model.nodes[i], &w.steps[i]
 		s.call.DOut[0], s.call.DIn[0] = dout, nil
 		if n.grad {
@@ -77,7 +77,7 @@ func (w *worker) backward(dout []float32) []float32 {
 			return nil
 		}
 		dout = s.din
-		came := i > 0 && w.steps[i-1].call.Out[0].TimeMajor
+		came := i > from && w.steps[i-1].call.Out[0].TimeMajor
 		if in := &s.call.In[0]; in.TimeMajor != came {
 			s.back = resize(s.back, len(dout))
 			outer, inner := in.Shape[0], in.Shape[1]

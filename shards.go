@@ -301,23 +301,3 @@ func (g *gradients) done(shard, n int) {
 		g.mu.Unlock()
 	}
 }
-
-// end adds up the tables' gradients, by shards and rows in order, and calls use for every weight with its gradient.
-func (g *gradients) end(n int, use func(w *layers.Weight, grad []float32)) {
-	at := 0
-	for _, w := range g.model.weights {
-		if !w.Table {
-			use(w, g.total[at:at+len(w.Data)])
-			at += len(w.Data)
-			continue
-		}
-		t := g.tables[w.Index]
-		clear(t)
-		for s := range n {
-			for _, part := range g.shards[s].Rows[w.Index] {
-				kernel.ScatterAdd(t, part.IDs, part.Rows, w.Shape[1])
-			}
-		}
-		use(w, t)
-	}
-}

@@ -3,6 +3,7 @@ package unroll
 import (
 	"fmt"
 
+	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/metrics"
 )
@@ -23,6 +24,11 @@ type session struct {
 	divisor             float64
 	pass                layers.Pass
 	keep                []float32 // predictions go here, when not nil
+
+	front *frontBatch // nil where the model has no front
+	// leaves is how many contributions to the gradients a batch has, firstChunk the first that comes from distinct rows.
+	leaves, firstChunk              int
+	doShards, doProject, doBackRows func(*worker, int)
 }
 
 func (m *Model) newSession(c *compiled, training bool) *session {
@@ -34,8 +40,17 @@ func (m *Model) newSession(c *compiled, training bool) *session {
 		s.grads = m.newGradients()
 	}
 	s.perShard = m.shardRows()
-	s.shard = s.doShard
+	s.begin()
 	return s
+}
+
+// begin makes the crew work for this session.
+func (s *session) begin() {
+	if f := s.model.front; f != nil && s.front == nil && s.model.savings != (savings{}) {
+		s.front = &frontBatch{front: f, savings: s.model.savings}
+	}
+	s.doShards, s.doProject, s.doBackRows = s.doShard, s.projectChunk, s.backRowsChunk
+	s.crew.shard = s.doShards
 }
 
 // load reads the rows of a batch and checks them at the door.
@@ -107,10 +122,18 @@ func (s *session) doShard(w *worker, shard int) {
 		w.pass.Grads = s.grads.of(shard)
 	}
 	w.setLogits(s.c != nil && s.c.onLogits)
-	pred := w.forward(rowsOf(s.batch.X, lo, hi, s.shapes[w]))
+	from, target := 0, s.batch.Y
+	var v layers.Value
+	if s.front != nil {
+		from, target = s.front.last+1, s.front.target
+		w.pass.Rows = s.front.order[lo:hi]
+		v = s.front.forward(w, shard, lo, hi, s.grads != nil)
+	} else {
+		v = rowsOf(s.batch.X, lo, hi, s.shapes[w])
+	}
+	pred := w.forward(from, v)
 	if s.keep != nil {
-		width := len(s.keep) / s.n
-		copy(s.keep[lo*width:hi*width], pred.Data)
+		s.keepRows(pred.Data, lo, hi)
 	}
 	if s.c == nil {
 		return
@@ -118,10 +141,42 @@ func (s *session) doShard(w *worker, shard int) {
 	perRow := s.batch.Y.Len() / s.n
 	sum := &s.sums[shard]
 	sum.reset()
-	dout := s.judges[w].count(s.c, w, pred, s.batch.Y.Slice(lo*perRow, hi*perRow), s.divisor, sum, s.grads != nil)
+	dout := s.judges[w].count(s.c, w, pred, target.Slice(lo*perRow, hi*perRow), s.divisor, sum, s.grads != nil)
+	if s.grads == nil {
+		return
+	}
+	w.dinput = w.backward(from, dout)
+	if s.front != nil {
+		s.front.backward(w, shard, lo, hi, w.dinput, w.pass.Grads)
+	}
+	s.grads.done(shard, s.leaves)
+}
+
+// keepRows puts the predictions of a shard where its rows stand in the batch.
+func (s *session) keepRows(pred []float32, lo, hi int) {
+	width := len(s.keep) / s.n
+	if s.front == nil {
+		copy(s.keep[lo*width:hi*width], pred)
+		return
+	}
+	for i, r := range s.front.order[lo:hi] {
+		copy(s.keep[r*width:(r+1)*width], pred[i*width:])
+	}
+}
+
+// runBatch takes the loaded batch through the model, with what comes before the shards and behind them.
+func (s *session) runBatch() {
+	s.leaves = s.shards
+	if s.front != nil {
+		s.beginFront()
+		s.leaves += s.front.leaves()
+	}
 	if s.grads != nil {
-		w.dinput = w.backward(dout)
-		s.grads.done(shard, s.shards)
+		s.grads.begin(s.leaves)
+	}
+	s.run(s.shards)
+	if s.front != nil && s.grads != nil {
+		s.endFront()
 	}
 }
 
@@ -136,10 +191,9 @@ func (s *session) train(d Data, rows []int, epoch, step int, total *sums) (float
 	m := s.model
 	m.prepare(true)
 	s.pass = layers.Pass{Training: true, Seed: m.seed, Epoch: epoch, Step: step}
-	s.grads.begin(s.shards)
-	s.run(s.shards)
+	s.runBatch()
 	loss := s.collect(total)
-	s.c.apply(m, s.grads, s.shards)
+	s.apply()
 	m.changed()
 	return loss, nil
 }
@@ -154,7 +208,7 @@ func (s *session) test(d Data, rows []int, total *sums) error {
 	}
 	s.model.prepare(false)
 	s.pass = layers.Pass{}
-	s.run(s.shards)
+	s.runBatch()
 	s.collect(total)
 	return nil
 }
@@ -172,18 +226,42 @@ func (s *session) collect(total *sums) float64 {
 }
 
 // apply takes an optimizer step with the gradients of a batch.
-func (c *compiled) apply(m *Model, g *gradients, shards int) {
-	c.start(m)
+func (s *session) apply() {
+	c := s.c
+	c.start(s.model)
 	rate := c.rate
 	if _, schedule := c.optimizer.Rate(); schedule != nil {
 		rate = schedule.At(c.iteration)
 	}
 	c.iteration++
-	g.end(shards, func(w *layers.Weight, grad []float32) {
+	at := 0
+	for _, w := range s.model.weights {
+		var grad []float32
+		if w.Table {
+			grad = s.tableGradient(w)
+		} else {
+			grad = s.grads.total[at : at+len(w.Data)]
+			at += len(w.Data)
+		}
 		if w.Trainable {
 			c.optimizer.Apply(c.iteration, rate, w.Data, grad, c.slots[w.Index])
 		}
-	})
+	}
+}
+
+// tableGradient adds up a table's gradient, by shards and rows in order.
+func (s *session) tableGradient(w *layers.Weight) []float32 {
+	t := s.grads.tables[w.Index]
+	clear(t)
+	for i := range s.leaves {
+		for _, part := range s.grads.shards[i].Rows[w.Index] {
+			kernel.ScatterAdd(t, part.IDs, part.Rows, w.Shape[1])
+		}
+	}
+	if b := s.front; b != nil && b.savings.rows && w == b.table {
+		kernel.ScatterAdd(t, b.distinct, b.dtable, w.Shape[1])
+	}
+	return t
 }
 
 // start makes the optimizer's arrays.

@@ -56,9 +56,15 @@ func padded(t testing.TB, rows, steps int) Data {
 // A run's weights depend on data, model and seed, not on the number of threads.
 func TestSameBitsForAnyNumberOfThreads(t *testing.T) {
 	data := padded(t, 150, 9)
+	for name, build := range map[string]func(testing.TB) *Model{"stack": stack, "front": fronted} {
+		t.Run(name, func(t *testing.T) { checkSameBits(t, build, data) })
+	}
+}
+
+func checkSameBits(t *testing.T, build func(testing.TB) *Model, data Data) {
 	train := func(threads int) (*Model, *History) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
-		m := stack(t)
+		m := build(t)
 		h, err := m.Fit(context.Background(), data, Epochs(3), BatchSize(64), ValidationSplit(0.2))
 		if err != nil {
 			t.Fatal(err)
@@ -88,8 +94,30 @@ func TestSameBitsForAnyNumberOfThreads(t *testing.T) {
 // Nothing is allocated in a step once the workspaces have grown.
 func TestNoAllocationInAStep(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	data := padded(t, 64, 9)
-	m := stack(t)
+	for name, m := range map[string]*Model{"stack": stack(t), "front": fronted(t)} {
+		t.Run(name, func(t *testing.T) { checkAllocations(t, m, padded(t, 64, 9)) })
+	}
+}
+
+// fronted is a model of which every saving is taken.
+func fronted(t testing.TB) *Model {
+	t.Helper()
+	m, err := Sequential(
+		layers.Embedding{InputDim: 50, OutputDim: 6},
+		layers.GRU{Units: 5, ReturnSequences: true},
+		layers.LSTM{Units: 7},
+		layers.Dense{Units: 3, Activation: activations.Softmax},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Compile(optimizers.RMSprop{}, losses.SparseCategoricalCrossentropy{}, metrics.Accuracy{}); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func checkAllocations(t *testing.T, m *Model, data Data) {
 	if err := m.ready(data); err != nil {
 		t.Fatal(err)
 	}

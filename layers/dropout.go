@@ -104,7 +104,7 @@ func drawMask(mask []float32, v *Value, rate float64, c *Call) {
 		steps, width = v.Shape[1], width/max(1, v.Shape[1])
 	}
 	for r := range n {
-		s.Reset(c.Seed, random.Dropout, uint64(c.Number), uint64(c.Epoch), uint64(c.Step), uint64(c.Row+r))
+		s.Reset(c.Seed, random.Dropout, uint64(c.Number), uint64(c.Epoch), uint64(c.Step), uint64(c.RowNumber(r)))
 		for t := range steps {
 			row := mask[(t*n+r)*width:][:width]
 			if !v.TimeMajor {

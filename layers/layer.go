@@ -145,8 +145,18 @@ type Pass struct {
 	// Seed, Epoch and Step key random draws, with the layer's number and a row's number in the batch: Row is the first's.
 	Seed             uint64
 	Epoch, Step, Row int
+	// Rows are the rows' numbers in the batch where they do not follow Row one by one; nil otherwise.
+	Rows []int
 
 	Grads *Grads // nil outside training
+}
+
+// RowNumber is the number in the batch of the shard's row i.
+func (p *Pass) RowNumber(i int) int {
+	if p.Rows != nil {
+		return p.Rows[i]
+	}
+	return p.Row + i
 }
 
 // Grads are one shard's gradients.
