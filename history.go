@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -55,7 +56,8 @@ func (h *History) add(epoch int, logs Logs) {
 	}
 }
 
-// MarshalJSON writes what Keras has in history.history: {"loss":[…],"acc":[…],"val_loss":[…]}.
+// MarshalJSON writes what Keras has in history.history: {"loss":[…],"acc":[…],"val_loss":[…]}. JSON has no NaN and no infinity:
+// they are null.
 func (h *History) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
@@ -63,7 +65,13 @@ func (h *History) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		v, err := json.Marshal(h.values[k])
+		numbers := make([]*float64, len(h.values[k]))
+		for j := range numbers {
+			if v := &h.values[k][j]; !math.IsNaN(*v) && !math.IsInf(*v, 0) {
+				numbers[j] = v
+			}
+		}
+		v, err := json.Marshal(numbers)
 		if err != nil {
 			return nil, fmt.Errorf("unroll: history: %s: %w", k, err)
 		}
@@ -73,7 +81,7 @@ func (h *History) MarshalJSON() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// UnmarshalJSON reads what MarshalJSON wrote, or what Python's json.dump makes of Keras's history.history.
+// UnmarshalJSON reads what MarshalJSON wrote, or what Python's json.dump makes of a history.history of finite numbers; null is NaN.
 func (h *History) UnmarshalJSON(data []byte) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -86,9 +94,16 @@ func (h *History) UnmarshalJSON(data []byte) error {
 			return fmt.Errorf("unroll: history: %w", err)
 		}
 		key := t.(string)
-		var v []float64
-		if err := d.Decode(&v); err != nil {
+		var numbers []*float64
+		if err := d.Decode(&numbers); err != nil {
 			return fmt.Errorf("unroll: history: %s: expected a list of numbers: %w", key, err)
+		}
+		v := make([]float64, len(numbers))
+		for i, n := range numbers {
+			v[i] = math.NaN()
+			if n != nil {
+				v[i] = *n
+			}
 		}
 		h.keys = append(h.keys, key)
 		h.values[key] = v
