@@ -100,6 +100,7 @@ type frontWork struct {
 	dx      [][]float32 // of every walk's input
 	grads   [][]float32
 	sums    [][]float32
+	fetched []float32
 	shape   tensor.Shape
 	rows    engine.Rows
 }
@@ -571,6 +572,30 @@ func (b *frontBatch) list() {
 	}
 }
 
+// gatherPlaces is how many places are fetched together before they are summed: they lie far apart, and fetching many at once
+// hides how long each takes.
+const gatherPlaces = 256
+
+// sumPlaces writes to sums what stands in from at the places of each distinct row from lo to before hi, added up in their order.
+func (b *frontBatch) sumPlaces(f *frontWork, sums, from []float32, width, lo, hi int) {
+	clear(sums)
+	f.fetched = resize(f.fetched, gatherPlaces*width)
+	d, end := lo, b.from[hi]
+	for at := b.from[lo]; at < end; {
+		n := min(gatherPlaces, end-at)
+		kernel.Gather(f.fetched[:n*width], from, b.where[at:at+n], width)
+		for k := 0; k < n; {
+			for b.from[d+1] <= at+k {
+				d++
+			}
+			m := min(n-k, b.from[d+1]-at-k)
+			kernel.SumRows(sums[(d-lo)*width:(d-lo+1)*width], f.fetched[k*width:], width, m, width)
+			k += m
+		}
+		at += n
+	}
+}
+
 // backRows sums the gradients of the distinct rows from lo to before hi over their places, and takes them back to the table.
 func (b *frontBatch) backRows(w *worker, lo, hi int, grads *layers.Grads) {
 	f := &w.front
@@ -578,14 +603,7 @@ func (b *frontBatch) backRows(w *worker, lo, hi int, grads *layers.Grads) {
 	_, widths := c.RowWidths()
 	f.sums = resizeAll(f.sums, widths, hi-lo)
 	for i, width := range widths {
-		clear(f.sums[i])
-		h := b.rows.Handover[i]
-		for d := lo; d < hi; d++ {
-			to := f.sums[i][(d-lo)*width : (d-lo+1)*width]
-			for _, p := range b.where[b.from[d]:b.from[d+1]] {
-				kernel.Add(to, to, h[int(p)*width:(int(p)+1)*width])
-			}
-		}
+		b.sumPlaces(f, f.sums[i], b.rows.Handover[i], width, lo, hi)
 	}
 	f.grads = f.grads[:0]
 	for _, wt := range b.walks[0].Weights {
