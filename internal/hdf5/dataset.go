@@ -14,7 +14,6 @@ type Dataset struct {
 	layout
 	fill    []byte // one element, nil for zeros
 	filters []filter
-	refused unsupported // why elements are not read
 }
 
 // layout is where the elements are.

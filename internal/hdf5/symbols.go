@@ -65,11 +65,11 @@ func (s *source) treeNode(addr uint64, kind uint8, wantLevel int) (c cursor, lev
 		return c, 0, 0, err
 	}
 	if got := c.u8(); got != kind {
-		return c, 0, 0, fmt.Errorf("B-tree node at %#x: expected type %d, got %d", addr, kind, got)
+		return c, 0, 0, fmt.Errorf("tree node at %#x: expected type %d, got %d", addr, kind, got)
 	}
 	level, used = int(c.u8()), int(c.u16())
 	if wantLevel >= 0 && level != wantLevel {
-		return c, 0, 0, fmt.Errorf("B-tree node at %#x: expected level %d, got %d", addr, wantLevel, level)
+		return c, 0, 0, fmt.Errorf("tree node at %#x: expected level %d, got %d", addr, wantLevel, level)
 	}
 	return c, level, used, nil
 }
