@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/internal/golden"
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/optimizers"
 )
@@ -37,6 +39,7 @@ func TestGoldens(t *testing.T) {
 
 func checkGolden(t *testing.T, c *golden.Case) {
 	m := goldenModel(t, c)
+	giveMasks(t, m, c.Masks)
 	x := goldenData(t, c.X, golden.Batch{})
 	out, err := m.Predict(context.Background(), x, BatchSize(x.Len()))
 	if err != nil {
@@ -134,6 +137,37 @@ func goldenData(t *testing.T, x, y golden.Batch) Data {
 	return d
 }
 
+// giveMasks has recurrent layers drop what Keras dropped.
+func giveMasks(t *testing.T, m *Model, masks []golden.Mask) {
+	used := make([]bool, len(masks))
+	for i, n := range m.nodes {
+		l, ok := n.layer.(interface{ DropBy(layers.DropSource) })
+		if !ok {
+			continue
+		}
+		l.DropBy(func(c *layers.Call, backward bool, m cell.DropMask, dst []float32) {
+			for k, mask := range masks {
+				if mask.Layer == i && mask.Backward == backward && mask.State == m.State && (mask.Block < 0 || mask.Block == m.Block) {
+					if len(mask.Values.Data) != len(dst) || c.Row != 0 {
+						t.Fatalf("layer %d: expected a mask of %d numbers, got %d from row %d on", i, len(dst), len(mask.Values.Data), c.Row)
+					}
+					copy(dst, mask.Values.Data)
+					used[k] = true
+					return
+				}
+			}
+			t.Fatalf("layer %d: no mask for %+v, backward %v", i, m, backward)
+		})
+	}
+	t.Cleanup(func() {
+		for k, ok := range used {
+			if !ok && !t.Failed() {
+				t.Errorf("nobody used the mask %+v", masks[k].MaskPlace)
+			}
+		}
+	})
+}
+
 // checkGradients takes one batch forward and back, the input's gradient included, and leaves the weights alone.
 func checkGradients(t *testing.T, m *Model, c *golden.Case) {
 	d := goldenData(t, c.X, c.Y)
@@ -156,6 +190,7 @@ func checkGradients(t *testing.T, m *Model, c *golden.Case) {
 		}
 	}()
 	m.prepare(true)
+	s.pass = layers.Pass{Training: true}
 	s.front = nil // the plain way, whose gradients can be picked up one by one
 	s.leaves = s.shards
 	s.grads.begin(s.shards)

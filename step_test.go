@@ -20,9 +20,9 @@ func stack(t testing.TB) *Model {
 	t.Helper()
 	m, err := Sequential(
 		layers.Embedding{InputDim: 50, OutputDim: 6, MaskZero: true},
-		layers.Bidirectional{Layer: layers.GRU{Units: 5, ReturnSequences: true}},
+		layers.Bidirectional{Layer: layers.GRU{Units: 5, ReturnSequences: true, Dropout: 0.2}},
 		layers.Dropout{Rate: 0.3},
-		layers.LSTM{Units: 7, ReturnSequences: true},
+		layers.LSTM{Units: 7, ReturnSequences: true, Dropout: 0.2, RecurrentDropout: 0.3},
 		layers.SimpleRNN{Units: 4},
 		layers.Dense{Units: 3, Activation: activations.Softmax},
 	)

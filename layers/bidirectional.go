@@ -1,19 +1,24 @@
 package layers
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/unroll-ml/unroll/internal/engine"
 	"github.com/unroll-ml/unroll/internal/kernel"
 )
 
 // Bidirectional runs a recurrent layer over the sequence in both directions and merges the results. The backward copy has
-// weights of its own; its sequences are turned to natural time before they are merged.
-// Source: keras/src/layers/rnn/bidirectional.py.
+// weights of its own; its sequences are turned to natural time before they are merged. Where they are, masked steps are zero
+// (ZeroOutputForMask of both layers is their ReturnSequences). Source: keras/src/layers/rnn/bidirectional.py.
 type Bidirectional struct {
 	Name  string
 	Layer Spec // SimpleRNN, LSTM, GRU or Recurrent
-	// MergeMode: "concat" (also when unset), "sum", "mul" or "ave".
+	// BackwardLayer, if not nil, is the backward layer instead of a copy of Layer. It goes the other way and agrees in
+	// ReturnSequences.
+	BackwardLayer Spec
+	// MergeMode: "concat" (also when unset), "sum", "mul" or "ave". All but the first need layers of one width.
 	MergeMode string
 }
 
@@ -23,35 +28,60 @@ func (Bidirectional) Class() string { return "Bidirectional" }
 // GivenName is the name that the user gave.
 func (l Bidirectional) GivenName() string { return l.Name }
 
+// check refuses layers that are no two directions of one thing.
+func (l Bidirectional) check() error {
+	var r [2]Recurrent
+	for i, s := range []Spec{l.Layer, l.backward()} {
+		rs, ok := s.(recurrentSpec)
+		if !ok {
+			got := "nothing"
+			if s != nil {
+				got = s.Class()
+			}
+			return fmt.Errorf("layers: Bidirectional: expected a recurrent layer, got %s", got)
+		}
+		r[i], _ = rs.recurrent()
+	}
+	way := map[bool]string{false: "forwards", true: "backwards"}
+	switch {
+	case l.BackwardLayer == nil && r[0].GoBackwards:
+		return errors.New("layers: Bidirectional: expected a layer that goes forwards, since its copy goes backwards, got go_backwards")
+	case r[0].GoBackwards == r[1].GoBackwards:
+		return fmt.Errorf("layers: Bidirectional: expected a backward layer that goes the other way, got two that go %s", way[r[0].GoBackwards])
+	case r[0].ReturnSequences != r[1].ReturnSequences:
+		return fmt.Errorf("layers: Bidirectional: expected two layers that agree in return_sequences, got %v and %v", r[0].ReturnSequences, r[1].ReturnSequences)
+	case strings.HasPrefix(layerName(l.backward()), "forward_"):
+		return fmt.Errorf("layers: Bidirectional: expected a backward layer whose name does not begin with forward_, got %q", layerName(l.backward()))
+	}
+	switch l.MergeMode {
+	case "", "concat", "sum", "mul", "ave":
+	default:
+		return fmt.Errorf("layers: Bidirectional: merge_mode must be concat, sum, mul or ave, got %q", l.MergeMode)
+	}
+	return nil
+}
+
 // Build makes both directions.
 func (l Bidirectional) Build(b *Builder, in []Signature) (Layer, error) {
-	s, ok := l.Layer.(recurrentSpec)
-	if !ok {
-		got := "nothing"
-		if l.Layer != nil {
-			got = l.Layer.Class()
-		}
-		return nil, fmt.Errorf("layers: Bidirectional: expected a recurrent layer, got %s", got)
+	if err := l.check(); err != nil {
+		return nil, err
 	}
-	mode := l.MergeMode
-	switch mode {
-	case "":
-		mode = "concat"
-	case "concat", "sum", "mul", "ave":
-	default:
-		return nil, fmt.Errorf("layers: Bidirectional: merge_mode must be concat, sum, mul or ave, got %q", mode)
+	d := &bidirectional{spec: l, mode: l.MergeMode}
+	if d.mode == "" {
+		d.mode = "concat"
 	}
-	d := &bidirectional{spec: l, mode: mode}
-	name := layerName(s)
-	r, cellName := s.recurrent()
-	for i, prefix := range []string{"forward_", "backward_"} {
-		one := r
-		one.GoBackwards = r.GoBackwards != (i == 1)
-		dir, err := buildRecurrent(b.In(prefix+name).In(cellName), in, s.Class(), one)
+	for i, s := range []Spec{l.forward(), l.backward()} {
+		r, cellName := s.(recurrentSpec).recurrent()
+		r.ZeroOutputForMask = r.ReturnSequences
+		dir, err := buildRecurrent(b.In(layerName(s)).In(cellName), in, s.Class(), r)
 		if err != nil {
 			return nil, err
 		}
+		dir.second = i == 1
 		d.dirs[i] = dir
+	}
+	if h := d.widths(); d.mode != "concat" && h[0] != h[1] {
+		return nil, fmt.Errorf("layers: Bidirectional: merge_mode %s needs two layers of one width, got %d and %d", d.mode, h[0], h[1])
 	}
 	return d, nil
 }
@@ -62,14 +92,25 @@ type bidirectional struct {
 	dirs [2]*recurrent // forward, backward
 }
 
+func (d *bidirectional) widths() [2]int { return [2]int{d.dirs[0].width, d.dirs[1].width} }
+
 func (d *bidirectional) Weights() []*Weight {
 	return append(append([]*Weight(nil), d.dirs[0].weights...), d.dirs[1].weights...)
+}
+
+// HasDropout reports whether training drops values of the input or a state.
+func (d *bidirectional) HasDropout() bool { return d.dirs[0].HasDropout() || d.dirs[1].HasDropout() }
+
+// DropBy is that of both directions.
+func (d *bidirectional) DropBy(source DropSource) {
+	d.dirs[0].DropBy(source)
+	d.dirs[1].DropBy(source)
 }
 
 func (d *bidirectional) Output(in []Signature) ([]Signature, error) {
 	out, err := d.dirs[0].Output(in)
 	if err == nil && d.mode == "concat" {
-		out[0].Shape[len(out[0].Shape)-1] *= 2
+		out[0].Shape[len(out[0].Shape)-1] += d.dirs[1].width
 	}
 	return out, err
 }
@@ -81,7 +122,7 @@ func (d *bidirectional) Prepare(training bool) {
 	d.dirs[1].Prepare(training)
 }
 
-func (d *bidirectional) ShardRows() int { return d.dirs[0].ShardRows() }
+func (d *bidirectional) ShardRows() int { return max(d.dirs[0].ShardRows(), d.dirs[1].ShardRows()) }
 
 // The buffers of a Call.
 const (
@@ -103,24 +144,24 @@ func (d *bidirectional) Forward(c *Call) {
 	b := d.dirs[1].forward(&runs[1], c, 1, sequences)
 	out := &c.Out[0]
 	*out = a
-	h := d.dirs[0].width
-	rows := len(a.Data) / h
+	h := d.widths()
+	rows := len(a.Data) / h[0]
 	if sequences { // the second direction, in processing order, is turned to the first's
 		flipped := c.Floats(biFlipped, len(b.Data))
 		reverseSteps(flipped, b.Data, c.In[0].Shape[1])
 		b.Data = flipped
 	}
-	w := h
+	w := h[0]
 	if d.mode == "concat" {
-		w = 2 * h
+		w += h[1]
 	}
 	out.Data = c.Floats(biOut, rows*w)
 	out.Shape = c.Shape(2, a.Shape[:len(a.Shape)-1], w)
 	switch d.mode {
 	case "concat":
 		for r := range rows {
-			copy(out.Data[r*w:], a.Data[r*h:(r+1)*h])
-			copy(out.Data[r*w+h:], b.Data[r*h:(r+1)*h])
+			copy(out.Data[r*w:], a.Data[r*h[0]:(r+1)*h[0]])
+			copy(out.Data[r*w+h[0]:], b.Data[r*h[1]:(r+1)*h[1]])
 		}
 	case "sum":
 		kernel.Add(out.Data, a.Data, b.Data)
@@ -135,18 +176,20 @@ func (d *bidirectional) Forward(c *Call) {
 func (d *bidirectional) Backward(c *Call) {
 	runs := c.Keep.(*[2]engine.Run)
 	sequences := d.dirs[0].spec.ReturnSequences
-	h, t := d.dirs[0].width, c.In[0].Shape[1]
+	h, t := d.widths(), c.In[0].Shape[1]
 	dout := c.DOut[0]
-	n := len(dout)
+	rows := len(dout) / h[0]
 	if d.mode == "concat" {
-		n /= 2
+		rows = len(dout) / (h[0] + h[1])
 	}
-	ga, gb := c.Floats(biGrad0, n), c.Floats(biGrad1, n)
+	n := rows * h[1]
+	ga, gb := c.Floats(biGrad0, rows*h[0]), c.Floats(biGrad1, n)
 	switch d.mode {
 	case "concat":
-		for r := range n / h {
-			copy(ga[r*h:(r+1)*h], dout[2*r*h:])
-			copy(gb[r*h:(r+1)*h], dout[(2*r+1)*h:])
+		for r := range rows {
+			row := dout[r*(h[0]+h[1]):]
+			copy(ga[r*h[0]:(r+1)*h[0]], row)
+			copy(gb[r*h[1]:(r+1)*h[1]], row[h[0]:])
 		}
 	case "sum":
 		copy(ga, dout)

@@ -22,8 +22,11 @@ func Serialize(s Spec, name string, in Signature, trainable bool) *keras.Object 
 	if _, ok := s.(Recurrent); ok {
 		o.Module, o.RegisteredName = "unroll", "unroll>Recurrent"
 	}
-	o.Build = map[string]any{"input_shape": keras.AxesOf(in.Shape)}
 	o.Config["trainable"] = trainable
+	if _, ok := s.(Dropout); ok {
+		return o // is built without a shape
+	}
+	o.Build = map[string]any{"input_shape": keras.AxesOf(in.Shape)}
 	for _, key := range []string{"layer", "backward_layer"} {
 		if part, ok := o.Config[key].(*keras.Object); ok {
 			part.Build, part.Config["trainable"] = o.Build, trainable

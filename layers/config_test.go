@@ -44,18 +44,24 @@ func TestConfigRoundTrip(t *testing.T) {
 		layers.Input{Name: "x", Shape: tensor.Shape{9}, IDs: true},
 		layers.Embedding{Name: "x", InputDim: 12, OutputDim: 3, EmbeddingsInitializer: kernel, MaskZero: true},
 		layers.SimpleRNN{Name: "x", Units: 3, Activation: activations.ReLU, NoBias: true, KernelInitializer: kernel, RecurrentInitializer: recurrent,
-			BiasInitializer: bias, ReturnSequences: true, GoBackwards: true},
+			BiasInitializer: bias, ReturnSequences: true, GoBackwards: true, ZeroOutputForMask: true, Dropout: 0.25, RecurrentDropout: 0.5, Seed: tensor.F(3)},
 		layers.LSTM{Name: "x", Units: 3, Activation: activations.Linear, RecurrentActivation: activations.HardSigmoid, NoBias: true, NoUnitForgetBias: true,
-			KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias, ReturnSequences: true, GoBackwards: true},
+			KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias, ReturnSequences: true, GoBackwards: true,
+			ZeroOutputForMask: true, Dropout: 0.25, RecurrentDropout: 1, Seed: tensor.F(1 << 53)},
 		layers.GRU{Name: "x", Units: 3, Activation: activations.ELU, RecurrentActivation: activations.HardSigmoid, NoBias: true, NoResetAfter: true,
-			KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias, ReturnSequences: true, GoBackwards: true},
+			KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias, ReturnSequences: true, GoBackwards: true,
+			ZeroOutputForMask: true, Dropout: 0.25, RecurrentDropout: 0.5, Seed: tensor.F(0)},
 		layers.Recurrent{Name: "x", Units: 3, Cell: "output_t = tanh(dot(input_t, W) + dot(state_t, U))\n# <end>", Sizes: map[string]int{"P": 5},
 			Activation: activations.ELU, RecurrentActivation: activations.ReLU, NoBias: true,
-			KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias, ReturnSequences: true, GoBackwards: true},
+			KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias, ReturnSequences: true, GoBackwards: true,
+			ZeroOutputForMask: true, Dropout: 0.25, RecurrentDropout: 0.5, Seed: tensor.F(4)},
 		layers.Dense{Name: "x", Units: 3, Activation: activations.Softmax, NoBias: true, KernelInitializer: kernel, BiasInitializer: bias},
 		layers.Dropout{Name: "x", Rate: 0.125},
 		layers.Bidirectional{Name: "x", MergeMode: "ave", Layer: layers.SimpleRNN{Name: "y", Units: 3, Activation: activations.ReLU, NoBias: true,
-			KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias, ReturnSequences: true, GoBackwards: true}},
+			KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias, ReturnSequences: true, Dropout: 0.25, RecurrentDropout: 0.5, Seed: tensor.F(4)}},
+		layers.Bidirectional{Name: "x", MergeMode: "concat", Layer: layers.LSTM{Name: "y", Units: 3, Activation: activations.Tanh, RecurrentActivation: activations.Sigmoid,
+			KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias, GoBackwards: true},
+			BackwardLayer: layers.SimpleRNN{Name: "z", Units: 2, Activation: activations.ReLU, KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias}},
 	} {
 		got, _ := through(t, s, "x")
 		if d := cmp.Diff(s, got, cmp.AllowUnexported(tensor.Float{})); d != "" {
@@ -66,6 +72,7 @@ func TestConfigRoundTrip(t *testing.T) {
 		layers.Embedding{InputDim: 12, OutputDim: 3}, layers.SimpleRNN{Units: 3}, layers.LSTM{Units: 3}, layers.GRU{Units: 3},
 		layers.LectureLSTM(3), layers.Dense{Units: 3}, layers.Dropout{}, layers.Bidirectional{Layer: layers.LSTM{Units: 2}},
 		layers.Bidirectional{Layer: layers.LectureLSTM(2), MergeMode: "sum"},
+		layers.Bidirectional{Layer: layers.GRU{Units: 2}, BackwardLayer: layers.LSTM{Units: 3, GoBackwards: true}},
 	} {
 		got, first := through(t, s, "given_name")
 		if name := got.GivenName(); name != "given_name" {
@@ -78,7 +85,7 @@ func TestConfigRoundTrip(t *testing.T) {
 	}
 }
 
-// The two layers of a Bidirectional are one layer in two directions; anything else is refused.
+// The two layers of a Bidirectional are one layer in two directions, or two that fit each other; anything else is refused.
 func TestBidirectionalConfig(t *testing.T) {
 	plain := layers.Bidirectional{Layer: layers.GRU{Units: 2, ReturnSequences: true}}
 	for name, c := range map[string]struct {
@@ -89,14 +96,24 @@ func TestBidirectionalConfig(t *testing.T) {
 		"other initializers": {func(c map[string]any) {
 			inner(c, "backward_layer")["kernel_initializer"] = "he_normal"
 		}, ""},
-		"no layer":            {func(c map[string]any) { delete(c, "layer") }, "expected a recurrent layer"},
-		"a Dense":             {func(c map[string]any) { c["layer"] = denseObject() }, "layer.config.layer: expected a recurrent layer, got Dense"},
-		"another width":       {func(c map[string]any) { inner(c, "backward_layer")["units"] = 3 }, "expected the layer of layer.config.layer in the other direction"},
-		"the same direction":  {func(c map[string]any) { inner(c, "backward_layer")["go_backwards"] = false }, "in the other direction"},
+		"another width":   {func(c map[string]any) { inner(c, "backward_layer")["units"] = 3 }, ""},
+		"dropout in one":  {func(c map[string]any) { inner(c, "layer")["dropout"] = 0.5 }, ""},
+		"no layer":        {func(c map[string]any) { delete(c, "layer") }, "expected a recurrent layer"},
+		"a Dense":         {func(c map[string]any) { c["layer"] = denseObject() }, "layer.config.layer: expected a recurrent layer, got Dense"},
+		"a Dense back":    {func(c map[string]any) { c["backward_layer"] = denseObject() }, "layer.config.backward_layer: expected a recurrent layer, got Dense"},
+		"two forwards":    {func(c map[string]any) { inner(c, "backward_layer")["go_backwards"] = false }, "keras: layer: layers: Bidirectional: expected a backward layer that goes the other way, got two that go forwards"},
+		"two backwards":   {func(c map[string]any) { inner(c, "layer")["go_backwards"] = true }, "expected a backward layer that goes the other way, got two that go backwards"},
+		"sequence and no": {func(c map[string]any) { inner(c, "backward_layer")["return_sequences"] = false }, "expected two layers that agree in return_sequences, got true and false"},
+		"only backwards": {func(c map[string]any) {
+			inner(c, "layer")["go_backwards"] = true
+			delete(c, "backward_layer")
+		}, "expected a layer that goes forwards, since its copy goes backwards, got go_backwards"},
+		"two first names":     {func(c map[string]any) { inner(c, "backward_layer")["name"] = "forward_gru" }, `whose name does not begin with forward_, got "forward_gru"`},
+		"a rate of 2":         {func(c map[string]any) { inner(c, "layer")["dropout"] = 2 }, "layer.config.layer.config.dropout: expected a number from 0 to 1, got 2"},
+		"a seed below 0":      {func(c map[string]any) { inner(c, "layer")["seed"] = -1 }, "layer.config.layer.config.seed"},
 		"half trained":        {func(c map[string]any) { inner(c, "layer")["trainable"] = false }, "layer.config.layer.config.trainable: expected true"},
 		"a pair as result":    {func(c map[string]any) { c["merge_mode"] = nil }, "layer.config.merge_mode: expected a value, got null"},
 		"an unknown merging":  {func(c map[string]any) { c["merge_mode"] = "max" }, `layer.config.merge_mode: expected "concat", "sum", "mul" or "ave", got "max"`},
-		"dropout in one":      {func(c map[string]any) { inner(c, "layer")["dropout"] = 0.5 }, "layer.config.layer.config.dropout: expected 0"},
 		"a Lambda":            {func(c map[string]any) { c["layer"].(*keras.Object).Class = "Lambda" }, "Python code"},
 		"weights in the file": {func(c map[string]any) { c["weights"] = []any{} }, `unknown key "weights"`},
 	} {

@@ -92,11 +92,6 @@ func (d *dropout) Backward(c *Call) {
 
 // drawMask draws what every value is multiplied by. A row's draws depend on its number in the batch, not on its shard.
 func drawMask(mask []float32, v *Value, rate float64, c *Call) {
-	keep := float32(0)
-	if rate < 1 {
-		keep = float32(1 / (1 - rate))
-	}
-	limit := uint64(rate * (1 << 32))
 	var s random.Stream
 	n := v.Shape[0]
 	steps, width := 1, len(mask)/max(1, n)
@@ -110,12 +105,22 @@ func drawMask(mask []float32, v *Value, rate float64, c *Call) {
 			if !v.TimeMajor {
 				row = mask[r*width:][:width]
 			}
-			for k := range row {
-				row[k] = 0
-				if uint64(s.Uint32()) >= limit {
-					row[k] = keep
-				}
-			}
+			drop(row, rate, &s)
+		}
+	}
+}
+
+// drop draws zeros in a part rate of mask; the others are what keeps the mean.
+func drop(mask []float32, rate float64, s *random.Stream) {
+	keep := float32(0)
+	if rate < 1 {
+		keep = float32(1 / (1 - rate))
+	}
+	limit := uint64(rate * (1 << 32))
+	for k := range mask {
+		mask[k] = 0
+		if uint64(s.Uint32()) >= limit {
+			mask[k] = keep
 		}
 	}
 }

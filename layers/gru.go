@@ -6,6 +6,7 @@ import (
 	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // One step of GRU, in its two forms.
@@ -30,6 +31,10 @@ type GRU struct {
 	BiasInitializer      initializers.Initializer // unset: zeros
 	ReturnSequences      bool
 	GoBackwards          bool
+	ZeroOutputForMask    bool         // a masked step's output is zero; otherwise it repeats the previous one
+	Dropout              float64      // part of the input's values that training sets to zero
+	RecurrentDropout     float64      // likewise of the state's
+	Seed                 tensor.Float // of dropout; unset: the model's
 }
 
 // Class is "GRU".
@@ -51,7 +56,8 @@ func readGRU(r *keras.Reader) Spec {
 		Name: l.Name, Units: l.Units, Activation: l.Activation, RecurrentActivation: l.RecurrentActivation, NoBias: l.NoBias,
 		NoResetAfter:      !r.Bool("reset_after", true),
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
-		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards,
+		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
+		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
 	}
 }
 
@@ -66,6 +72,7 @@ func (l GRU) recurrent() (Recurrent, string) {
 	return Recurrent{
 		Units: l.Units, Cell: text, Activation: l.Activation, RecurrentActivation: l.RecurrentActivation, NoBias: l.NoBias,
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
-		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards,
+		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
+		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
 	}, "gru_cell"
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // One step of Keras's LSTM, and of the lecture's.
@@ -31,6 +32,10 @@ type LSTM struct {
 	BiasInitializer      initializers.Initializer // unset: zeros
 	ReturnSequences      bool
 	GoBackwards          bool
+	ZeroOutputForMask    bool         // a masked step's output is zero; otherwise it repeats the previous one
+	Dropout              float64      // part of the input's values that training sets to zero
+	RecurrentDropout     float64      // likewise of the state's
+	Seed                 tensor.Float // of dropout; unset: the model's
 }
 
 // Class is "LSTM".
@@ -52,7 +57,8 @@ func readLSTM(r *keras.Reader) Spec {
 		Name: l.Name, Units: l.Units, Activation: l.Activation, RecurrentActivation: l.RecurrentActivation, NoBias: l.NoBias,
 		NoUnitForgetBias:  !r.Bool("unit_forget_bias", true),
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
-		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards,
+		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
+		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
 	}
 }
 
@@ -67,7 +73,8 @@ func (l LSTM) recurrent() (Recurrent, string) {
 	return Recurrent{
 		Units: l.Units, Cell: text, Activation: l.Activation, RecurrentActivation: l.RecurrentActivation, NoBias: l.NoBias,
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
-		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards,
+		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
+		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
 	}, "lstm_cell"
 }
 

@@ -32,6 +32,13 @@ type Recurrent struct {
 	ReturnSequences bool
 	// GoBackwards walks from the last step to the first; sequences come out in that order.
 	GoBackwards bool
+	// ZeroOutputForMask makes the output of a masked step zero; otherwise it repeats the previous one.
+	ZeroOutputForMask bool
+
+	// In training a part Dropout of the values of input_t, and RecurrentDropout of state_t, are zero in the arguments of products, and
+	// the others scaled by 1/(1-part): the same ones at all steps. LSTM and GRU take 1 for 0, as Keras's do.
+	Dropout, RecurrentDropout float64
+	Seed                      tensor.Float // of dropout; unset: the model's
 }
 
 // Class is "Recurrent". Keras has no such class.
@@ -81,6 +88,16 @@ func buildRecurrent(b *Builder, in []Signature, class string, l Recurrent) (*rec
 	}
 	plan := cell.NewPlan(resolved)
 	r.cell, r.width = engine.New(plan), plan.Slots[plan.Output].Width
+	drop, err := dropoutOf(class, l)
+	if err != nil {
+		return nil, err
+	}
+	if drop.Input || drop.State {
+		if plan, err = cell.NewDropoutPlan(resolved, drop); err != nil {
+			return nil, fmt.Errorf("layers: %s: equations: %w", class, err)
+		}
+		r.dropped = engine.New(plan)
+	}
 	for i := range resolved.Weights {
 		w := &resolved.Weights[i]
 		draw, err := l.drawer(w)
@@ -203,6 +220,10 @@ type recurrent struct {
 	cell          *engine.Cell
 	weights       []*Weight
 	bound         [][]float32 // their values
+
+	dropped *engine.Cell // the cell in training, with dropout; nil without
+	source  DropSource   // of its masks; nil: draws
+	second  bool         // the backward layer of a Bidirectional
 }
 
 func (r *recurrent) Weights() []*Weight { return r.weights }
@@ -225,7 +246,13 @@ func (r *recurrent) Output(in []Signature) ([]Signature, error) {
 
 func (r *recurrent) Layout() Layout { return TimeMajor }
 
-func (r *recurrent) Prepare(training bool) { r.cell.Bind(r.bound, training) }
+func (r *recurrent) Prepare(training bool) {
+	if r.dropped != nil && training {
+		r.dropped.Bind(r.bound, true)
+		training = false
+	}
+	r.cell.Bind(r.bound, training)
+}
 
 // ShardRows: wide weights are read from farther away, so that more rows must share each reading.
 func (r *recurrent) ShardRows() int {
@@ -255,8 +282,9 @@ func (r *recurrent) Backward(c *Call) {
 func (r *recurrent) forward(run *engine.Run, c *Call, slot int, sequences bool) Value {
 	in := &c.In[0]
 	n, t := in.Shape[0], in.Shape[1]
-	run.Forward(r.cell, engine.Shape{T: t, N: n, Training: c.Grads != nil, Sequences: sequences},
-		engine.Input{X: in.Data, Mask: in.Mask, Backwards: r.spec.GoBackwards})
+	runs, drop := r.runs(run, c)
+	run.Forward(runs, engine.Shape{T: t, N: n, Training: c.Grads != nil, Sequences: sequences},
+		engine.Input{X: in.Data, Mask: in.Mask, Backwards: r.spec.GoBackwards, ZeroMasked: r.spec.ZeroOutputForMask, Drop: drop})
 	if !sequences {
 		return Value{Shape: c.Shape(slot, in.Shape[:1], r.width), Data: run.Last()}
 	}

@@ -1,13 +1,10 @@
 package layers
 
 import (
-	"fmt"
-	"reflect"
-	"strings"
-
 	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // common are the keys that all recurrent layers have, ours included.
@@ -19,7 +16,11 @@ func common(s recurrentSpec) map[string]any {
 	c["kernel_initializer"] = initializers.Object(or(l.KernelInitializer, initializers.GlorotUniform{}))
 	c["recurrent_initializer"] = initializers.Object(or(l.RecurrentInitializer, initializers.Orthogonal{}))
 	c["bias_initializer"] = initializers.Object(or(l.BiasInitializer, initializers.Zeros{}))
-	c["return_sequences"], c["go_backwards"] = l.ReturnSequences, l.GoBackwards
+	c["return_sequences"], c["go_backwards"], c["zero_output_for_mask"] = l.ReturnSequences, l.GoBackwards, l.ZeroOutputForMask
+	c["dropout"], c["recurrent_dropout"] = l.Dropout, l.RecurrentDropout
+	if l.Seed.IsSet() {
+		c["seed"] = uint64(l.Seed.Or(0))
+	}
 	return c
 }
 
@@ -30,14 +31,46 @@ func readCommon(r *keras.Reader) Recurrent {
 		RecurrentInitializer: initializer(r, "recurrent_initializer"),
 		BiasInitializer:      initializer(r, "bias_initializer"),
 		ReturnSequences:      r.Bool("return_sequences", false), GoBackwards: r.Bool("go_backwards", false),
+		ZeroOutputForMask: r.Bool("zero_output_for_mask", false),
+		Dropout:           rate(r, "dropout"), RecurrentDropout: rate(r, "recurrent_dropout"), Seed: seed(r),
 	}
+}
+
+// rate reads a part of values that is dropped.
+func rate(r *keras.Reader, key string) float64 {
+	v := r.Float(key, 0)
+	if r.Err() == nil && !(v >= 0 && v <= 1) {
+		r.Fail(key, "a number from 0 to 1")
+	}
+	return v
+}
+
+// seed reads a number, null, or a serialized SeedGenerator, which has one.
+func seed(r *keras.Reader) tensor.Float {
+	if r.Null("seed") {
+		return tensor.Float{}
+	}
+	if _, ok := r.Value("seed").(map[string]any); ok {
+		o := r.Object("seed")
+		if o == nil {
+			return tensor.Float{}
+		}
+		g := keras.Read(r.Path("seed"), o.Config)
+		v := seed(g)
+		r.Keep(g.Err())
+		return v
+	}
+	v := r.Uint64("seed")
+	if v > maxSeed {
+		r.Fail("seed", "a whole number from 0 to 2^53")
+	}
+	return tensor.F(float64(v))
 }
 
 // recurrentConfig is the config of one of Keras's recurrent layers, with what is not offered here switched off.
 func recurrentConfig(s recurrentSpec) map[string]any {
 	c := common(s)
-	c["return_state"], c["stateful"], c["unroll"], c["zero_output_for_mask"] = false, false, false, false
-	c["dropout"], c["recurrent_dropout"] = 0.0, 0.0
+	c["return_state"], c["stateful"], c["unroll"] = false, false, false
 	none(c, "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
 		"kernel_constraint", "recurrent_constraint", "bias_constraint")
 	return c
@@ -45,15 +78,11 @@ func recurrentConfig(s recurrentSpec) map[string]any {
 
 // readKeras reads the config of one of Keras's recurrent layers.
 func readKeras(r *keras.Reader) Recurrent {
-	for _, off := range []string{"return_state", "stateful", "zero_output_for_mask"} {
-		r.Only(off, false)
-	}
-	r.Only("dropout", 0.0)
-	r.Only("recurrent_dropout", 0.0)
+	r.Only("return_state", false)
+	r.Only("stateful", false)
 	onlyNone(r, "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
 		"kernel_constraint", "recurrent_constraint", "bias_constraint")
-	// How Keras runs the loop, and the seed of a dropout that is not there.
-	r.Ignore("unroll", "implementation", "seed")
+	r.Ignore("unroll", "implementation") // how Keras runs the loop
 	return readCommon(r)
 }
 
@@ -62,7 +91,9 @@ func gatedConfig(s recurrentSpec) map[string]any {
 	l, _ := s.recurrent()
 	c := recurrentConfig(s)
 	c["recurrent_activation"] = l.RecurrentActivation.Or(activations.Sigmoid).Name()
-	c["seed"] = nil
+	if !l.Seed.IsSet() {
+		c["seed"] = nil // which SimpleRNN leaves out
+	}
 	return c
 }
 
@@ -98,117 +129,4 @@ func readRecurrent(r *keras.Reader) Spec {
 		r.Keep(s.Err())
 	}
 	return l
-}
-
-// Config implements Spec.
-func (l Bidirectional) Config() map[string]any {
-	c := config(l)
-	c["merge_mode"] = l.MergeMode
-	if l.MergeMode == "" {
-		c["merge_mode"] = "concat"
-	}
-	if l.Layer == nil {
-		return c // Build refuses it
-	}
-	for key, prefix := range map[string]string{"layer": "forward_", "backward_layer": "backward_"} {
-		o := Serialize(l.Layer, prefix+layerName(l.Layer), Signature{}, true)
-		o.Build = nil
-		// Keras sets it so on both layers that it makes.
-		if _, own := l.Layer.(Recurrent); !own {
-			o.Config["zero_output_for_mask"] = o.Config["return_sequences"]
-		}
-		if key == "backward_layer" {
-			o.Config["go_backwards"] = !o.Config["go_backwards"].(bool)
-		}
-		c[key] = o
-	}
-	return c
-}
-
-func readBidirectional(r *keras.Reader) Spec {
-	l := Bidirectional{Name: base(r), MergeMode: "concat"}
-	trainable := r.Bool("trainable", true)
-	onlyNone(r, "activity_regularizer")
-	if r.Has("merge_mode") {
-		switch l.MergeMode = r.String("merge_mode"); l.MergeMode {
-		case "concat", "sum", "mul", "ave":
-		default:
-			r.Fail("merge_mode", `"concat", "sum", "mul" or "ave"`)
-		}
-	}
-	forward := readDirection(r, "layer", "forward_", trainable)
-	if r.Err() == nil && forward == nil {
-		r.Fail("layer", "a recurrent layer")
-	}
-	l.Layer = forward
-	backward := readDirection(r, "backward_layer", "backward_", trainable)
-	if r.Err() == nil && backward != nil && !opposite(forward, backward) {
-		r.Keep(fmt.Errorf("keras: %s: expected the layer of %s in the other direction, got another", r.Path("backward_layer"), r.Path("layer")))
-	}
-	return l
-}
-
-// readDirection reads one of the two layers; nil when there is none.
-func readDirection(r *keras.Reader, key, prefix string, trainable bool) Spec {
-	o := r.Object(key)
-	if o == nil {
-		return nil
-	}
-	c := make(map[string]any, len(o.Config))
-	for k, v := range o.Config {
-		// Keras overwrites it with return_sequences on both layers, whatever stands here.
-		if k != "zero_output_for_mask" {
-			c[k] = v
-		}
-	}
-	path := r.Path(key)
-	s, err := FromConfig(path, &keras.Object{Class: o.Class, RegisteredName: o.RegisteredName, Config: c})
-	if err != nil {
-		r.Keep(err)
-		return nil
-	}
-	if _, ok := s.(recurrentSpec); !ok {
-		r.Keep(fmt.Errorf("keras: %s: expected a recurrent layer, got %s", path, s.Class()))
-		return nil
-	}
-	if inner := keras.Read(path+".config", c); inner.Bool("trainable", true) != trainable {
-		r.Keep(fmt.Errorf("keras: %s: expected %v as of the Bidirectional, got %v", inner.Path("trainable"), trainable, !trainable))
-	}
-	return renamed(s, strings.TrimPrefix(s.GivenName(), prefix))
-}
-
-// renamed is the recurrent layer under another name.
-func renamed(s Spec, name string) Spec {
-	switch l := s.(type) {
-	case SimpleRNN:
-		l.Name = name
-		return l
-	case LSTM:
-		l.Name = name
-		return l
-	case GRU:
-		l.Name = name
-		return l
-	case Recurrent:
-		l.Name = name
-		return l
-	}
-	return s
-}
-
-// opposite reports whether b is a in the other direction. Initializers may differ: the weights are there already.
-func opposite(a, b Spec) bool {
-	ca, cb := a.Config(), b.Config()
-	if a.Class() != b.Class() || ca["go_backwards"] == cb["go_backwards"] {
-		return false
-	}
-	for k, v := range ca {
-		if k == "name" || k == "go_backwards" || strings.HasSuffix(k, "_initializer") {
-			continue
-		}
-		if !reflect.DeepEqual(v, cb[k]) {
-			return false
-		}
-	}
-	return true
 }

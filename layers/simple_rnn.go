@@ -6,6 +6,7 @@ import (
 	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // simpleRNNCell is one step of SimpleRNN.
@@ -25,6 +26,10 @@ type SimpleRNN struct {
 	BiasInitializer      initializers.Initializer // unset: zeros
 	ReturnSequences      bool
 	GoBackwards          bool
+	ZeroOutputForMask    bool         // a masked step's output is zero; otherwise it repeats the previous one
+	Dropout              float64      // part of the input's values that training sets to zero
+	RecurrentDropout     float64      // likewise of the state's
+	Seed                 tensor.Float // of dropout; unset: the model's
 }
 
 // Class is "SimpleRNN".
@@ -41,7 +46,8 @@ func readSimpleRNN(r *keras.Reader) Spec {
 	return SimpleRNN{
 		Name: l.Name, Units: l.Units, Activation: l.Activation, NoBias: l.NoBias,
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
-		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards,
+		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
+		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
 	}
 }
 
@@ -52,6 +58,7 @@ func (l SimpleRNN) recurrent() (Recurrent, string) {
 	return Recurrent{
 		Units: l.Units, Cell: simpleRNNCell, Activation: l.Activation, NoBias: l.NoBias,
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
-		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards,
+		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
+		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
 	}, "simple_rnn_cell"
 }

@@ -15,7 +15,7 @@ type Walk struct {
 // WalkOf is the walk of a layer that computes the same for a row whatever the other rows are; false for every other layer.
 func WalkOf(l Layer) (Walk, bool) {
 	r, ok := l.(*recurrent)
-	if !ok {
+	if !ok || r.HasDropout() || r.spec.ZeroOutputForMask { // masks by row; an output that a walk without the masked steps does not have
 		return Walk{}, false
 	}
 	return Walk{r.cell, r.weights, r.spec.ReturnSequences, r.spec.GoBackwards, r.width}, true

@@ -4,7 +4,7 @@ import (
 	"github.com/unroll-ml/unroll/internal/keras"
 )
 
-// ByName is the loss of that name with its defaults: a class, its snake case, or bce, mse.
+// ByName is the loss of that name with its defaults: a class, its snake case, or bce, mse, mae.
 func ByName(name string) (Loss, error) { return FromConfig(name, name, nil) }
 
 // FromConfig is the loss of a Keras class and its config; a nil config is every default. path is where it stands in its file and
@@ -35,9 +35,11 @@ func FromConfig(path, class string, config map[string]any) (Loss, error) {
 		l = SparseCategoricalCrossentropy{r.Bool("from_logits", false), reduction, name}
 	case "MeanSquaredError", "mean_squared_error", "mse", "MSE":
 		l = MeanSquaredError{reduction, name}
+	case "MeanAbsoluteError", "mean_absolute_error", "mae", "MAE":
+		l = MeanAbsoluteError{reduction, name}
 	default:
 		return nil, keras.Unknown("losses", "a loss", class, []string{"binary_crossentropy", "categorical_crossentropy",
-			"sparse_categorical_crossentropy", "mean_squared_error", "bce", "mse"})
+			"sparse_categorical_crossentropy", "mean_squared_error", "mean_absolute_error", "bce", "mse", "mae"})
 	}
 	if checkReduction(class, reduction) != nil {
 		r.Fail("reduction", expectedReduction)

@@ -51,6 +51,10 @@ func reference(l losses.Loss, pred []float64, y []float64) float64 {
 		for j, p := range pred {
 			loss += (p - y[j]) * (p - y[j]) / m
 		}
+	case losses.MeanAbsoluteError:
+		for j, p := range pred {
+			loss += math.Abs(p-y[j]) / m
+		}
 	}
 	return loss
 }
@@ -66,7 +70,7 @@ func every() []losses.Loss {
 		losses.CategoricalCrossentropy{}, losses.CategoricalCrossentropy{LabelSmoothing: 0.3}, losses.CategoricalCrossentropy{FromLogits: true},
 		losses.CategoricalCrossentropy{FromLogits: true, LabelSmoothing: 0.3},
 		losses.SparseCategoricalCrossentropy{}, losses.SparseCategoricalCrossentropy{FromLogits: true},
-		losses.MeanSquaredError{},
+		losses.MeanSquaredError{}, losses.MeanAbsoluteError{},
 	}
 }
 
@@ -79,7 +83,7 @@ func items(l losses.Loss, s *random.Stream, n, m int) (pred []float32, y [][]flo
 	pred = make([]float32, n*m)
 	for i := range pred {
 		switch {
-		case logits(l) || l.Class() == "MeanSquaredError":
+		case logits(l) || strings.HasPrefix(l.Class(), "Mean"):
 			pred[i] = float32(3 * s.Normal())
 		default:
 			pred[i] = 0.02 + 0.96*s.Float32()
@@ -310,7 +314,7 @@ func TestDivisor(t *testing.T) {
 }
 
 func TestConfigRoundTrip(t *testing.T) {
-	for _, l := range append(every(), losses.MeanSquaredError{Reduction: losses.Sum, Name: "mine"}) {
+	for _, l := range append(every(), losses.MeanSquaredError{Reduction: losses.Sum, Name: "mine"}, losses.MeanAbsoluteError{Name: "mine"}) {
 		text, err := keras.Encode(map[string]any{"loss": losses.Object(l)})
 		if err != nil {
 			t.Fatal(err)
@@ -336,6 +340,7 @@ func TestConfigRoundTrip(t *testing.T) {
 		{losses.CategoricalCrossentropy{}, map[string]any{"name": "categorical_crossentropy", "reduction": "sum_over_batch_size", "from_logits": false, "label_smoothing": 0.0, "axis": -1}},
 		{losses.SparseCategoricalCrossentropy{}, map[string]any{"name": "sparse_categorical_crossentropy", "reduction": "sum_over_batch_size", "from_logits": false, "ignore_class": nil}},
 		{losses.MeanSquaredError{}, map[string]any{"name": "mean_squared_error", "reduction": "sum_over_batch_size"}},
+		{losses.MeanAbsoluteError{}, map[string]any{"name": "mean_absolute_error", "reduction": "sum_over_batch_size"}},
 	} {
 		if d := cmp.Diff(c.want, c.l.Config()); d != "" {
 			t.Errorf("%s (-want +got):\n%s", c.l.Class(), d)
@@ -345,7 +350,8 @@ func TestConfigRoundTrip(t *testing.T) {
 
 func TestByName(t *testing.T) {
 	for name, class := range map[string]string{"bce": "BinaryCrossentropy", "binary_crossentropy": "BinaryCrossentropy", "BinaryCrossentropy": "BinaryCrossentropy",
-		"categorical_crossentropy": "CategoricalCrossentropy", "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy", "mse": "MeanSquaredError", "MSE": "MeanSquaredError"} {
+		"categorical_crossentropy": "CategoricalCrossentropy", "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy", "mse": "MeanSquaredError", "MSE": "MeanSquaredError",
+		"mae": "MeanAbsoluteError", "mean_absolute_error": "MeanAbsoluteError"} {
 		if l, err := losses.ByName(name); err != nil || l.Class() != class {
 			t.Errorf("ByName(%q) = %+v, %v, want %s", name, l, err, class)
 		}
@@ -378,6 +384,9 @@ func TestErrors(t *testing.T) {
 		{losses.SparseCategoricalCrossentropy{}, tensor.Shape{none, 46}, tensor.Shape{128, 20}, "losses: SparseCategoricalCrossentropy: expected a class id for each prediction, got predictions (None, 46) and targets (128, 20)"},
 		{losses.SparseCategoricalCrossentropy{}, tensor.Shape{none, 1}, tensor.Shape{128}, "losses: SparseCategoricalCrossentropy: expected predictions with at least 2 classes"},
 		{losses.MeanSquaredError{}, tensor.Shape{none, 3}, tensor.Shape{none, 3}, ""},
+		{losses.MeanAbsoluteError{}, tensor.Shape{none, 1}, tensor.Shape{none}, ""},
+		{losses.MeanAbsoluteError{}, tensor.Shape{none, 3}, tensor.Shape{none}, "losses: MeanAbsoluteError: expected targets of the predictions' shape"},
+		{losses.MeanAbsoluteError{Reduction: "median"}, tensor.Shape{none, 3}, tensor.Shape{none, 3}, "losses: MeanAbsoluteError: reduction must be"},
 		{losses.MeanSquaredError{}, tensor.Shape{none, 3}, tensor.Shape{none}, "losses: MeanSquaredError: expected targets of the predictions' shape"},
 		{losses.MeanSquaredError{Reduction: "median"}, tensor.Shape{none, 3}, tensor.Shape{none, 3}, "losses: MeanSquaredError: reduction must be"},
 	} {

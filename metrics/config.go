@@ -7,11 +7,17 @@ import (
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// ByName is the metric of that name: "acc" and "accuracy" are resolved by shapes and keep that name in the history; a class or its snake
-// case is that class with its defaults.
+// ByName is the metric of that name: "acc" and "accuracy" are resolved by shapes and keep that name in the history; mae and mse
+// keep theirs too; a class or its snake case is that class with its defaults.
 func ByName(name string) (Metric, error) {
 	if isAccuracy(name) {
 		return Accuracy{Name: name}, nil
+	}
+	switch name {
+	case "mae", "MAE":
+		return MeanAbsoluteError{Name: name}, nil
+	case "mse", "MSE":
+		return MeanSquaredError{Name: name}, nil
 	}
 	return FromConfig(name, name, nil)
 }
@@ -40,9 +46,14 @@ func FromConfig(path, class string, config map[string]any) (Metric, error) {
 		m = CategoricalAccuracy{name}
 	case "SparseCategoricalAccuracy", "sparse_categorical_accuracy":
 		m = SparseCategoricalAccuracy{name}
+	case "MeanAbsoluteError", "mean_absolute_error", "mae", "MAE":
+		m = MeanAbsoluteError{name}
+	case "MeanSquaredError", "mean_squared_error", "mse", "MSE":
+		m = MeanSquaredError{name}
 	default:
 		return nil, keras.Unknown("metrics", "a metric", class,
-			[]string{"acc", "accuracy", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"})
+			[]string{"acc", "accuracy", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy",
+				"mean_absolute_error", "mean_squared_error", "mae", "mse"})
 	}
 	if err := r.Done(); err != nil {
 		return nil, err
@@ -50,13 +61,23 @@ func FromConfig(path, class string, config map[string]any) (Metric, error) {
 	return m, nil
 }
 
-// Serialize is the metric as a compile_config has it: a string for what Keras resolves by shapes, otherwise an object.
+// Serialize is the metric as a compile_config has it: a string for what Keras resolves by shapes and for its short names, otherwise
+// an object.
 func Serialize(m Metric) any {
-	if a, ok := m.(Accuracy); ok {
+	switch a := m.(type) {
+	case Accuracy:
 		if a.Name == "" {
 			return "accuracy"
 		}
 		return a.Name
+	case MeanAbsoluteError:
+		if a.Name == "mae" || a.Name == "MAE" {
+			return a.Name
+		}
+	case MeanSquaredError:
+		if a.Name == "mse" || a.Name == "MSE" {
+			return a.Name
+		}
 	}
 	return &keras.Object{Module: "keras.metrics", Class: m.Class(), Config: m.Config()}
 }

@@ -50,6 +50,12 @@ func TestValues(t *testing.T) {
 			p: []float32{.4, .4, .2, .1, .2, .7}, y: metrics.Target{Values: []float32{1, 2}}, want: 0.5},
 		{name: "sparse, steps", metric: metrics.SparseCategoricalAccuracy{}, pred: tensor.Shape{none, 2, 2}, target: tensor.Shape{none, none},
 			p: []float32{.4, .6, .1, .9}, y: metrics.Target{IDs: []int32{1, 0}}, weights: []float32{1, 0}, want: 1},
+		{name: "absolute error", metric: metrics.MeanAbsoluteError{}, pred: tensor.Shape{none, 1}, target: tensor.Shape{none},
+			p: []float32{1, -2, 0.5}, y: metrics.Target{Values: []float32{2, 0, 0.5}}, want: 3.0 / 3},
+		{name: "absolute error, two values, weights, a masked NaN", metric: metrics.MeanAbsoluteError{}, pred: tensor.Shape{none, none, 2}, target: tensor.Shape{none, none, 2},
+			p: []float32{1, -2, 0.5, 4, nan, 9}, y: metrics.Target{Values: []float32{2, 0, 0.5, 1, 0, 0}}, weights: []float32{1, 3, 0}, want: (1.5 + 3*1.5) / 4},
+		{name: "squared error, ids", metric: metrics.MeanSquaredError{}, pred: tensor.Shape{none, 2}, target: tensor.Shape{none, 2},
+			p: []float32{1, -2, 0.5, 4}, y: metrics.Target{IDs: []int32{2, 0, 1, 1}}, want: (2.5 + 4.625) / 2},
 	} {
 		meter := resolve(t, c.metric, c.pred, c.target)
 		_, m := metrics.Items(c.pred)
@@ -155,7 +161,8 @@ func TestItems(t *testing.T) {
 
 func TestConfigRoundTrip(t *testing.T) {
 	for _, m := range []metrics.Metric{metrics.Accuracy{Name: "acc"}, metrics.Accuracy{Name: "accuracy"}, metrics.BinaryAccuracy{Name: "binary_accuracy", Threshold: tensor.F(0.5)},
-		metrics.BinaryAccuracy{Name: "b", Threshold: tensor.F(0)}, metrics.CategoricalAccuracy{Name: "c"}, metrics.SparseCategoricalAccuracy{Name: "s"}} {
+		metrics.BinaryAccuracy{Name: "b", Threshold: tensor.F(0)}, metrics.CategoricalAccuracy{Name: "c"}, metrics.SparseCategoricalAccuracy{Name: "s"},
+		metrics.MeanAbsoluteError{Name: "mae"}, metrics.MeanSquaredError{Name: "mean_squared_error"}} {
 		text, err := keras.Encode(map[string]any{"m": metrics.Serialize(m)})
 		if err != nil {
 			t.Fatal(err)
@@ -209,6 +216,19 @@ func TestErrors(t *testing.T) {
 	}
 	if _, err := metrics.FromConfig("m", "BinaryAccuracy", map[string]any{"threshold": "x"}); err == nil || err.Error() != `keras: m.threshold: expected a number, got "x"` {
 		t.Errorf("got error %v", err)
+	}
+	for _, m := range []metrics.Metric{metrics.MeanAbsoluteError{}, metrics.MeanSquaredError{}} {
+		want := "metrics: " + m.Class() + ": expected targets of the predictions' shape, got predictions (None, 2) and targets (None,)"
+		if _, err := m.Resolve(two, tensor.Shape{none}); err == nil || err.Error() != want {
+			t.Errorf("got error %v, want %s", err, want)
+		}
+	}
+	// Keras calls what was named in short by that name.
+	for name, want := range map[string]metrics.Metric{"mae": metrics.MeanAbsoluteError{Name: "mae"}, "MSE": metrics.MeanSquaredError{Name: "MSE"},
+		"mean_absolute_error": metrics.MeanAbsoluteError{}, "MeanSquaredError": metrics.MeanSquaredError{}} {
+		if m, err := metrics.ByName(name); err != nil || m != want {
+			t.Errorf("%s: got %+v, %v, want %+v", name, m, err, want)
+		}
 	}
 	if m, err := metrics.ByName("ACC"); err != nil || m != (metrics.Accuracy{Name: "ACC"}) {
 		t.Errorf("ACC: got %+v, %v", m, err)

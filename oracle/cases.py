@@ -207,6 +207,16 @@ def dropout_cases():
     yield Case("dropout", "rate_0_keeps_mask", lambda: [layers.Embedding(9, 4, mask_zero=True), layers.Dropout(0.0), gru(3), dense_1()], Ids(4, 6, 9, "left"), "binary_crossentropy")
 
 
+    # In recurrent layers. Training gets masks that were drawn once: see dropout.py.
+    for kind, layer in RECURRENT.items():
+        yield Case("dropout", f"{kind}_input", lambda l=layer: [l(4, dropout=0.4, return_sequences=True)])
+        yield Case("dropout", f"{kind}_both", lambda l=layer: [l(4, dropout=0.3, recurrent_dropout=0.4, return_sequences=True)])
+        yield Case("dropout", f"{kind}_state", lambda l=layer: [l(4, recurrent_dropout=0.4)])
+    yield Case("dropout", "lstm_masked", lambda: [layers.Embedding(9, 4, mask_zero=True), lstm(3, dropout=0.3, recurrent_dropout=0.3, go_backwards=True), dense_1()], Ids(4, 6, 9, "holes"), "binary_crossentropy")
+    yield Case("dropout", "lstm_rate_1", lambda: [lstm(4, dropout=1.0, recurrent_dropout=0.4)])
+    yield Case("dropout", "bidirectional", lambda: [layers.Bidirectional(gru(3, dropout=0.3, recurrent_dropout=0.3, return_sequences=True)), layers.Bidirectional(lstm(2, dropout=0.3), backward_layer=simple_rnn(2, recurrent_dropout=0.3, go_backwards=True)), dense_1()], loss="binary_crossentropy")
+
+
 def bidirectional_cases():
     merges = {
         "simple_rnn": ("concat", "sum", "mul", "ave"),

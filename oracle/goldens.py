@@ -19,6 +19,7 @@ import warnings
 
 import backend
 import cases
+import dropout
 import keras
 import npz
 import numpy as np
@@ -84,6 +85,11 @@ def record(case):
     for n, w in enumerate(backend.get_weights(model)):
         arrays[f"w/{n}"] = w
     description = json.loads(model.to_json())
+    masks = []
+    if case.train:
+        masks, drawn = dropout.draw(model, len(x))
+        dropout.give(model, masks, drawn)
+        arrays |= {f"mask/{n}": mask for n, mask in enumerate(drawn)}
     compute(model, arrays, case.train)
     if case.shipped:
         again, *_ = build(case)
@@ -110,6 +116,8 @@ def record(case):
         "train": case.train,
         "tolerances": tolerances,
     }
+    if masks:
+        meta["masks"] = masks
     if case.one_backend:
         meta["one_backend"] = case.one_backend
     return meta, arrays
@@ -125,6 +133,8 @@ def second_opinion(folder):
         model(first["x"])
         weights = [first[f"w/{n}"] for n in range(len(meta["weights"]))]
         backend.set_weights(model, weights)
+        masks = meta.get("masks", [])
+        dropout.give(model, masks, [first[f"mask/{n}"] for n in range(len(masks))])
         second = {k: first[k] for k in ("x", "y", "xs", "ys") if k in first}
         compute(model, second, meta["train"])
         distance = lambda key: float(np.max(np.abs(first[key].astype(np.float64) - second[key]), initial=0))

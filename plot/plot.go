@@ -2,6 +2,7 @@
 package plot
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"image/color"
@@ -69,7 +70,16 @@ func Write(w io.Writer, format string, runs ...Run) error {
 	for i, row := range legend {
 		drawLegend(dc, row, left, dc.Max.Y-margin-(vg.Length(i)+0.5)*legendRow)
 	}
-	_, err = c.WriteTo(w)
+	var b bytes.Buffer
+	if _, err := c.WriteTo(&b); err != nil {
+		return err
+	}
+	picture := b.Bytes()
+	if format == "svg" { // few readers have the canvas's font; these have the same widths, or are everywhere
+		const family = "font-family:Liberation Sans"
+		picture = bytes.ReplaceAll(picture, []byte(family), []byte(family+",Arial,Helvetica,sans-serif"))
+	}
+	_, err = w.Write(picture)
 	return err
 }
 

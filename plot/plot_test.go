@@ -73,6 +73,9 @@ func TestWords(t *testing.T) {
 			if err := plot.Write(&b, "svg", c.runs...); err != nil {
 				t.Fatal(err)
 			}
+			if n := strings.Count(b.String(), "<text"); n == 0 || strings.Count(b.String(), "font-family:Liberation Sans,Arial,") != n {
+				t.Errorf("%d texts, of which not all name a common font", n)
+			}
 			words := texts(t, b.Bytes())
 			at := 0
 			for _, w := range words {

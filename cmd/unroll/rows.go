@@ -129,7 +129,14 @@ func (d *dataSet) prepare(w io.Writer, r dataRequest, m *model) (train, test unr
 	if d.notice != "" {
 		fmt.Fprintln(w, d.notice)
 	}
-	sequences := d.train.seqs != nil
+	for _, part := range []*rows{d.train, d.test} {
+		if part == nil {
+			continue
+		}
+		if err := part.asSequences(r); err != nil {
+			return nil, nil, err
+		}
+	}
 	// Where the data are divided, these are the lecture's own lines.
 	sequences, name := d.train.seqs != nil, "input"
 	if d.test != nil {
@@ -147,14 +154,6 @@ func (d *dataSet) prepare(w io.Writer, r dataRequest, m *model) (train, test unr
 	length := r.maxLen
 	if length == 0 && d.train.words {
 		length = lectureLen
-	}
-	for _, part := range []*rows{d.train, d.test} {
-		if part == nil {
-			continue
-		}
-		if err := part.asSequences(r); err != nil {
-			return nil, nil, err
-		}
 	}
 	var shape tensor.Shape
 	if train, shape, err = d.train.data(in, length); err != nil {

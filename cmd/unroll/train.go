@@ -36,7 +36,7 @@ func trainCommand() *cobra.Command {
 a SimpleRNN over reviews, 10 epochs in batches of 128, a fifth of the rows held back to validate.
 
 A MODEL is a text, in either form, or a .keras file. A compiled file goes on with its own optimizer, loss and
-state, unless --optimizer, --loss or --metrics say otherwise.
+state; with one of --optimizer, --loss and --metrics given, it is compiled afresh with all three.
 
 DATA is reviews (made up, always there), imdb (fetched once), or a file:
   .npz     x_train y_train x_test y_test, or x y; object arrays are sequences of ids

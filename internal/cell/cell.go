@@ -107,6 +107,7 @@ const (
 	OpMaxGrad                      // likewise of max
 	OpSoftmaxGrad                  // of Args[0], y = softmax(x) = Args[1]
 	OpNormalizeGrad                // of Args[0], x = Args[1]
+	OpMask                         // the mask Index of dropout: no gradient goes there
 )
 
 // Node is one operation of the text. A name's value, wherever it is read, is the same node.

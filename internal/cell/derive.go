@@ -90,7 +90,7 @@ func (d *deriver) back(n Node, a int) {
 	self := d.add(n)
 	w := n.Width
 	to := func(k, part int) {
-		if !d.isConst(arg(k)) {
+		if !d.isConst(arg(k)) && d.nodes[arg(k)].Op != OpMask {
 			d.give(arg(k), part)
 		}
 	}

@@ -15,6 +15,8 @@ func (p *planner) make(i int) int {
 		return p.newSlot(Slot{Kind: InputSlot, Width: n.Width})
 	case OpState:
 		return p.newSlot(Slot{Kind: StateSlot, Width: n.Width, Index: n.Index})
+	case OpMask:
+		return p.newSlot(Slot{Kind: MaskSlot, Width: n.Width, Index: n.Index})
 	case OpAdjOutput:
 		return p.newSlot(Slot{Kind: AdjOutputSlot, Width: n.Width})
 	case OpAdjNext:

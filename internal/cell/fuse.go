@@ -1,5 +1,7 @@
 package cell
 
+import "slices"
+
 // Group is a number of pointwise instructions on slots of one width, as one loop over rows × width values computes them: every
 // input is loaded, every output stored, and a value that is read inside alone has no place in memory.
 type Group struct {
@@ -30,7 +32,7 @@ type Part struct {
 
 // Schedule is the lists of a plan with what is pointwise gathered in groups. Stages are one list.
 type Schedule struct {
-	Once, Hoist, Steps                        []Part
+	Once, Hoist, Steps                         []Part
 	BackSteps, BackAfter, BackHoist, BackInput []Part
 }
 
@@ -124,20 +126,29 @@ func (p *Plan) gather(list []Instr, live []bool) []Part {
 				parts = append(parts, Part{Instr: in})
 			}
 		}
-		var g []Instr
+		var groups []*Group // of every width one: no pointwise instruction of one width waits for one of another
 		for i, in := range list {
-			if !done[i] && waits[i] == 0 && in.Code.pointwise() && (g == nil || p.Slots[in.D].Width == p.Slots[g[0].D].Width) {
-				take(i)
-				left--
-				g = append(g, in)
+			if done[i] || waits[i] > 0 || !in.Code.pointwise() {
+				continue
 			}
+			take(i)
+			left--
+			w := p.Slots[in.D].Width
+			k := slices.IndexFunc(groups, func(g *Group) bool { return p.Slots[g.Instrs[0].D].Width == w })
+			if k < 0 {
+				k, groups = len(groups), append(groups, &Group{})
+			}
+			groups[k].Instrs = append(groups[k].Instrs, in)
 		}
-		switch len(g) {
-		case 0:
-		case 1:
-			parts = append(parts, Part{Instr: g[0]})
-		default:
-			parts = append(parts, Part{Group: &Group{Instrs: g}})
+		for _, g := range groups {
+			parts = append(parts, Part{Group: g})
+		}
+	}
+	p.sink(parts)
+	parts = slices.DeleteFunc(parts, func(q Part) bool { return q.Group != nil && len(q.Group.Instrs) == 0 })
+	for i, q := range parts {
+		if q.Group != nil && len(q.Group.Instrs) == 1 {
+			parts[i] = Part{Instr: q.Group.Instrs[0]}
 		}
 	}
 	for i := len(parts) - 1; i >= 0; i-- {
@@ -151,6 +162,70 @@ func (p *Plan) gather(list []Instr, live []bool) []Part {
 		}
 	}
 	return parts
+}
+
+// sink moves instructions to the later group that first reads what they make, where nothing but registers is saved by making it
+// earlier: it is not stored in between, and a sum of two products has one form, whichever of them could begin first.
+func (p *Plan) sink(parts []Part) {
+	for i := len(parts) - 1; i >= 0; i-- {
+		g := parts[i].Group
+		for k := 0; g != nil && k < len(g.Instrs); k++ {
+			at := len(g.Instrs) - 1 - k
+			if j := p.sinkTo(parts, i, at); j >= 0 {
+				to := parts[j].Group
+				to.Instrs = slices.Insert(to.Instrs, 0, g.Instrs[at])
+				g.Instrs = slices.Delete(g.Instrs, at, at+1)
+				k--
+			}
+		}
+	}
+}
+
+// sinkTo is the part to which instruction at of the group of part i sinks; -1 where it stays.
+func (p *Plan) sinkTo(parts []Part, i, at int) int {
+	list := parts[i].Group.Instrs
+	in := list[at]
+	if in.Code == Apply || in.Code == Copy {
+		return -1
+	}
+	reads := in.reads()
+	for k, other := range list {
+		switch writes := slices.Contains(reads, other.D); {
+		case k < at && writes && other.D != in.D && p.Slots[other.D].Kind == TempSlot:
+			return -1 // its operand would have to be stored instead
+		case k > at && (writes || other.D == in.D || slices.Contains(other.reads(), in.D)):
+			return -1
+		}
+	}
+	for j := i + 1; j < len(parts); j++ {
+		g := parts[j].Group
+		if g == nil {
+			if in := parts[j].Instr; slices.Contains(reads, in.D) {
+				return -1
+			}
+			if parts[j].D == in.D || slices.Contains(parts[j].reads(), in.D) {
+				return -1
+			}
+			continue
+		}
+		writes := false
+		for _, other := range g.Instrs {
+			switch {
+			case slices.Contains(other.reads(), in.D):
+				if p.Slots[g.Instrs[0].D].Width != p.Slots[in.D].Width || writes {
+					return -1
+				}
+				return j
+			case other.D == in.D:
+				return -1
+			}
+			writes = writes || slices.Contains(reads, other.D)
+		}
+		if writes {
+			return -1
+		}
+	}
+	return -1
 }
 
 // dependences counts of every instruction how many earlier ones it must follow, and lists those that must follow it: a reader
@@ -185,10 +260,11 @@ func dependences(list []Instr, slots int) (waits []int, next [][]int) {
 // form finds the group's values from its instructions. live says which slots are read behind the group, and is set to those that are
 // read behind what stands before it.
 func (g *Group) form(live []bool) {
-	f := former{index: map[formKey]int{}, slot: map[int]int{}, now: map[int]int{}}
+	f := former{index: map[formKey]int{}, now: map[int]int{}, wrote: map[int]bool{}}
 	var written []int
 	for _, in := range g.Instrs {
-		if _, ok := f.now[in.D]; !ok || !contains(written, in.D) {
+		if !f.wrote[in.D] {
+			f.wrote[in.D] = true
 			written = append(written, in.D)
 		}
 		f.run(in)
@@ -209,21 +285,12 @@ func (g *Group) form(live []bool) {
 	}
 }
 
-func contains(list []int, x int) bool {
-	for _, y := range list {
-		if y == x {
-			return true
-		}
-	}
-	return false
-}
-
 // former evaluates instructions over symbols: inputs and operations are numbered together, in order of appearance.
 type former struct {
 	ops   []GroupOp // of an input: Code Load, and A its slot
 	index map[formKey]int
-	slot  map[int]int // input of a slot
 	now   map[int]int // value that a slot holds
+	wrote map[int]bool
 }
 
 type formKey GroupOp
@@ -271,3 +338,14 @@ func (f *former) add(op GroupOp) int {
 }
 
 func (op GroupOp) commutes() bool { return op.Code == Add || op.Code == Mul }
+
+// Operands are the values that an operation reads.
+func (op GroupOp) Operands() []int {
+	var v []int
+	for _, o := range []int{op.A, op.B, op.C} {
+		if o >= 0 {
+			v = append(v, o)
+		}
+	}
+	return v
+}

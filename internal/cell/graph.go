@@ -134,54 +134,84 @@ type lowered struct {
 // lower writes a resolved cell into a graph: layer_norm becomes a normalization, a product and a sum; a number that stands
 // where a vector must (a function's argument, a whole value) becomes a vector filled with it.
 func lower(c *Cell) *lowered {
-	l := &lowered{graph: newGraph(), cell: c}
-	at := make([]int, len(c.Nodes))
+	l := lowerer{lowered: &lowered{graph: newGraph(), cell: c}}
+	l.run()
+	return l.lowered
+}
+
+// lowerer writes a cell into a graph, with dropout's masks where there are any.
+type lowerer struct {
+	*lowered
+	at []int // of every node of the text
+
+	drop    Dropout
+	plain   []bool // nodes that are read outside of products' arguments, or that no mask changes there; nil: all
+	touched []bool // nodes that a mask changes in the argument of a product; nil: none
+	inside  map[place]int
+	masks   []DropMask
+}
+
+func (l *lowerer) run() {
+	c := l.cell
+	l.at = make([]int, len(c.Nodes))
 	for i, n := range c.Nodes {
+		if l.plain != nil && !l.plain[i] {
+			continue
+		}
 		args := make([]int, len(n.Args))
 		for k, a := range n.Args {
-			args[k] = at[a]
-		}
-		switch n.Op {
-		case OpConst:
-			at[i] = l.constant(n.Value)
-		case OpAdd, OpSub, OpMul, OpDiv, OpMin, OpMax:
-			if n.Op == OpMin || n.Op == OpMax {
-				w := l.width(args...)
-				args[0], args[1] = l.filled(args[0], w), l.filled(args[1], w)
+			if args[k] = l.at[a]; n.Op == OpDot && l.touched != nil {
+				args[k] = l.dropped(l.argument(a, n))
 			}
-			at[i] = l.binary(n.Op, args[0], args[1])
-		case OpNeg:
-			at[i] = l.neg(args[0])
-		case OpPow:
-			if l.isConst(args[0]) {
-				at[i] = l.constant(math.Pow(l.nodes[args[0]].Value, n.Value))
-				break
-			}
-			at[i] = l.add(Node{Op: OpPow, Args: args, Value: n.Value, Width: l.width(args...)})
-		case OpDot:
-			args[0] = l.filled(args[0], c.Weights[n.Weight].contracted(n.Left))
-			at[i] = l.add(Node{Op: OpDot, Args: args, Weight: n.Weight, Block: n.Block, Left: n.Left, Width: n.Width})
-		case OpSoftmax:
-			at[i] = l.add(Node{Op: OpSoftmax, Args: []int{l.filled(args[0], n.Width)}, Width: n.Width})
-		case OpLayerNorm:
-			x := l.add(Node{Op: OpNormalize, Args: []int{l.filled(args[0], n.Width)}, Width: n.Width})
-			at[i] = l.binary(OpAdd, l.binary(OpMul, x, args[1]), args[2])
-		default:
-			for k, a := range args {
-				args[k] = l.filled(a, n.Width)
-			}
-			n.Args, n.Name, n.Line, n.Col = args, "", 0, 0
-			at[i] = l.add(n)
 		}
-		if !l.isConst(at[i]) { // at once: later, a chain of names would be filled anew for every reader
-			at[i] = l.filled(at[i], n.Width)
-		}
+		l.at[i] = l.value(n, args)
 	}
 	for _, s := range c.States {
-		l.next = append(l.next, l.filled(at[s.Next], s.Width))
+		l.next = append(l.next, l.filled(l.at[s.Next], s.Width))
 	}
-	l.output = l.filled(at[c.Output], c.Nodes[c.Output].Width)
-	return l
+	l.output = l.filled(l.at[c.Output], c.Nodes[c.Output].Width)
+}
+
+// value is a node of the text with these arguments.
+func (l *lowerer) value(n Node, args []int) int {
+	v := l.operation(n, args)
+	if !l.isConst(v) { // at once: later, a chain of names would be filled anew for every reader
+		v = l.filled(v, n.Width)
+	}
+	return v
+}
+
+func (l *lowerer) operation(n Node, args []int) int {
+	switch n.Op {
+	case OpConst:
+		return l.constant(n.Value)
+	case OpAdd, OpSub, OpMul, OpDiv, OpMin, OpMax:
+		if n.Op == OpMin || n.Op == OpMax {
+			w := l.width(args...)
+			args[0], args[1] = l.filled(args[0], w), l.filled(args[1], w)
+		}
+		return l.binary(n.Op, args[0], args[1])
+	case OpNeg:
+		return l.neg(args[0])
+	case OpPow:
+		if l.isConst(args[0]) {
+			return l.constant(math.Pow(l.nodes[args[0]].Value, n.Value))
+		}
+		return l.add(Node{Op: OpPow, Args: args, Value: n.Value, Width: l.width(args...)})
+	case OpDot:
+		args[0] = l.filled(args[0], l.cell.Weights[n.Weight].contracted(n.Left))
+		return l.add(Node{Op: OpDot, Args: args, Weight: n.Weight, Block: n.Block, Left: n.Left, Width: n.Width})
+	case OpSoftmax:
+		return l.add(Node{Op: OpSoftmax, Args: []int{l.filled(args[0], n.Width)}, Width: n.Width})
+	case OpLayerNorm:
+		x := l.add(Node{Op: OpNormalize, Args: []int{l.filled(args[0], n.Width)}, Width: n.Width})
+		return l.binary(OpAdd, l.binary(OpMul, x, args[1]), args[2])
+	}
+	for k, a := range args {
+		args[k] = l.filled(a, n.Width)
+	}
+	n.Args, n.Name, n.Line, n.Col = args, "", 0, 0
+	return l.add(n)
 }
 
 // contracted is the width of what a matrix is multiplied with, from the right or from the left.

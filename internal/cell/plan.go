@@ -6,6 +6,7 @@ type Plan struct {
 	Cell  *Cell // resolved
 	Slots []Slot
 	Packs []Pack
+	Masks []DropMask // of dropout, by Slot.Index
 
 	// Forward. Once runs when the weights have changed; Hoist over the rows of many steps together, for everything that depends
 	// on the input alone; Steps at each step, stage by stage.
@@ -51,13 +52,14 @@ const (
 	AdjNextSlot                   // (N, width): the gradient that comes for the next state Index
 	AdjStateSlot                  // (N, width): the gradient of the incoming state Index
 	AdjInputSlot                  // (T, N, width): the gradient of input_t
+	MaskSlot                      // (N, width): the mask Index of dropout, the same at all steps; the caller's
 )
 
 // Slot is the place of one value.
 type Slot struct {
 	Kind    SlotKind
 	Width   int
-	Index   int  // of a state
+	Index   int  // of a state or a mask
 	Hoisted bool // of a KeptSlot: made by Hoist
 }
 

@@ -41,13 +41,14 @@ type planner struct {
 }
 
 // NewPlan plans a resolved cell.
-func NewPlan(c *Cell) *Plan {
-	l := lower(c)
+func NewPlan(c *Cell) *Plan { return newPlan(lower(c)) }
+
+func newPlan(l *lowered) *Plan {
 	adj := derive(l)
 	n := len(l.nodes)
 	p := &planner{
 		lowered: l, adj: adj,
-		plan:  &Plan{Cell: c, OutputHome: HomeState(l.next, l.output)},
+		plan:  &Plan{Cell: l.cell, OutputHome: HomeState(l.next, l.output)},
 		class: make([]class, n), stage: make([]int, n), phase: make([]phase, n), uses: make([]int, n),
 		kept: make([]bool, n), later: make([]bool, n), named: make([]bool, n), slot: make([]int, n), home: make([]int, n),
 		pack: map[Pack]int{},
@@ -77,7 +78,7 @@ func (p *planner) classify() {
 			}
 		}
 		switch n.Op {
-		case OpInput:
+		case OpInput, OpMask:
 			c = hoist
 		case OpState, OpAdjNext, OpAdjOutput:
 			c = step
@@ -350,7 +351,7 @@ func (p *planner) dest(i int, c class) int {
 
 func (p *planner) leaf(i int) bool {
 	switch p.nodes[i].Op {
-	case OpInput, OpState, OpVector, OpConst, OpAdjOutput, OpAdjNext:
+	case OpInput, OpState, OpVector, OpConst, OpMask, OpAdjOutput, OpAdjNext:
 		return true
 	}
 	return false

@@ -92,6 +92,7 @@ func (r *Run) afterLoop(g Gradient) {
 	for s0 := 0; s0 < s.T; {
 		end := r.blockEnd(s0)
 		rows := r.offset[end] - r.offset[s0]
+		r.spread(s0, end)
 		r.exec(c.backAfter, s0, s0, rows)
 		r.exec(c.backHoist, s0, s0, rows)
 		if r.dx != nil {

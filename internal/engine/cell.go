@@ -23,6 +23,7 @@ type Cell struct {
 	backAfter, backHoist, backInput []instr
 	keptSteps, keptBack             []int // slots with a place for every step that steps write, and that back writes
 	rows                            rowPlan
+	spreads                         []int // slots of masks that are read over many steps together
 }
 
 // instr is an instruction ready to run, or a group of them that has a kernel.
@@ -44,6 +45,7 @@ func newCell(p *cell.Plan, fuse bool) *Cell {
 	c.once, c.hoist, c.steps, c.back = ready(s.Once, fuse), ready(s.Hoist, fuse), ready(s.Steps, fuse), ready(s.BackSteps, fuse)
 	c.backAfter, c.backHoist, c.backInput = ready(s.BackAfter, fuse), ready(s.BackHoist, fuse), ready(s.BackInput, fuse)
 	c.keptSteps, c.keptBack = kept(p, p.Steps), kept(p, p.BackSteps)
+	c.spreads = spreads(p)
 	return c
 }
 

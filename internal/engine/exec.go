@@ -9,9 +9,15 @@ import (
 // cell. One kernel call an instruction, over a block of rows that stays in the first-level cache.
 func (r *Run) exec(ins []instr, s, s0, rows int) {
 	slots := r.cell.plan.Slots
+	before := r.rowsBefore(s, s0)
+	at := func(slot int) []float32 {
+		if v := &r.views[slot]; v.mode != viewAt {
+			return v.rows(&before, rows)
+		}
+		return r.at(slot, s, s0, rows)
+	}
 	for i := range ins {
 		in := &ins[i]
-		at := func(slot int) []float32 { return r.at(slot, s, s0, rows) }
 		if in.group != nil {
 			r.outputs, r.inputs = r.outputs[:0], r.inputs[:0]
 			for _, slot := range in.group.Out {

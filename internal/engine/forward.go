@@ -21,6 +21,8 @@ type Input struct {
 	Prefix *Run
 	// Rows, if not nil, is the input instead of X.
 	Rows *Rows
+	// Drop are the masks of dropout, (N, width) for each of the plan's Masks; nil where it has none.
+	Drop [][]float32
 }
 
 // Forward walks the sequence. The results are read by Last, Sequence and Final, until the next Forward.
@@ -47,6 +49,7 @@ func (r *Run) Forward(c *Cell, s Shape, in Input) {
 	}
 	for s0 := 0; s0 < s.T; {
 		end := r.blockEnd(s0)
+		r.spread(s0, end)
 		if in.Rows != nil {
 			r.gather(s0, end)
 		} else {

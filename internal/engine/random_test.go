@@ -19,15 +19,64 @@ func TestRandomCells(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkRandom(t, r)
+		checkRandom(t, r, cell.NewPlan(r.Run.Cell))
 		if t.Failed() {
 			t.Fatalf("seed %d, options %+v:\n%s", seed, r.Options, r.Text)
 		}
 	}
 }
 
-func checkRandom(t *testing.T, r *reference.RandomCell) {
-	c := New(cell.NewPlan(r.Run.Cell))
+// Likewise with dropout: of the input, of the state, of both; one mask for all products, and one for each block.
+func TestRandomCellsDropout(t *testing.T) {
+	seeds := uint64(900)
+	if testing.Short() {
+		seeds = 150
+	}
+	checked, masks := 0, 0
+	for seed := range seeds {
+		r, err := reference.NewRandomCell(seed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := cell.Dropout{Input: seed%3 != 0, State: seed%3 != 1, Each: seed%2 == 0}
+		if !r.Drop(seed, d) {
+			continue
+		}
+		p, err := cell.NewDropoutPlan(r.Run.Cell, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checked++
+		masks += len(p.Masks)
+		checkRandom(t, r, p)
+		if t.Failed() {
+			t.Fatalf("seed %d, %+v, options %+v:\n%s", seed, d, r.Options, r.Text)
+		}
+	}
+	t.Logf("%d cells with %d masks", checked, masks)
+	if uint64(checked) < seeds/2 || masks < checked/2 {
+		t.Errorf("of %d cells only %d were away from corners, with %d masks", seeds, checked, masks)
+	}
+}
+
+// drops are the masks of a plan, from the reference's.
+func drops(p *cell.Plan, r *reference.CellRun) [][]float32 {
+	var out [][]float32
+	for _, m := range p.Masks {
+		of, mask := r.DropInput, []float32{}
+		if m.State {
+			of = r.DropState
+		}
+		for row := range r.X {
+			mask = append(mask, narrow(of(row, m.Weight, m.Block))...)
+		}
+		out = append(out, mask)
+	}
+	return out
+}
+
+func checkRandom(t *testing.T, r *reference.RandomCell, p *cell.Plan) {
+	c := New(p)
 	var weights, grads [][]float32
 	for _, w := range r.Run.Weights {
 		weights = append(weights, narrow(w))
@@ -35,7 +84,7 @@ func checkRandom(t *testing.T, r *reference.RandomCell) {
 	}
 	c.Bind(weights, true)
 	n, steps := len(r.Run.X), len(r.Run.X[0])
-	in := Input{X: flat(r.Run.X), Backwards: r.Run.Backwards}
+	in := Input{X: flat(r.Run.X), Backwards: r.Run.Backwards, Drop: drops(p, &r.Run)}
 	if r.Run.Mask != nil {
 		in.Mask = make([]bool, steps*n)
 		for i, row := range r.Run.Mask {

@@ -157,7 +157,7 @@ func (r *Run) gather(s0, end int) {
 
 // handOver is where a gradient goes that is summed by distinct row: outside of the run, so that it outlives it.
 func (r *Run) handOver() {
-	if r.in.Rows == nil {
+	if r.in.Rows == nil || len(r.in.Rows.Handover) == 0 {
 		return
 	}
 	for i, s := range r.cell.rows.handover {

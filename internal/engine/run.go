@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/unroll-ml/unroll/internal/cell"
+import (
+	"slices"
+
+	"github.com/unroll-ml/unroll/internal/cell"
+)
 
 // Shape is what a run works on.
 type Shape struct {
@@ -45,7 +49,9 @@ type Run struct {
 	dyKept []float32   // the gradients of the output, after masks
 	last   []float32   // outputs of the last steps of all rows, where they end at different steps
 
+	views           []view      // of every slot
 	outputs, inputs [][]float32 // of the group that runs
+	drop            [][]float32 // room for the caller's masks of dropout
 
 	placed, dplaced []float32 // input and its gradient, where the caller's do not stand in processing order
 	placedMask      []bool
@@ -133,6 +139,10 @@ func (r *Run) prepare(c *Cell, s Shape) {
 			if s.Training || s.Sequences {
 				n, pl.full = all, true
 			}
+		case cell.MaskSlot:
+			if slices.Contains(c.spreads, i) {
+				n, pl.inBlock = block, true
+			}
 		}
 		r.place[i] = pl
 		size += padded(n)
@@ -162,6 +172,7 @@ func (r *Run) prepare(c *Cell, s Shape) {
 			b.next, b.in = grow(b.next, s.N*b.width), grow(b.in, s.N*b.width)
 		}
 	}
+	r.look()
 }
 
 // padded rounds a number of floats up to cache lines.
@@ -204,6 +215,10 @@ func (r *Run) at(slot, s, s0, rows int) []float32 {
 		return r.states[sl.Index].next[:n:n]
 	case cell.AdjStateSlot:
 		return r.states[sl.Index].in[:n:n]
+	case cell.MaskSlot:
+		if !r.place[slot].inBlock {
+			return r.in.Drop[sl.Index][:n:n]
+		}
 	}
 	p := &r.place[slot]
 	switch {

@@ -58,6 +58,21 @@ type Case struct {
 
 	Steps   []Step // none where dropout would make training random
 	Shipped *Run   // nil in most files
+	Masks   []Mask // none in most files
+}
+
+// Mask is what dropout in a recurrent layer multiplies with, in the loss of X and Y and in every step.
+type Mask struct {
+	MaskPlace
+	Values *tensor.Tensor // (rows, width)
+}
+
+// MaskPlace says where a mask belongs.
+type MaskPlace struct {
+	Layer    int  // number in Keras's model.layers
+	Backward bool // of a Bidirectional's backward layer
+	State    bool // of the state; otherwise of the input
+	Block    int  // of the kernel; -1: all
 }
 
 // Meta is what a file says about itself.
@@ -91,6 +106,7 @@ type Meta struct {
 		Losses float64
 		After  map[string]float64 // "0", …
 	}
+	Masks      []MaskPlace
 	OneBackend string `json:"one_backend"` // why JAX was not asked, if it was not
 }
 
@@ -108,8 +124,12 @@ func (m *Meta) gradTolerance(name string) Tolerance {
 	return Tolerance{Abs: 1e-9, Rel: max(m.Tolerances.Grads, m.Tol.Grads[name])}
 }
 
-// LossTolerance is that of Loss and of every step's.
-func (m *Meta) LossTolerance() Tolerance { return Abs(max(m.Tolerances.Losses, m.Tol.Losses)) }
+// LossTolerance is that of Loss and of every step's: relative above 1, since a crossentropy of saturated predictions is some tens,
+// where steps of training leave fewer than seven digits of a float32.
+func (m *Meta) LossTolerance() Tolerance {
+	t := max(m.Tolerances.Losses, m.Tol.Losses)
+	return Tolerance{Abs: t, Rel: t}
+}
 
 // AfterTolerance is that of weight n after the steps.
 func (m *Meta) AfterTolerance(n int) Tolerance {
@@ -183,6 +203,9 @@ func fromArrays(arrays map[string]*npy.Array) (*Case, error) {
 	}
 	if c.Meta.Train {
 		c.Steps = r.steps()
+	}
+	for n, place := range c.Meta.Masks {
+		c.Masks = append(c.Masks, Mask{place, r.floats(fmt.Sprintf("mask/%d", n), nil)})
 	}
 	if losses, ok := arrays["shipped/losses"]; ok {
 		c.Shipped = &Run{Losses: losses.Float32()}

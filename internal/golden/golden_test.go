@@ -107,6 +107,9 @@ func checkFinite(t *testing.T, path string, c *Case) {
 	check("x", c.X.Floats)
 	check("out", c.Out)
 	check("gx", c.GradX)
+	for _, m := range c.Masks {
+		check("a mask", m.Values)
+	}
 	for _, w := range c.Weights {
 		check(w.Path, w.Value)
 		check(w.Path+" gradient", w.Gradient)

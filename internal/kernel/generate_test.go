@@ -28,7 +28,7 @@ func TestGenerated(t *testing.T) {
 	if err := os.Mkdir(written, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(tool, "-dir", written).CombinedOutput(); err != nil {
+	if out, err := exec.Command(tool, "-dir", written, "-cells", "../../layers/cells").CombinedOutput(); err != nil {
 		t.Fatalf("running the generator: %v\n%s", err, out)
 	}
 	files, err := os.ReadDir(written)

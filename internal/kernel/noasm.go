@@ -177,3 +177,59 @@ func adamAVX2(w *float32, m *float32, v *float32, grad *float32, alpha float32, 
 func amsGradAVX2(w *float32, m *float32, v *float32, top *float32, grad *float32, alpha float32, rest1 float32, rest2 float32, eps float32, n int) {
 	panic(noAssembly)
 }
+
+func fusedLSTMStep1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLSTMBack1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLSTMStep2AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLSTMBack2AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUStep1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUBack1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUStep2AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUAfter1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeStep1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeStep2AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeBack1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeBack2AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeBack3AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeStep3AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeStep4AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeBack4AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLectureLSTMStep1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLectureLSTMBack1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLectureLSTMBack2AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedPeepholeLSTMStep1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedPeepholeLSTMBack1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedPeepholeLSTMAfter1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitStep1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitStep2AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitBack1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitBack2AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedCoupledLSTMStep1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedCoupledLSTMBack1AVX2(operands **float32, n int) { panic(noAssembly) }

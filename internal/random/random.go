@@ -14,7 +14,7 @@ type Purpose uint32
 const (
 	Init    Purpose = 1 // initial weights; sub-keys: weight number
 	Shuffle Purpose = 2 // order of the rows; sub-key: epoch
-	Dropout Purpose = 3 // masks of dropout; sub-keys: layer, epoch, step, row
+	Dropout Purpose = 3 // masks of dropout; sub-keys: layer, epoch, step, row; in a recurrent layer also direction, mask
 	Data    Purpose = 4 // made-up data; sub-keys: split, row
 )
 

@@ -1,0 +1,216 @@
+package unroll
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// Saving is a way to compute less of a batch and to get the same, up to the rounding of a reordered sum. A model takes every
+// saving that its layers allow; Paths says which, and why not the others.
+type Saving string
+
+// The savings. All are of models that begin with an Embedding, followed by recurrent layers.
+const (
+	// SavingRows: what the first recurrent layer computes from its input alone is computed once a distinct word of the batch.
+	SavingRows Saving = "rows"
+	// SavingPrefix: rows that begin with the same word again and again, as padding does that is not masked, walk that stretch as one.
+	SavingPrefix Saving = "prefix"
+	// SavingActive: steps that a mask hides at the beginning or the end of a row are not computed.
+	SavingActive Saving = "active"
+)
+
+// Savings are all savings.
+func Savings() []Saving { return []Saving{SavingRows, SavingPrefix, SavingActive} }
+
+// Without has the model compute without these savings from now on, and with all others: to measure what they are worth, and to
+// test that they change nothing.
+func (m *Model) Without(off ...Saving) error {
+	if !m.built {
+		return errors.New("unroll: Without: the model is not built")
+	}
+	s := savings{rows: true, prefix: true, active: true}
+	for _, o := range off {
+		on := s.of(o)
+		if on == nil {
+			return fmt.Errorf("unroll: Without: expected one of %v, got %q", Savings(), string(o))
+		}
+		*on = false
+	}
+	m.savings = s
+	return nil
+}
+
+// of is the switch of a saving; nil where there is no such saving.
+func (s *savings) of(name Saving) *bool {
+	switch name {
+	case SavingRows:
+		return &s.rows
+	case SavingPrefix:
+		return &s.prefix
+	case SavingActive:
+		return &s.active
+	}
+	return nil
+}
+
+// Path is how a recurrent layer is computed.
+type Path struct {
+	Layer string            `json:"layer"`
+	Class string            `json:"class"`
+	On    []Saving          `json:"on"`  // the savings that it takes
+	Off   map[Saving]string `json:"off"` // the others, and why not
+	// Runs are the parts of the layer's work, each with its products, its fused loops and the operations that run alone. A
+	// layer with dropout and a Bidirectional do not say.
+	Runs []string `json:"runs,omitempty"`
+}
+
+// Paths are those of the recurrent layers, in order; nil before the model is built.
+func (m *Model) Paths() []Path {
+	var paths []Path
+	plain := m.whyPlain()
+	for i, n := range m.nodes {
+		if !layers.IsRecurrent(n.spec) {
+			continue
+		}
+		p := Path{Layer: n.name, Class: n.spec.Class(), On: []Saving{}, Off: map[Saving]string{}}
+		for _, s := range Savings() {
+			if why := m.whyOff(s, i, plain); why != "" {
+				p.Off[s] = why
+			} else {
+				p.On = append(p.On, s)
+			}
+		}
+		if w, ok := layers.WalkOf(n.layer); ok {
+			for _, part := range w.Cell.Paths() {
+				p.Runs = append(p.Runs, part.String())
+			}
+		}
+		paths = append(paths, p)
+	}
+	return paths
+}
+
+// whyOff is why layer i does not take a saving; "" where it does. plain is why no layer can take any.
+func (m *Model) whyOff(s Saving, i int, plain string) string {
+	switch {
+	case !*m.savings.of(s):
+		return "switched off"
+	case plain != "":
+		return plain
+	case i > m.front.last:
+		return fmt.Sprintf("it stands behind %s, which returns its last output alone", m.nodes[m.front.last].name)
+	case s == SavingRows && i > 1:
+		return fmt.Sprintf("its input is what %s computes, another at every place", m.nodes[i-1].name)
+	case s == SavingPrefix && m.front.masked:
+		return "the padding is masked (mask_zero)"
+	case s == SavingActive && !m.front.masked:
+		return "nothing is masked (no mask_zero)"
+	}
+	return ""
+}
+
+// whyPlain is why the model has no front, see newFront; "" where it has one.
+func (m *Model) whyPlain() string {
+	if m.front != nil || len(m.nodes) == 0 {
+		return ""
+	}
+	if _, _, ok := layers.TableOf(m.nodes[0].layer); !ok {
+		return "the model does not begin with an embedding"
+	}
+	for _, n := range m.nodes[1:] {
+		if why := whyNoWalk(n); why != "" {
+			return why
+		}
+	}
+	return "every recurrent layer returns sequences (return_sequences)"
+}
+
+// whyNoWalk is why a layer cannot be walked by the front; "" where it can.
+func whyNoWalk(n *node) string {
+	switch class := n.spec.Class(); {
+	case !layers.IsRecurrent(n.spec):
+		return fmt.Sprintf("%s (%s) stands between the embedding and the end of the sequences", n.name, class)
+	case class == "Bidirectional":
+		return n.name + " goes both ways (Bidirectional)"
+	}
+	c := keras.Read(n.name, n.spec.Config())
+	switch {
+	case c.Bool("go_backwards", false):
+		return n.name + " goes backwards (go_backwards)"
+	case c.Float("dropout", 0) > 0 || c.Float("recurrent_dropout", 0) > 0:
+		return n.name + " has dropout"
+	case c.Bool("zero_output_for_mask", false):
+		return n.name + " writes zeros where steps are masked (zero_output_for_mask)"
+	}
+	return ""
+}
+
+// Work is how much of a batch of sequences is computed, with the savings that the model takes.
+type Work struct {
+	Positions int `json:"positions"` // rows times steps
+	Walked    int `json:"walked"`    // positions that a recurrent layer computes, those of the prefix included
+	Prefix    int `json:"prefix"`    // steps that rows walk as one
+	Inputs    int `json:"inputs"`    // inputs that the first recurrent layer projects
+}
+
+// Work looks at these rows of the data. The model must take sequences.
+func (m *Model) Work(d Data, rows []int) (Work, error) {
+	if !m.built {
+		return Work{}, errors.New("unroll: Work: the model is not built")
+	}
+	s := m.newSession(nil, false)
+	defer s.close()
+	if err := s.load(d, rows); err != nil {
+		return Work{}, err
+	}
+	x := s.batch.X.Shape
+	if len(x) < 2 {
+		return Work{}, fmt.Errorf("unroll: Work: expected sequences, got a batch of shape %v", x)
+	}
+	all := x[0] * x[1]
+	w := Work{Positions: all, Walked: all, Inputs: all}
+	b := s.front
+	if b == nil {
+		return w, nil
+	}
+	b.plan(s.batch.X.IDs, s.n, x[1], s.perShard)
+	w.Prefix, w.Walked = b.shared, b.shared
+	for r := range s.n {
+		w.Walked += b.end[r] - b.begin[r]
+	}
+	w.Inputs = w.Walked
+	if b.savings.rows {
+		b.number()
+		w.Inputs = len(b.distinct)
+	}
+	return w, nil
+}
+
+// Products are the floating-point operations of the matrix products of a training step, for one row of so many steps, as if
+// nothing were saved: a matrix has one product a step forward and two back. Looking up words is no product, and the model's input has no gradient.
+func (m *Model) Products(steps int) float64 {
+	total := 0.0
+	for _, n := range m.nodes {
+		positions := 1
+		if len(n.in.Shape) > 2 {
+			if positions = n.in.Shape[1]; positions == tensor.None {
+				positions = steps
+			}
+		}
+		for _, w := range n.layer.Weights() {
+			if w.Table || len(w.Shape) != 2 || w.Name == "bias" { // a GRU has two rows of biases
+				continue
+			}
+			products := 3
+			if !n.grad && w.Name == "kernel" {
+				products = 2
+			}
+			total += float64(products) * 2 * float64(positions) * float64(w.Shape.Size())
+		}
+	}
+	return total
+}

@@ -1,0 +1,187 @@
+package unroll
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/losses"
+	"github.com/unroll-ml/unroll/optimizers"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// benched is a model of an embedding and these layers, or of floats where mask is nil.
+func benched(t *testing.T, mask *bool, stack ...layers.Spec) *Model {
+	t.Helper()
+	specs := []layers.Spec{layers.Input{Shape: tensor.Shape{tensor.None, 3}}}
+	if mask != nil {
+		specs = []layers.Spec{layers.Embedding{InputDim: 20, OutputDim: 7, MaskZero: *mask}}
+	}
+	m, err := Sequential(append(append(specs, stack...), layers.Dense{Units: 1, Activation: activations.Sigmoid})...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// What Paths says is what the model does: every reason in words stands for a front that is not there, or for a saving that it
+// cannot take.
+func TestPaths(t *testing.T) {
+	no, yes := false, true
+	for _, c := range []struct {
+		name  string
+		model *Model
+		off   []Saving
+		want  []map[Saving]string // by recurrent layer: a part of the reason; no entry where the saving is on
+	}{
+		{"lecture", benched(t, &no, layers.SimpleRNN{Units: 5}), nil, []map[Saving]string{{SavingActive: "no mask_zero"}}},
+		{"masked", benched(t, &yes, layers.LSTM{Units: 5}), nil, []map[Saving]string{{SavingPrefix: "mask_zero"}}},
+		{"stack", benched(t, &no, layers.GRU{Units: 5, ReturnSequences: true}, layers.LSTM{Units: 4}), nil,
+			[]map[Saving]string{{SavingActive: "no mask_zero"}, {SavingActive: "no mask_zero", SavingRows: "what gru computes"}}},
+		{"switched", benched(t, &no, layers.SimpleRNN{Units: 5}), []Saving{SavingRows, SavingPrefix},
+			[]map[Saving]string{{SavingRows: "switched off", SavingPrefix: "switched off", SavingActive: "no mask_zero"}}},
+		{"all off", benched(t, &yes, layers.SimpleRNN{Units: 5}), Savings(), []map[Saving]string{everything("switched off")}},
+		{"floats", benched(t, nil, layers.SimpleRNN{Units: 5}), nil, []map[Saving]string{everything("does not begin with an embedding")}},
+		{"dropout between", benched(t, &no, layers.Dropout{Rate: 0.1}, layers.SimpleRNN{Units: 5}), nil,
+			[]map[Saving]string{everything("dropout (Dropout) stands between")}},
+		{"dropout inside", benched(t, &no, layers.LSTM{Units: 5, Dropout: 0.1}), nil, []map[Saving]string{everything("lstm has dropout")}},
+		{"both ways", benched(t, &no, layers.Bidirectional{Layer: layers.LSTM{Units: 5}}), nil, []map[Saving]string{everything("goes both ways")}},
+		{"backwards", benched(t, &no, layers.GRU{Units: 5, GoBackwards: true}), nil, []map[Saving]string{everything("gru goes backwards")}},
+		{"zeros", benched(t, &yes, layers.Recurrent{Units: 4, ZeroOutputForMask: true, Cell: "output_t = tanh(dot(input_t, W) + dot(state_t, U))"}), nil,
+			[]map[Saving]string{everything("writes zeros")}},
+		{"sequences", benched(t, &no, layers.SimpleRNN{Units: 5, ReturnSequences: true}), nil, []map[Saving]string{everything("dense (Dense) stands between")}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := c.model.Without(c.off...); err != nil {
+				t.Fatal(err)
+			}
+			paths := c.model.Paths()
+			if len(paths) != len(c.want) {
+				t.Fatalf("%d recurrent layers, want %d", len(paths), len(c.want))
+			}
+			for i, p := range paths {
+				for _, s := range Savings() {
+					why, off := p.Off[s]
+					want, wantOff := c.want[i][s]
+					if off != wantOff || !strings.Contains(why, want) || off == slices.Contains(p.On, s) {
+						t.Errorf("%s: %s: off %v, %q, on %v; want off %v because %q", p.Layer, s, off, why, p.On, wantOff, want)
+					}
+				}
+			}
+			if plain := c.model.whyPlain(); (plain == "") != (c.model.front != nil) {
+				t.Errorf("front %v, but %q", c.model.front != nil, plain)
+			}
+		})
+	}
+	if err := (&Model{}).Without(); err == nil {
+		t.Error("a model that is not built was switched")
+	}
+	if err := benched(t, &no, layers.LSTM{Units: 2}).Without("time"); err == nil || !strings.Contains(err.Error(), `got "time"`) {
+		t.Errorf("a saving that there is not: %v", err)
+	}
+}
+
+func everything(why string) map[Saving]string {
+	return map[Saving]string{SavingRows: why, SavingPrefix: why, SavingActive: why}
+}
+
+// A front whose last walk is missing: the sequences go to the end of the model.
+func TestPathsWithoutLast(t *testing.T) {
+	m, err := Sequential(layers.Embedding{InputDim: 20, OutputDim: 7}, layers.SimpleRNN{Units: 5, ReturnSequences: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.front != nil || !strings.Contains(m.whyPlain(), "return_sequences") {
+		t.Errorf("front %v: %q", m.front != nil, m.whyPlain())
+	}
+}
+
+// Without, through the public door: predictions to the bit, training up to the order of sums.
+func TestWithout(t *testing.T) {
+	no, data := false, frontData(t, "front", 40, 9)
+	run := func(off ...Saving) (before, after []float32) {
+		m := benched(t, &no, layers.LSTM{Units: 6})
+		if err := m.Without(off...); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Compile(optimizers.RMSprop{}, losses.BinaryCrossentropy{}); err != nil {
+			t.Fatal(err)
+		}
+		for _, out := range []*[]float32{&before, &after} {
+			p, err := m.Predict(context.Background(), data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			*out = p.Data
+			if _, err := m.Fit(context.Background(), data, BatchSize(20)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return before, after
+	}
+	want, wantAfter := run(Savings()...)
+	for _, off := range append(Savings(), "") {
+		var got, gotAfter []float32
+		if off == "" {
+			got, gotAfter = run()
+		} else {
+			got, gotAfter = run(off)
+		}
+		for i := range want {
+			if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+				t.Fatalf("without %q: prediction %d is %v, the plain way %v", off, i, got[i], want[i])
+			}
+			if err := math.Abs(float64(gotAfter[i] - wantAfter[i])); !(err <= 1e-5) {
+				t.Fatalf("without %q: trained prediction %d is %v, the plain way %v", off, i, gotAfter[i], wantAfter[i])
+			}
+		}
+	}
+}
+
+// Work counts by hand: two of three rows begin with padding, which is walked once where nothing is masked.
+func TestWork(t *testing.T) {
+	x := &tensor.IDs{Shape: tensor.Shape{3, 4}, Data: []int32{0, 0, 5, 6, 0, 5, 5, 6, 7, 5, 6, 8}}
+	data, err := Arrays(x, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	no, yes := false, true
+	for _, c := range []struct {
+		mask *bool
+		off  []Saving
+		want Work
+	}{
+		{&no, nil, Work{Positions: 12, Walked: 11, Prefix: 2, Inputs: 5}},
+		{&no, []Saving{SavingRows}, Work{Positions: 12, Walked: 11, Prefix: 2, Inputs: 11}},
+		{&no, []Saving{SavingPrefix}, Work{Positions: 12, Walked: 12, Inputs: 5}},
+		{&yes, nil, Work{Positions: 12, Walked: 9, Inputs: 5}},
+		{&yes, Savings(), Work{Positions: 12, Walked: 12, Inputs: 12}},
+	} {
+		m := benched(t, c.mask, layers.SimpleRNN{Units: 3})
+		if err := m.Without(c.off...); err != nil {
+			t.Fatal(err)
+		}
+		got, err := m.Work(data, []int{0, 1, 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got != c.want {
+			t.Errorf("mask %v without %v: %+v, want %+v", *c.mask, c.off, got, c.want)
+		}
+	}
+}
+
+// Products of the lecture's model: three for the kernel and three for the recurrent kernel at every step, three for the Dense.
+func TestProducts(t *testing.T) {
+	no := false
+	if got, want := benched(t, &no, layers.GRU{Units: 5}).Products(9), 6.0*(9*(7*15+5*15)+5); got != want {
+		t.Errorf("GRU after an embedding: %v, want %v", got, want)
+	}
+	if got, want := benched(t, nil, layers.SimpleRNN{Units: 5}).Products(9), 2.0*(9*(2*3*5+3*5*5)+3*5); got != want {
+		t.Errorf("SimpleRNN on floats: %v, want %v", got, want)
+	}
+}

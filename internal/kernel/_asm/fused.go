@@ -1,0 +1,187 @@
+package main
+
+import (
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/unroll-ml/unroll/internal/cell"
+)
+
+// source is a text whose groups of pointwise instructions get kernels. File is in the folder of the layers' cells; a text without a
+// layer of its own stands here.
+type source struct {
+	name, file, text string
+	options          cell.Options
+}
+
+// The kernels belong to equations: these are the ones that are common enough.
+var sources = []source{
+	{name: "LSTM", file: "lstm.cell"},
+	{name: "GRU", file: "gru.cell"},
+	{name: "GRUResetBefore", file: "gru_reset_before.cell"},
+	{name: "LectureLSTM", file: "lecture_lstm.cell"},
+	{name: "SimpleRNN", file: "simple_rnn.cell"},
+	// Gers and Schmidhuber, 2000: the output gate sees the new carry.
+	{name: "PeepholeLSTM", text: `
+i_t = sigmoid(dot(input_t, kernel.i) + dot(state_t, recurrent.i) + p.i * c_t + bias.i)
+f_t = sigmoid(dot(input_t, kernel.f) + dot(state_t, recurrent.f) + p.f * c_t + bias.f)
+g_t = tanh(dot(input_t, kernel.c) + dot(state_t, recurrent.c) + bias.c)
+c_t+1 = f_t * c_t + i_t * g_t
+o_t = sigmoid(dot(input_t, kernel.o) + dot(state_t, recurrent.o) + q * c_t+1 + bias.o)
+output_t = o_t * tanh(c_t+1)`},
+	// Zhou et al., 2016.
+	{name: "MinimalGatedUnit", text: `
+f_t = sigmoid(dot(input_t, Wf) + dot(state_t, Uf) + bf)
+h_t = tanh(dot(input_t, Wh) + dot(f_t * state_t, Uh) + bh)
+output_t = (1 - f_t) * state_t + f_t * h_t`},
+	// Greff et al., 2017: what is forgotten makes room for what comes.
+	{name: "CoupledLSTM", text: `
+f_t = sigmoid(dot(input_t, kernel.f) + dot(state_t, recurrent.f) + bias.f)
+g_t = tanh(dot(input_t, kernel.c) + dot(state_t, recurrent.c) + bias.c)
+o_t = sigmoid(dot(input_t, kernel.o) + dot(state_t, recurrent.o) + bias.o)
+c_t+1 = f_t * c_t + (1 - f_t) * g_t
+output_t = o_t * tanh(c_t+1)`},
+	// Sak et al., 2014.
+	{name: "ProjectedLSTM", text: `
+value state_t size=proj
+i_t = sigmoid(dot(input_t, kernel.i) + dot(state_t, recurrent.i) + bias.i)
+f_t = sigmoid(dot(input_t, kernel.f) + dot(state_t, recurrent.f) + bias.f)
+g_t = tanh(dot(input_t, kernel.c) + dot(state_t, recurrent.c) + bias.c)
+o_t = sigmoid(dot(input_t, kernel.o) + dot(state_t, recurrent.o) + bias.o)
+c_t+1 = f_t * c_t + i_t * g_t
+output_t = dot(o_t * tanh(c_t+1), projection)`, options: cell.Options{Sizes: map[string]int{"proj": 3}}},
+}
+
+// fusedKernel is a group that gets a kernel, and what it is called: its cell, the way, and its number there.
+type fusedKernel struct {
+	name  string
+	group *cell.Group
+}
+
+// fusedKernels are the groups of the sources, each form once. Where widths are equal, groups may be larger: each source is planned
+// with an input as wide as the units and with another; without biases and with; and layers with dropout as they offer it.
+func fusedKernels(cells string) []fusedKernel {
+	var found []fusedKernel
+	seen := map[string]bool{}
+	for _, s := range sources {
+		dropouts := []cell.Dropout{{}}
+		if s.file != "" {
+			text, err := os.ReadFile(filepath.Join(cells, s.file))
+			if err != nil {
+				log.Fatal(err)
+			}
+			s.text = string(text)
+			dropouts = append(dropouts, cell.Dropout{Input: true}, cell.Dropout{State: true, Each: true}, cell.Dropout{Input: true, State: true, Each: true})
+		}
+		number := map[string]int{}
+		for _, drop := range dropouts {
+			for _, noBias := range []bool{false, true} {
+				for _, input := range []int{5, 7} {
+					o := s.options
+					o.Units, o.Input, o.NoBias = 7, input, noBias
+					for _, list := range s.lists(o, drop) {
+						for _, p := range list.parts {
+							if p.Group == nil || seen[p.Group.Key] {
+								continue
+							}
+							seen[p.Group.Key] = true
+							number[list.way]++
+							found = append(found, fusedKernel{fmt.Sprintf("%s%s%d", s.name, list.way, number[list.way]), p.Group})
+						}
+					}
+				}
+			}
+		}
+	}
+	return found
+}
+
+// way is a list of a plan's instructions that runs often.
+type way struct {
+	way   string
+	parts []cell.Part
+}
+
+func (s *source) lists(o cell.Options, drop cell.Dropout) []way {
+	c, err := cell.Parse(s.text)
+	if err != nil {
+		log.Fatalf("%s: %v", s.name, err)
+	}
+	if c, err = c.Resolve(o); err != nil {
+		log.Fatalf("%s: %v", s.name, err)
+	}
+	plan := cell.NewPlan(c)
+	if drop != (cell.Dropout{}) {
+		if plan, err = cell.NewDropoutPlan(c, drop); err != nil {
+			log.Fatalf("%s: %v", s.name, err)
+		}
+	}
+	p := plan.Schedule()
+	return []way{{"Input", p.Hoist}, {"Step", p.Steps}, {"Back", p.BackSteps}, {"After", p.BackAfter}, {"After", p.BackHoist}, {"After", p.BackInput}}
+}
+
+func fused(kernels []fusedKernel) func(*asm) {
+	return func(a *asm) {
+		for _, k := range kernels {
+			a.fusedLoop("fused"+k.name+"AVX2", k.group)
+		}
+	}
+}
+
+// fusedTable is the Go file that finds the kernels: forms by their key, and their operations for the generic twin.
+func fusedTable(kernels []fusedKernel) string {
+	var b strings.Builder
+	b.WriteString("// Code generated by command: go generate. DO NOT EDIT.\n\npackage kernel\n\n")
+	b.WriteString("// fusedByKey is the number of the form with a key; -1 where there is none.\nfunc fusedByKey(key string) int {\nswitch key {\n")
+	for i, k := range kernels {
+		fmt.Fprintf(&b, "case %s:\nreturn %d\n", strconv.Quote(k.group.Key), i)
+	}
+	b.WriteString("}\nreturn -1\n}\n\n")
+	b.WriteString("// fusedAVX2 runs the assembly of a form.\nfunc fusedAVX2(form int, operands **float32, n int) {\nswitch form {\n")
+	for i, k := range kernels {
+		fmt.Fprintf(&b, "case %d:\nfused%sAVX2(operands, n)\n", i, k.name)
+	}
+	b.WriteString("}\n}\n\n")
+	operands, values := 0, 0
+	for _, k := range kernels {
+		operands = max(operands, len(k.group.In)+len(k.group.Out))
+		values = max(values, len(k.group.Ops))
+	}
+	fmt.Fprintf(&b, "// The most operands and operations of any form.\nconst (\nfusedOperands = %d\nfusedOps = %d\n)\n\n", operands, values)
+	b.WriteString("var fusedForms = [...]fusedForm{\n")
+	for _, k := range kernels {
+		g := k.group
+		fmt.Fprintf(&b, "{name: %q, key: %q, inputs: %d,\nops: []fusedOp{\n", k.name, g.Key, len(g.In))
+		for _, op := range g.Ops {
+			fmt.Fprintf(&b, "{%s, %d, %d, %d, %s, %s},\n", opName(op), op.A, op.B, op.C, strconv.FormatFloat(op.V, 'g', -1, 32), funcName(op))
+		}
+		fmt.Fprintf(&b, "},\nstored: %#v, over: []int{", g.Stored)
+		for i := range g.Out {
+			fmt.Fprintf(&b, "%d, ", g.Over(i))
+		}
+		b.WriteString("}},\n")
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+func opName(op cell.GroupOp) string {
+	return map[cell.Code]string{
+		cell.Add: "fusedAdd", cell.Sub: "fusedSub", cell.Mul: "fusedMul", cell.Div: "fusedDiv", cell.Neg: "fusedNeg", cell.AddConst: "fusedAddConst",
+		cell.SubFrom: "fusedRSub", cell.Scale: "fusedScale", cell.DivFrom: "fusedRDiv", cell.Apply: "fusedApply", cell.ApplyGrad: "fusedApplyGrad",
+	}[op.Code]
+}
+
+func funcName(op cell.GroupOp) string {
+	switch op.Func {
+	case "tanh":
+		return "Tanh"
+	case "sigmoid":
+		return "Sigmoid"
+	}
+	return "Linear"
+}
