@@ -93,6 +93,9 @@ func checkSameBits(t *testing.T, build func(testing.TB) *Model, data Data) {
 
 // Nothing is allocated in a step once the workspaces have grown.
 func TestNoAllocationInAStep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the race detector, which runs with -short, allocates on its own")
+	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for name, m := range map[string]*Model{"stack": stack(t), "front": fronted(t)} {
 		t.Run(name, func(t *testing.T) { checkAllocations(t, m, padded(t, 64, 9)) })

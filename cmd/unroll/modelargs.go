@@ -87,6 +87,14 @@ func (a *arguments) needFloat(name string) float64 {
 	return f
 }
 
+// float is a number, 0 where there is none.
+func (a *arguments) float(name string) float64 {
+	if v := a.get(name); v == nil || v.null() {
+		return 0
+	}
+	return a.needFloat(name)
+}
+
 func (a *arguments) bool(name string, def bool) bool {
 	v := a.get(name)
 	if v == nil {

@@ -111,38 +111,43 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 		a = m.bind(c, "units", "activation", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer",
 			"kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer", "kernel_constraint",
 			"recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards",
-			"stateful", "unroll", "seed")
+			"stateful", "unroll", "seed", "zero_output_for_mask")
 		spec = layers.SimpleRNN{
 			Name: a.text("name"), Units: a.needInt("units"), Activation: a.activation("activation"), NoBias: !a.bool("use_bias", true),
 			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
-			GoBackwards: a.bool("go_backwards", false),
+			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
+			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
 		}
 	case "lstm":
 		a = m.bind(c, "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
 			"bias_initializer", "unit_forget_bias", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer",
 			"activity_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed",
-			"return_sequences", "return_state", "go_backwards", "stateful", "unroll", "use_cudnn", "implementation")
+			"return_sequences", "return_state", "go_backwards", "stateful", "unroll", "use_cudnn", "implementation",
+			"zero_output_for_mask")
 		spec = layers.LSTM{
 			Name: a.text("name"), Units: a.needInt("units"), Activation: a.activation("activation"),
 			RecurrentActivation: a.activation("recurrent_activation"), NoBias: !a.bool("use_bias", true),
 			NoUnitForgetBias:  !a.bool("unit_forget_bias", true),
 			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
-			GoBackwards: a.bool("go_backwards", false),
+			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
+			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
 		}
 	case "gru":
 		a = m.bind(c, "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
 			"bias_initializer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
 			"kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout", "seed", "return_sequences",
-			"return_state", "go_backwards", "stateful", "unroll", "reset_after", "use_cudnn", "implementation")
+			"return_state", "go_backwards", "stateful", "unroll", "reset_after", "use_cudnn", "implementation",
+			"zero_output_for_mask")
 		spec = layers.GRU{
 			Name: a.text("name"), Units: a.needInt("units"), Activation: a.activation("activation"),
 			RecurrentActivation: a.activation("recurrent_activation"), NoBias: !a.bool("use_bias", true),
 			NoResetAfter:      !a.bool("reset_after", true),
 			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
-			GoBackwards: a.bool("go_backwards", false),
+			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
+			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
 		}
 	case "recurrent", "lecture_lstm":
 		spec, a = m.recurrent(c, name)
@@ -153,7 +158,14 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			m.fail(c.at, "expected a recurrent layer in bidirectional(), as in bidirectional(lstm(32)), got %s", described(v))
 		}
 		inner, _ := m.layer(v.call)
-		spec = layers.Bidirectional{Name: a.text("name"), Layer: inner, MergeMode: a.text("merge_mode")}
+		b := layers.Bidirectional{Name: a.text("name"), Layer: inner, MergeMode: a.text("merge_mode")}
+		if v := a.get("backward_layer"); v != nil && !v.null() {
+			if v.kind != callValue {
+				m.fail(v.at, "backward_layer: expected a recurrent layer, as in lstm(32, go_backwards=true), got %s", v)
+			}
+			b.BackwardLayer, _ = m.layer(v.call)
+		}
+		spec = b
 		if v := a.get("merge_mode"); v != nil && v.null() {
 			m.fail(v.at, "expected a merge_mode of concat, sum, mul or ave, got %s: two outputs need a graph of layers", v)
 		}
@@ -212,7 +224,7 @@ func (m *meaning) input(c *call) layers.Spec {
 // recurrent is a layer with equations of its own: every argument that no layer has is a width that the equations name.
 func (m *meaning) recurrent(c *call, name string) (layers.Spec, *arguments) {
 	names := []string{"units", "cell", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
-		"bias_initializer", "return_sequences", "go_backwards"}
+		"bias_initializer", "return_sequences", "go_backwards", "dropout", "recurrent_dropout", "zero_output_for_mask"}
 	if name == "lecture_lstm" {
 		names = slices.Delete(names, 1, 2)
 	}
@@ -250,6 +262,8 @@ func (m *meaning) recurrent(c *call, name string) (layers.Spec, *arguments) {
 	l.KernelInitializer, l.RecurrentInitializer = a.initializer("kernel_initializer"), a.initializer("recurrent_initializer")
 	l.BiasInitializer = a.initializer("bias_initializer")
 	l.ReturnSequences, l.GoBackwards = a.bool("return_sequences", false), a.bool("go_backwards", false)
+	l.Dropout, l.RecurrentDropout = a.float("dropout"), a.float("recurrent_dropout")
+	l.ZeroOutputForMask = a.bool("zero_output_for_mask", false)
 	return l, a
 }
 

@@ -50,6 +50,12 @@ func TestModelText(t *testing.T) {
 		{"defaults said", "simple_rnn(4, tanh, True, dropout=0, recurrent_dropout=0.0, kernel_regularizer=NULL, stateful=FALSE, unroll=TRUE)", []layers.Spec{
 			layers.SimpleRNN{Units: 4, Activation: activations.Tanh},
 		}},
+		{"dropout in the layer", "bidirectional(gru(4, dropout=0.2, recurrent_dropout=0.1), backward_layer=lstm(3, go_backwards=true, zero_output_for_mask=true))", []layers.Spec{
+			layers.Bidirectional{
+				Layer:         layers.GRU{Units: 4, Dropout: 0.2, RecurrentDropout: 0.1},
+				BackwardLayer: layers.LSTM{Units: 3, GoBackwards: true, ZeroOutputForMask: true},
+			},
+		}},
 		{"no activation", "dense(3, activation=None, use_bias=F, name='out')", []layers.Spec{
 			layers.Dense{Name: "out", Units: 3, Activation: activations.Linear, NoBias: true},
 		}},
@@ -107,7 +113,9 @@ func TestModelTextMistakes(t *testing.T) {
 		{"lstm(32, tahn)", `model, column 10: activation: expected the name of an activation, got "tahn"; did you mean tanh`},
 		{"lstm(32, units=3)", `model, column 10: lstm: expected units once, got it twice`},
 		{"dropout(0.5, 1, 2, 3)", `model, column 20: dropout: expected at most 3 arguments without a name, got 3`},
-		{"lstm(32, dropout=0.5)", `model, column 18: lstm: dropout is not supported, got 0.5`},
+		{"lstm(32, stateful=true)", `model, column 19: lstm: stateful is not supported, got true`},
+		{"lstm(32, dropout=half)", `model, column 18: dropout: expected a number, got half`},
+		{"bidirectional(lstm(3), backward_layer=3)", `model, column 39: backward_layer: expected a recurrent layer, as in lstm(32, go_backwards=true), got 3`},
 		{"lstm(32, kernel_regularizer=l2)", `model, column 29: lstm: kernel_regularizer is not supported, got l2`},
 		{"lstm(32, use_bias=maybe)", `model, column 19: use_bias: expected true or false, got maybe`},
 		{"lstm(32, kernel_initializer=glorot_unifrm)", `model, column 29: kernel_initializer: expected the name of an initializer, got "glorot_unifrm"; did you mean glorot_uniform`},
