@@ -73,8 +73,9 @@ once, prefix walks a beginning that rows share as one, active leaves out what is
 
 // spread is how long one kind of work took.
 type spread struct {
-	Min    float64 `json:"min"`
-	Median float64 `json:"median"`
+	Min    float64   `json:"min"`
+	Median float64   `json:"median"`
+	Each   []float64 `json:"each"` // the fastest run of every batch
 }
 
 // benchReport is what was measured.
@@ -244,11 +245,11 @@ func keepBest(best []float64, b int, begin time.Time, round int) {
 	}
 }
 
-// spreadOf is the fastest, and the median over the batches.
+// spreadOf is the fastest and the median of the batches.
 func spreadOf(best []float64) spread {
 	sorted := slices.Sorted(slices.Values(best))
 	n := len(sorted)
-	return spread{Min: sorted[0], Median: (sorted[(n-1)/2] + sorted[n/2]) / 2}
+	return spread{Min: sorted[0], Median: (sorted[(n-1)/2] + sorted[n/2]) / 2, Each: best}
 }
 
 // stepClock is a callback that measures the steps of a training.

@@ -197,13 +197,10 @@ func (p *Plan) sinkTo(parts []Part, i, at int) int {
 			return -1
 		}
 	}
-	for j := i + 1; j < len(parts); j++ {
+	for j := i + 1; j < min(len(parts), i+maxKeyed); j++ {
 		g := parts[j].Group
 		if g == nil {
-			if in := parts[j].Instr; slices.Contains(reads, in.D) {
-				return -1
-			}
-			if parts[j].D == in.D || slices.Contains(parts[j].reads(), in.D) {
+			if d := parts[j].D; d == in.D || slices.Contains(reads, d) || slices.Contains(parts[j].reads(), in.D) {
 				return -1
 			}
 			continue

@@ -1,12 +1,14 @@
 package cell_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/internal/reference"
@@ -305,3 +307,33 @@ func TestLargeGroupsHaveNoKey(t *testing.T) {
 
 // letters are a name for a number.
 func letters(i int) string { return string(rune('a'+i/26)) + string(rune('a'+i%26)) }
+
+// The longest texts there may be are scheduled in time: model files carry them.
+func TestLongTextsAreScheduledInTime(t *testing.T) {
+	for _, line := range []string{
+		"v%[1]d_t = v%[2]d_t * state_t + v%[2]d_t\n",
+		"v%[1]d_t = dot(v%[2]d_t, U) * state_t\n",
+		"v%[1]d_t = tanh(dot(state_t, U)) + v%[2]d_t\n",
+		"v%[1]d_t=v%[2]d_t*v0_t\n",
+	} {
+		var b strings.Builder
+		b.WriteString("v0_t = tanh(dot(state_t, U))\n")
+		last := 0
+		for b.Len() < 60000 {
+			last++
+			fmt.Fprintf(&b, line, last, last-1)
+		}
+		fmt.Fprintf(&b, "output_t = v%d_t + dot(input_t, U)\n", last)
+		p := planned(t, b.String(), cell.Options{Units: 3, Input: 3})
+		done := make(chan struct{})
+		go func() {
+			p.Schedule()
+			close(done)
+		}()
+		select {
+		case <-done:
+		case <-time.After(20 * time.Second): // it takes 0.1 s
+			t.Fatalf("%d lines like %q are not scheduled in 20 s", last, line)
+		}
+	}
+}

@@ -18,14 +18,14 @@ var benchSizes = [][3]int{{16, 32, 32}, {16, 32, 128}, {1, 32, 32}, {1, 32, 128}
 
 // BenchmarkPeak is what the tile of products reaches without any traffic: the bound of the others.
 func BenchmarkPeak(b *testing.B) {
-	const k = 256
-	a, x, dst := make([]float32, 6*k), make([]float32, k*16), make([]float32, 6*16)
+	const n, k, m = 12, 128, 32
+	a, x, dst := make([]float32, n*k), make([]float32, k*m), make([]float32, n*m)
 	var p Packed
-	p.Pack(x, 16, k, 16)
+	p.Pack(x, m, k, m)
 	for b.Loop() {
-		MatMul(dst, 16, a, k, &p, 6)
+		MatMul(dst, m, a, k, &p, n)
 	}
-	gflops(b, 2*6*k*16)
+	gflops(b, 2*n*k*m)
 }
 
 func BenchmarkMatMul(b *testing.B) {

@@ -7,11 +7,14 @@ import "math"
 // Axpy is dst = dst + s * a.
 func Axpy(dst []float32, s float32, a []float32) {
 	checkSame("Axpy", "a", a, len(dst))
-	if useAVX2 && len(dst) > 0 {
+	switch {
+	case useAVX512 && len(dst) > 0:
+		axpyAVX512(&dst[0], &a[0], s, len(dst))
+	case useAVX2 && len(dst) > 0:
 		axpyAVX2(&dst[0], &a[0], s, len(dst))
-		return
+	default:
+		axpyGeneric(dst, s, a)
 	}
-	axpyGeneric(dst, s, a)
 }
 
 func axpyGeneric(dst []float32, s float32, a []float32) {
@@ -24,11 +27,14 @@ func axpyGeneric(dst []float32, s float32, a []float32) {
 // AddConst is dst = a + c.
 func AddConst(dst, a []float32, c float32) {
 	checkSame("AddConst", "a", a, len(dst))
-	if useAVX2 && len(dst) > 0 {
+	switch {
+	case useAVX512 && len(dst) > 0:
+		addConstAVX512(&dst[0], &a[0], c, len(dst))
+	case useAVX2 && len(dst) > 0:
 		addConstAVX2(&dst[0], &a[0], c, len(dst))
-		return
+	default:
+		addConstGeneric(dst, a, c)
 	}
-	addConstGeneric(dst, a, c)
 }
 
 func addConstGeneric(dst, a []float32, c float32) {
@@ -41,11 +47,14 @@ func addConstGeneric(dst, a []float32, c float32) {
 // Scale is dst = a * c.
 func Scale(dst, a []float32, c float32) {
 	checkSame("Scale", "a", a, len(dst))
-	if useAVX2 && len(dst) > 0 {
+	switch {
+	case useAVX512 && len(dst) > 0:
+		scaleAVX512(&dst[0], &a[0], c, len(dst))
+	case useAVX2 && len(dst) > 0:
 		scaleAVX2(&dst[0], &a[0], c, len(dst))
-		return
+	default:
+		scaleGeneric(dst, a, c)
 	}
-	scaleGeneric(dst, a, c)
 }
 
 func scaleGeneric(dst, a []float32, c float32) {
@@ -58,11 +67,14 @@ func scaleGeneric(dst, a []float32, c float32) {
 // RSub is dst = c - a.
 func RSub(dst, a []float32, c float32) {
 	checkSame("RSub", "a", a, len(dst))
-	if useAVX2 && len(dst) > 0 {
+	switch {
+	case useAVX512 && len(dst) > 0:
+		rSubAVX512(&dst[0], &a[0], c, len(dst))
+	case useAVX2 && len(dst) > 0:
 		rSubAVX2(&dst[0], &a[0], c, len(dst))
-		return
+	default:
+		rSubGeneric(dst, a, c)
 	}
-	rSubGeneric(dst, a, c)
 }
 
 func rSubGeneric(dst, a []float32, c float32) {
@@ -75,11 +87,14 @@ func rSubGeneric(dst, a []float32, c float32) {
 // RDiv is dst = c / a.
 func RDiv(dst, a []float32, c float32) {
 	checkSame("RDiv", "a", a, len(dst))
-	if useAVX2 && len(dst) > 0 {
+	switch {
+	case useAVX512 && len(dst) > 0:
+		rDivAVX512(&dst[0], &a[0], c, len(dst))
+	case useAVX2 && len(dst) > 0:
 		rDivAVX2(&dst[0], &a[0], c, len(dst))
-		return
+	default:
+		rDivGeneric(dst, a, c)
 	}
-	rDivGeneric(dst, a, c)
 }
 
 func rDivGeneric(dst, a []float32, c float32) {
@@ -100,6 +115,17 @@ func Neg(dst, a []float32) {
 // PowConst is dst = a to the power c, as math.Pow has it: NaN for a negative a unless c is whole.
 func PowConst(dst, a []float32, c float32) {
 	checkSame("PowConst", "a", a, len(dst))
+	switch c {
+	case 1:
+		copy(dst, a)
+		return
+	case 2:
+		Mul(dst, a, a)
+		return
+	case -1:
+		RDiv(dst, a, 1)
+		return
+	}
 	for i, v := range a {
 		dst[i] = powConst(v, c)
 	}

@@ -8,11 +8,14 @@ package kernel
 func Add(dst, a, b []float32) {
 	checkSame("Add", "a", a, len(dst))
 	checkSame("Add", "b", b, len(dst))
-	if useAVX2 && len(dst) > 0 {
+	switch {
+	case useAVX512 && len(dst) > 0:
+		addAVX512(&dst[0], &a[0], &b[0], len(dst))
+	case useAVX2 && len(dst) > 0:
 		addAVX2(&dst[0], &a[0], &b[0], len(dst))
-		return
+	default:
+		addGeneric(dst, a, b)
 	}
-	addGeneric(dst, a, b)
 }
 
 func addGeneric(dst, a, b []float32) {
@@ -26,11 +29,14 @@ func addGeneric(dst, a, b []float32) {
 func Sub(dst, a, b []float32) {
 	checkSame("Sub", "a", a, len(dst))
 	checkSame("Sub", "b", b, len(dst))
-	if useAVX2 && len(dst) > 0 {
+	switch {
+	case useAVX512 && len(dst) > 0:
+		subAVX512(&dst[0], &a[0], &b[0], len(dst))
+	case useAVX2 && len(dst) > 0:
 		subAVX2(&dst[0], &a[0], &b[0], len(dst))
-		return
+	default:
+		subGeneric(dst, a, b)
 	}
-	subGeneric(dst, a, b)
 }
 
 func subGeneric(dst, a, b []float32) {
@@ -44,11 +50,14 @@ func subGeneric(dst, a, b []float32) {
 func Mul(dst, a, b []float32) {
 	checkSame("Mul", "a", a, len(dst))
 	checkSame("Mul", "b", b, len(dst))
-	if useAVX2 && len(dst) > 0 {
+	switch {
+	case useAVX512 && len(dst) > 0:
+		mulAVX512(&dst[0], &a[0], &b[0], len(dst))
+	case useAVX2 && len(dst) > 0:
 		mulAVX2(&dst[0], &a[0], &b[0], len(dst))
-		return
+	default:
+		mulGeneric(dst, a, b)
 	}
-	mulGeneric(dst, a, b)
 }
 
 func mulGeneric(dst, a, b []float32) {
@@ -62,11 +71,14 @@ func mulGeneric(dst, a, b []float32) {
 func Div(dst, a, b []float32) {
 	checkSame("Div", "a", a, len(dst))
 	checkSame("Div", "b", b, len(dst))
-	if useAVX2 && len(dst) > 0 {
+	switch {
+	case useAVX512 && len(dst) > 0:
+		divAVX512(&dst[0], &a[0], &b[0], len(dst))
+	case useAVX2 && len(dst) > 0:
 		divAVX2(&dst[0], &a[0], &b[0], len(dst))
-		return
+	default:
+		divGeneric(dst, a, b)
 	}
-	divGeneric(dst, a, b)
 }
 
 func divGeneric(dst, a, b []float32) {
@@ -80,11 +92,14 @@ func divGeneric(dst, a, b []float32) {
 func Min(dst, a, b []float32) {
 	checkSame("Min", "a", a, len(dst))
 	checkSame("Min", "b", b, len(dst))
-	if useAVX2 && len(dst) > 0 {
+	switch {
+	case useAVX512 && len(dst) > 0:
+		minAVX512(&dst[0], &a[0], &b[0], len(dst))
+	case useAVX2 && len(dst) > 0:
 		minAVX2(&dst[0], &a[0], &b[0], len(dst))
-		return
+	default:
+		minGeneric(dst, a, b)
 	}
-	minGeneric(dst, a, b)
 }
 
 func minGeneric(dst, a, b []float32) {
@@ -98,11 +113,14 @@ func minGeneric(dst, a, b []float32) {
 func Max(dst, a, b []float32) {
 	checkSame("Max", "a", a, len(dst))
 	checkSame("Max", "b", b, len(dst))
-	if useAVX2 && len(dst) > 0 {
+	switch {
+	case useAVX512 && len(dst) > 0:
+		maxAVX512(&dst[0], &a[0], &b[0], len(dst))
+	case useAVX2 && len(dst) > 0:
 		maxAVX2(&dst[0], &a[0], &b[0], len(dst))
-		return
+	default:
+		maxGeneric(dst, a, b)
 	}
-	maxGeneric(dst, a, b)
 }
 
 func maxGeneric(dst, a, b []float32) {
@@ -116,11 +134,14 @@ func maxGeneric(dst, a, b []float32) {
 func MulAdd(dst, a, b []float32) {
 	checkSame("MulAdd", "a", a, len(dst))
 	checkSame("MulAdd", "b", b, len(dst))
-	if useAVX2 && len(dst) > 0 {
+	switch {
+	case useAVX512 && len(dst) > 0:
+		mulAddAVX512(&dst[0], &a[0], &b[0], len(dst))
+	case useAVX2 && len(dst) > 0:
 		mulAddAVX2(&dst[0], &a[0], &b[0], len(dst))
-		return
+	default:
+		mulAddGeneric(dst, a, b)
 	}
-	mulAddGeneric(dst, a, b)
 }
 
 func mulAddGeneric(dst, a, b []float32) {
@@ -134,11 +155,14 @@ func mulAddGeneric(dst, a, b []float32) {
 func MulSub(dst, a, b []float32) {
 	checkSame("MulSub", "a", a, len(dst))
 	checkSame("MulSub", "b", b, len(dst))
-	if useAVX2 && len(dst) > 0 {
+	switch {
+	case useAVX512 && len(dst) > 0:
+		mulSubAVX512(&dst[0], &a[0], &b[0], len(dst))
+	case useAVX2 && len(dst) > 0:
 		mulSubAVX2(&dst[0], &a[0], &b[0], len(dst))
-		return
+	default:
+		mulSubGeneric(dst, a, b)
 	}
-	mulSubGeneric(dst, a, b)
 }
 
 func mulSubGeneric(dst, a, b []float32) {

@@ -87,6 +87,9 @@ func Apply(f Func, dst, x []float32) {
 	if f >= funcs {
 		panic("kernel: Apply: unknown function")
 	}
+	if useAVX512 && len(dst) > 0 && applyAVX512(f, dst, x) {
+		return
+	}
 	if useAVX2 && len(dst) > 0 && applyAVX2(f, dst, x) {
 		return
 	}

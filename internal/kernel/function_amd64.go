@@ -64,6 +64,31 @@ func absAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func squareAVX2(dst *float32, x *float32, n int)
 
+// logAVX2 is dst = log(x), for n > 0 values.
+//
+//go:noescape
+func logAVX2(dst *float32, x *float32, n int)
+
+// softplusAVX2 is dst = log(1 + exp(x)), for n > 0 values.
+//
+//go:noescape
+func softplusAVX2(dst *float32, x *float32, n int)
+
+// logSigmoidAVX2 is dst = -log(1 + exp(-x)), for n > 0 values.
+//
+//go:noescape
+func logSigmoidAVX2(dst *float32, x *float32, n int)
+
+// eluAVX2 is dst = x, or exp(x) - 1 below 0, for n > 0 values.
+//
+//go:noescape
+func eluAVX2(dst *float32, x *float32, n int)
+
+// seluAVX2 is dst = 1.0507 x, or 1.0507 * 1.6733 (exp(x) - 1) below 0, for n > 0 values.
+//
+//go:noescape
+func seluAVX2(dst *float32, x *float32, n int)
+
 // tanhGradAVX2 is dst = dy * (1 - y * y), for n > 0 values.
 //
 //go:noescape
@@ -78,6 +103,31 @@ func sigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int)
 //
 //go:noescape
 func hardSigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int)
+
+// expGradAVX2 is dst = dy * y, for n > 0 values.
+//
+//go:noescape
+func expGradAVX2(dst *float32, dy *float32, y *float32, n int)
+
+// eluGradAVX2 is dst = dy * (y + 1) where y < 0, else dy, for n > 0 values.
+//
+//go:noescape
+func eluGradAVX2(dst *float32, dy *float32, y *float32, n int)
+
+// seluGradAVX2 is dst = dy * (y + 1.7581) where y < 0, else dy * 1.0507, for n > 0 values.
+//
+//go:noescape
+func seluGradAVX2(dst *float32, dy *float32, y *float32, n int)
+
+// softplusGradAVX2 is dst = dy * sigmoid(x), for n > 0 values.
+//
+//go:noescape
+func softplusGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
+// logSigmoidGradAVX2 is dst = dy * sigmoid(-x), for n > 0 values.
+//
+//go:noescape
+func logSigmoidGradAVX2(dst *float32, dy *float32, x *float32, n int)
 
 // reluGradAVX2 is dst = dy where y > 0 or NaN, else 0, for n > 0 values.
 //

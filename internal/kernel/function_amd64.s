@@ -1146,6 +1146,684 @@ end:
 	VZEROUPPER
 	RET
 
+// func logAVX2(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·logAVX2(SB), $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+blocks1:
+	CMPQ        DX, $0x08
+	JLT         blocks1end
+	VMOVUPS     (CX), Y0
+	VMOVUPS     c7f800000<>+0(SB), Y1
+	VMOVUPS     c7fc00000<>+0(SB), Y2
+	VMOVAPS     Y0, Y3
+	VMOVUPS     c00000000<>+0(SB), Y5
+	VMULPS      c4b000000<>+0(SB), Y3, Y4
+	VCMPPS      $0x11, c00800000<>+0(SB), Y3, Y6
+	VBLENDVPS   Y6, Y4, Y3, Y3
+	VBLENDVPS   Y6, cc1b80000<>+0(SB), Y5, Y5
+	VPSUBD      c3f3504f3<>+0(SB), Y3, Y3
+	VPSRAD      $0x17, Y3, Y4
+	VCVTDQ2PS   Y4, Y4
+	VADDPS      Y5, Y4, Y4
+	VANDPS      c007fffff<>+0(SB), Y3, Y3
+	VPADDD      c3f3504f3<>+0(SB), Y3, Y3
+	VADDPS      cbf800000<>+0(SB), Y3, Y3
+	VMOVUPS     cbd9c5ad3<>+0(SB), Y5
+	VFMADD213PS c3e02adc2<>+0(SB), Y3, Y5
+	VFMADD213PS cbe06c2a3<>+0(SB), Y3, Y5
+	VFMADD213PS c3e116d0d<>+0(SB), Y3, Y5
+	VFMADD213PS cbe2a3922<>+0(SB), Y3, Y5
+	VFMADD213PS c3e4cd004<>+0(SB), Y3, Y5
+	VFMADD213PS cbe800113<>+0(SB), Y3, Y5
+	VFMADD213PS c3eaaaaaa<>+0(SB), Y3, Y5
+	VMULPS      Y3, Y3, Y6
+	VMULPS      Y3, Y5, Y5
+	VADDPS      cbf000000<>+0(SB), Y5, Y5
+	VMULPS      Y6, Y5, Y5
+	VFMADD231PS c35bfbe8e<>+0(SB), Y4, Y5
+	VADDPS      Y5, Y3, Y3
+	VFMADD231PS c3f317200<>+0(SB), Y4, Y3
+	VCMPPS      $0x15, Y1, Y0, Y1
+	VBLENDVPS   Y1, Y0, Y3, Y3
+	VCMPPS      $0x00, c00000000<>+0(SB), Y0, Y1
+	VBLENDVPS   Y1, cff800000<>+0(SB), Y2, Y2
+	VCMPPS      $0x1a, c00000000<>+0(SB), Y0, Y0
+	VBLENDVPS   Y0, Y2, Y3, Y3
+	VMOVUPS     Y3, (AX)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	SUBQ        $0x08, DX
+	JMP         blocks1
+
+blocks1end:
+	TESTQ       DX, DX
+	JEQ         end
+	NEGQ        DX
+	LEAQ        mask<>+0(SB), BX
+	VMOVUPS     32(BX)(DX*4), Y0
+	VMASKMOVPS  (CX), Y0, Y1
+	VMOVUPS     c7f800000<>+0(SB), Y2
+	VMOVUPS     c7fc00000<>+0(SB), Y3
+	VMOVAPS     Y1, Y4
+	VMOVUPS     c00000000<>+0(SB), Y6
+	VMULPS      c4b000000<>+0(SB), Y4, Y5
+	VCMPPS      $0x11, c00800000<>+0(SB), Y4, Y7
+	VBLENDVPS   Y7, Y5, Y4, Y4
+	VBLENDVPS   Y7, cc1b80000<>+0(SB), Y6, Y6
+	VPSUBD      c3f3504f3<>+0(SB), Y4, Y4
+	VPSRAD      $0x17, Y4, Y5
+	VCVTDQ2PS   Y5, Y5
+	VADDPS      Y6, Y5, Y5
+	VANDPS      c007fffff<>+0(SB), Y4, Y4
+	VPADDD      c3f3504f3<>+0(SB), Y4, Y4
+	VADDPS      cbf800000<>+0(SB), Y4, Y4
+	VMOVUPS     cbd9c5ad3<>+0(SB), Y6
+	VFMADD213PS c3e02adc2<>+0(SB), Y4, Y6
+	VFMADD213PS cbe06c2a3<>+0(SB), Y4, Y6
+	VFMADD213PS c3e116d0d<>+0(SB), Y4, Y6
+	VFMADD213PS cbe2a3922<>+0(SB), Y4, Y6
+	VFMADD213PS c3e4cd004<>+0(SB), Y4, Y6
+	VFMADD213PS cbe800113<>+0(SB), Y4, Y6
+	VFMADD213PS c3eaaaaaa<>+0(SB), Y4, Y6
+	VMULPS      Y4, Y4, Y7
+	VMULPS      Y4, Y6, Y6
+	VADDPS      cbf000000<>+0(SB), Y6, Y6
+	VMULPS      Y7, Y6, Y6
+	VFMADD231PS c35bfbe8e<>+0(SB), Y5, Y6
+	VADDPS      Y6, Y4, Y4
+	VFMADD231PS c3f317200<>+0(SB), Y5, Y4
+	VCMPPS      $0x15, Y2, Y1, Y2
+	VBLENDVPS   Y2, Y1, Y4, Y4
+	VCMPPS      $0x00, c00000000<>+0(SB), Y1, Y2
+	VBLENDVPS   Y2, cff800000<>+0(SB), Y3, Y3
+	VCMPPS      $0x1a, c00000000<>+0(SB), Y1, Y1
+	VBLENDVPS   Y1, Y3, Y4, Y4
+	VMASKMOVPS  Y4, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c7f800000<>+0(SB)/4, $0x7f800000
+DATA c7f800000<>+4(SB)/4, $0x7f800000
+DATA c7f800000<>+8(SB)/4, $0x7f800000
+DATA c7f800000<>+12(SB)/4, $0x7f800000
+DATA c7f800000<>+16(SB)/4, $0x7f800000
+DATA c7f800000<>+20(SB)/4, $0x7f800000
+DATA c7f800000<>+24(SB)/4, $0x7f800000
+DATA c7f800000<>+28(SB)/4, $0x7f800000
+GLOBL c7f800000<>(SB), RODATA|NOPTR, $32
+
+DATA c7fc00000<>+0(SB)/4, $0x7fc00000
+DATA c7fc00000<>+4(SB)/4, $0x7fc00000
+DATA c7fc00000<>+8(SB)/4, $0x7fc00000
+DATA c7fc00000<>+12(SB)/4, $0x7fc00000
+DATA c7fc00000<>+16(SB)/4, $0x7fc00000
+DATA c7fc00000<>+20(SB)/4, $0x7fc00000
+DATA c7fc00000<>+24(SB)/4, $0x7fc00000
+DATA c7fc00000<>+28(SB)/4, $0x7fc00000
+GLOBL c7fc00000<>(SB), RODATA|NOPTR, $32
+
+DATA c4b000000<>+0(SB)/4, $0x4b000000
+DATA c4b000000<>+4(SB)/4, $0x4b000000
+DATA c4b000000<>+8(SB)/4, $0x4b000000
+DATA c4b000000<>+12(SB)/4, $0x4b000000
+DATA c4b000000<>+16(SB)/4, $0x4b000000
+DATA c4b000000<>+20(SB)/4, $0x4b000000
+DATA c4b000000<>+24(SB)/4, $0x4b000000
+DATA c4b000000<>+28(SB)/4, $0x4b000000
+GLOBL c4b000000<>(SB), RODATA|NOPTR, $32
+
+DATA c00800000<>+0(SB)/4, $0x00800000
+DATA c00800000<>+4(SB)/4, $0x00800000
+DATA c00800000<>+8(SB)/4, $0x00800000
+DATA c00800000<>+12(SB)/4, $0x00800000
+DATA c00800000<>+16(SB)/4, $0x00800000
+DATA c00800000<>+20(SB)/4, $0x00800000
+DATA c00800000<>+24(SB)/4, $0x00800000
+DATA c00800000<>+28(SB)/4, $0x00800000
+GLOBL c00800000<>(SB), RODATA|NOPTR, $32
+
+DATA cc1b80000<>+0(SB)/4, $0xc1b80000
+DATA cc1b80000<>+4(SB)/4, $0xc1b80000
+DATA cc1b80000<>+8(SB)/4, $0xc1b80000
+DATA cc1b80000<>+12(SB)/4, $0xc1b80000
+DATA cc1b80000<>+16(SB)/4, $0xc1b80000
+DATA cc1b80000<>+20(SB)/4, $0xc1b80000
+DATA cc1b80000<>+24(SB)/4, $0xc1b80000
+DATA cc1b80000<>+28(SB)/4, $0xc1b80000
+GLOBL cc1b80000<>(SB), RODATA|NOPTR, $32
+
+DATA c3f3504f3<>+0(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+4(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+8(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+12(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+16(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+20(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+24(SB)/4, $0x3f3504f3
+DATA c3f3504f3<>+28(SB)/4, $0x3f3504f3
+GLOBL c3f3504f3<>(SB), RODATA|NOPTR, $32
+
+DATA c007fffff<>+0(SB)/4, $0x007fffff
+DATA c007fffff<>+4(SB)/4, $0x007fffff
+DATA c007fffff<>+8(SB)/4, $0x007fffff
+DATA c007fffff<>+12(SB)/4, $0x007fffff
+DATA c007fffff<>+16(SB)/4, $0x007fffff
+DATA c007fffff<>+20(SB)/4, $0x007fffff
+DATA c007fffff<>+24(SB)/4, $0x007fffff
+DATA c007fffff<>+28(SB)/4, $0x007fffff
+GLOBL c007fffff<>(SB), RODATA|NOPTR, $32
+
+DATA cbd9c5ad3<>+0(SB)/4, $0xbd9c5ad3
+DATA cbd9c5ad3<>+4(SB)/4, $0xbd9c5ad3
+DATA cbd9c5ad3<>+8(SB)/4, $0xbd9c5ad3
+DATA cbd9c5ad3<>+12(SB)/4, $0xbd9c5ad3
+DATA cbd9c5ad3<>+16(SB)/4, $0xbd9c5ad3
+DATA cbd9c5ad3<>+20(SB)/4, $0xbd9c5ad3
+DATA cbd9c5ad3<>+24(SB)/4, $0xbd9c5ad3
+DATA cbd9c5ad3<>+28(SB)/4, $0xbd9c5ad3
+GLOBL cbd9c5ad3<>(SB), RODATA|NOPTR, $32
+
+DATA c3e02adc2<>+0(SB)/4, $0x3e02adc2
+DATA c3e02adc2<>+4(SB)/4, $0x3e02adc2
+DATA c3e02adc2<>+8(SB)/4, $0x3e02adc2
+DATA c3e02adc2<>+12(SB)/4, $0x3e02adc2
+DATA c3e02adc2<>+16(SB)/4, $0x3e02adc2
+DATA c3e02adc2<>+20(SB)/4, $0x3e02adc2
+DATA c3e02adc2<>+24(SB)/4, $0x3e02adc2
+DATA c3e02adc2<>+28(SB)/4, $0x3e02adc2
+GLOBL c3e02adc2<>(SB), RODATA|NOPTR, $32
+
+DATA cbe06c2a3<>+0(SB)/4, $0xbe06c2a3
+DATA cbe06c2a3<>+4(SB)/4, $0xbe06c2a3
+DATA cbe06c2a3<>+8(SB)/4, $0xbe06c2a3
+DATA cbe06c2a3<>+12(SB)/4, $0xbe06c2a3
+DATA cbe06c2a3<>+16(SB)/4, $0xbe06c2a3
+DATA cbe06c2a3<>+20(SB)/4, $0xbe06c2a3
+DATA cbe06c2a3<>+24(SB)/4, $0xbe06c2a3
+DATA cbe06c2a3<>+28(SB)/4, $0xbe06c2a3
+GLOBL cbe06c2a3<>(SB), RODATA|NOPTR, $32
+
+DATA c3e116d0d<>+0(SB)/4, $0x3e116d0d
+DATA c3e116d0d<>+4(SB)/4, $0x3e116d0d
+DATA c3e116d0d<>+8(SB)/4, $0x3e116d0d
+DATA c3e116d0d<>+12(SB)/4, $0x3e116d0d
+DATA c3e116d0d<>+16(SB)/4, $0x3e116d0d
+DATA c3e116d0d<>+20(SB)/4, $0x3e116d0d
+DATA c3e116d0d<>+24(SB)/4, $0x3e116d0d
+DATA c3e116d0d<>+28(SB)/4, $0x3e116d0d
+GLOBL c3e116d0d<>(SB), RODATA|NOPTR, $32
+
+DATA cbe2a3922<>+0(SB)/4, $0xbe2a3922
+DATA cbe2a3922<>+4(SB)/4, $0xbe2a3922
+DATA cbe2a3922<>+8(SB)/4, $0xbe2a3922
+DATA cbe2a3922<>+12(SB)/4, $0xbe2a3922
+DATA cbe2a3922<>+16(SB)/4, $0xbe2a3922
+DATA cbe2a3922<>+20(SB)/4, $0xbe2a3922
+DATA cbe2a3922<>+24(SB)/4, $0xbe2a3922
+DATA cbe2a3922<>+28(SB)/4, $0xbe2a3922
+GLOBL cbe2a3922<>(SB), RODATA|NOPTR, $32
+
+DATA c3e4cd004<>+0(SB)/4, $0x3e4cd004
+DATA c3e4cd004<>+4(SB)/4, $0x3e4cd004
+DATA c3e4cd004<>+8(SB)/4, $0x3e4cd004
+DATA c3e4cd004<>+12(SB)/4, $0x3e4cd004
+DATA c3e4cd004<>+16(SB)/4, $0x3e4cd004
+DATA c3e4cd004<>+20(SB)/4, $0x3e4cd004
+DATA c3e4cd004<>+24(SB)/4, $0x3e4cd004
+DATA c3e4cd004<>+28(SB)/4, $0x3e4cd004
+GLOBL c3e4cd004<>(SB), RODATA|NOPTR, $32
+
+DATA cbe800113<>+0(SB)/4, $0xbe800113
+DATA cbe800113<>+4(SB)/4, $0xbe800113
+DATA cbe800113<>+8(SB)/4, $0xbe800113
+DATA cbe800113<>+12(SB)/4, $0xbe800113
+DATA cbe800113<>+16(SB)/4, $0xbe800113
+DATA cbe800113<>+20(SB)/4, $0xbe800113
+DATA cbe800113<>+24(SB)/4, $0xbe800113
+DATA cbe800113<>+28(SB)/4, $0xbe800113
+GLOBL cbe800113<>(SB), RODATA|NOPTR, $32
+
+DATA c3eaaaaaa<>+0(SB)/4, $0x3eaaaaaa
+DATA c3eaaaaaa<>+4(SB)/4, $0x3eaaaaaa
+DATA c3eaaaaaa<>+8(SB)/4, $0x3eaaaaaa
+DATA c3eaaaaaa<>+12(SB)/4, $0x3eaaaaaa
+DATA c3eaaaaaa<>+16(SB)/4, $0x3eaaaaaa
+DATA c3eaaaaaa<>+20(SB)/4, $0x3eaaaaaa
+DATA c3eaaaaaa<>+24(SB)/4, $0x3eaaaaaa
+DATA c3eaaaaaa<>+28(SB)/4, $0x3eaaaaaa
+GLOBL c3eaaaaaa<>(SB), RODATA|NOPTR, $32
+
+DATA cff800000<>+0(SB)/4, $0xff800000
+DATA cff800000<>+4(SB)/4, $0xff800000
+DATA cff800000<>+8(SB)/4, $0xff800000
+DATA cff800000<>+12(SB)/4, $0xff800000
+DATA cff800000<>+16(SB)/4, $0xff800000
+DATA cff800000<>+20(SB)/4, $0xff800000
+DATA cff800000<>+24(SB)/4, $0xff800000
+DATA cff800000<>+28(SB)/4, $0xff800000
+GLOBL cff800000<>(SB), RODATA|NOPTR, $32
+
+// func softplusAVX2(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softplusAVX2(SB), $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+blocks1:
+	CMPQ         DX, $0x08
+	JLT          blocks1end
+	VMOVUPS      (CX), Y0
+	VMOVUPS      c00000000<>+0(SB), Y3
+	VORPS        c80000000<>+0(SB), Y0, Y1
+	VMOVUPS      cc2d10000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      c4b4000bf<>+0(SB), Y2
+	VMOVAPS      Y2, Y4
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y1, Y4
+	VSUBPS       Y2, Y4, Y2
+	VFNMADD231PS c3f317200<>+0(SB), Y2, Y1
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y2, Y1
+	VMOVUPS      c3ab5f604<>+0(SB), Y5
+	VFMADD213PS  c3c0913b6<>+0(SB), Y1, Y5
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y1, Y5
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y1, Y5
+	VFMADD213PS  c3effffff<>+0(SB), Y1, Y5
+	VMULPS       Y1, Y1, Y2
+	VFMADD213PS  Y1, Y2, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VFMADD213PS  Y4, Y4, Y5
+	VMOVAPS      Y5, Y1
+	VMULPS       c1f800000<>+0(SB), Y1, Y1
+	VADDPS       cbf800000<>+0(SB), Y1, Y2
+	VMULPS       c3f000000<>+0(SB), Y2, Y2
+	VCMPPS       $0x15, c3ed413cd<>+0(SB), Y1, Y5
+	VBLENDVPS    Y5, c3f800000<>+0(SB), Y3, Y4
+	VBLENDVPS    Y5, Y2, Y1, Y1
+	VMOVUPS      cbd9c5ad3<>+0(SB), Y2
+	VFMADD213PS  c3e02adc2<>+0(SB), Y1, Y2
+	VFMADD213PS  cbe06c2a3<>+0(SB), Y1, Y2
+	VFMADD213PS  c3e116d0d<>+0(SB), Y1, Y2
+	VFMADD213PS  cbe2a3922<>+0(SB), Y1, Y2
+	VFMADD213PS  c3e4cd004<>+0(SB), Y1, Y2
+	VFMADD213PS  cbe800113<>+0(SB), Y1, Y2
+	VFMADD213PS  c3eaaaaaa<>+0(SB), Y1, Y2
+	VMULPS       Y1, Y1, Y5
+	VMULPS       Y1, Y2, Y2
+	VADDPS       cbf000000<>+0(SB), Y2, Y2
+	VMULPS       Y5, Y2, Y2
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y4, Y2
+	VADDPS       Y2, Y1, Y1
+	VFMADD231PS  c3f317200<>+0(SB), Y4, Y1
+	VMAXPS       Y0, Y3, Y0
+	VADDPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	SUBQ         $0x08, DX
+	JMP          blocks1
+
+blocks1end:
+	TESTQ        DX, DX
+	JEQ          end
+	NEGQ         DX
+	LEAQ         mask<>+0(SB), BX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMOVUPS      c00000000<>+0(SB), Y4
+	VORPS        c80000000<>+0(SB), Y1, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      c4b4000bf<>+0(SB), Y3
+	VMOVAPS      Y3, Y5
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y2, Y5
+	VSUBPS       Y3, Y5, Y3
+	VFNMADD231PS c3f317200<>+0(SB), Y3, Y2
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab5f604<>+0(SB), Y6
+	VFMADD213PS  c3c0913b6<>+0(SB), Y2, Y6
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y2, Y6
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y2, Y6
+	VFMADD213PS  c3effffff<>+0(SB), Y2, Y6
+	VMULPS       Y2, Y2, Y3
+	VFMADD213PS  Y2, Y3, Y6
+	VPSLLD       $0x17, Y5, Y5
+	VFMADD213PS  Y5, Y5, Y6
+	VMOVAPS      Y6, Y2
+	VMULPS       c1f800000<>+0(SB), Y2, Y2
+	VADDPS       cbf800000<>+0(SB), Y2, Y3
+	VMULPS       c3f000000<>+0(SB), Y3, Y3
+	VCMPPS       $0x15, c3ed413cd<>+0(SB), Y2, Y6
+	VBLENDVPS    Y6, c3f800000<>+0(SB), Y4, Y5
+	VBLENDVPS    Y6, Y3, Y2, Y2
+	VMOVUPS      cbd9c5ad3<>+0(SB), Y3
+	VFMADD213PS  c3e02adc2<>+0(SB), Y2, Y3
+	VFMADD213PS  cbe06c2a3<>+0(SB), Y2, Y3
+	VFMADD213PS  c3e116d0d<>+0(SB), Y2, Y3
+	VFMADD213PS  cbe2a3922<>+0(SB), Y2, Y3
+	VFMADD213PS  c3e4cd004<>+0(SB), Y2, Y3
+	VFMADD213PS  cbe800113<>+0(SB), Y2, Y3
+	VFMADD213PS  c3eaaaaaa<>+0(SB), Y2, Y3
+	VMULPS       Y2, Y2, Y6
+	VMULPS       Y2, Y3, Y3
+	VADDPS       cbf000000<>+0(SB), Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y5, Y3
+	VADDPS       Y3, Y2, Y2
+	VFMADD231PS  c3f317200<>+0(SB), Y5, Y2
+	VMAXPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c3ed413cd<>+0(SB)/4, $0x3ed413cd
+DATA c3ed413cd<>+4(SB)/4, $0x3ed413cd
+DATA c3ed413cd<>+8(SB)/4, $0x3ed413cd
+DATA c3ed413cd<>+12(SB)/4, $0x3ed413cd
+DATA c3ed413cd<>+16(SB)/4, $0x3ed413cd
+DATA c3ed413cd<>+20(SB)/4, $0x3ed413cd
+DATA c3ed413cd<>+24(SB)/4, $0x3ed413cd
+DATA c3ed413cd<>+28(SB)/4, $0x3ed413cd
+GLOBL c3ed413cd<>(SB), RODATA|NOPTR, $32
+
+// func logSigmoidAVX2(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·logSigmoidAVX2(SB), $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+blocks1:
+	CMPQ         DX, $0x08
+	JLT          blocks1end
+	VMOVUPS      (CX), Y0
+	VXORPS       c80000000<>+0(SB), Y0, Y0
+	VMOVUPS      c00000000<>+0(SB), Y3
+	VORPS        c80000000<>+0(SB), Y0, Y1
+	VMOVUPS      cc2d10000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      c4b4000bf<>+0(SB), Y2
+	VMOVAPS      Y2, Y4
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y1, Y4
+	VSUBPS       Y2, Y4, Y2
+	VFNMADD231PS c3f317200<>+0(SB), Y2, Y1
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y2, Y1
+	VMOVUPS      c3ab5f604<>+0(SB), Y5
+	VFMADD213PS  c3c0913b6<>+0(SB), Y1, Y5
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y1, Y5
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y1, Y5
+	VFMADD213PS  c3effffff<>+0(SB), Y1, Y5
+	VMULPS       Y1, Y1, Y2
+	VFMADD213PS  Y1, Y2, Y5
+	VPSLLD       $0x17, Y4, Y4
+	VFMADD213PS  Y4, Y4, Y5
+	VMOVAPS      Y5, Y1
+	VMULPS       c1f800000<>+0(SB), Y1, Y1
+	VADDPS       cbf800000<>+0(SB), Y1, Y2
+	VMULPS       c3f000000<>+0(SB), Y2, Y2
+	VCMPPS       $0x15, c3ed413cd<>+0(SB), Y1, Y5
+	VBLENDVPS    Y5, c3f800000<>+0(SB), Y3, Y4
+	VBLENDVPS    Y5, Y2, Y1, Y1
+	VMOVUPS      cbd9c5ad3<>+0(SB), Y2
+	VFMADD213PS  c3e02adc2<>+0(SB), Y1, Y2
+	VFMADD213PS  cbe06c2a3<>+0(SB), Y1, Y2
+	VFMADD213PS  c3e116d0d<>+0(SB), Y1, Y2
+	VFMADD213PS  cbe2a3922<>+0(SB), Y1, Y2
+	VFMADD213PS  c3e4cd004<>+0(SB), Y1, Y2
+	VFMADD213PS  cbe800113<>+0(SB), Y1, Y2
+	VFMADD213PS  c3eaaaaaa<>+0(SB), Y1, Y2
+	VMULPS       Y1, Y1, Y5
+	VMULPS       Y1, Y2, Y2
+	VADDPS       cbf000000<>+0(SB), Y2, Y2
+	VMULPS       Y5, Y2, Y2
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y4, Y2
+	VADDPS       Y2, Y1, Y1
+	VFMADD231PS  c3f317200<>+0(SB), Y4, Y1
+	VMAXPS       Y0, Y3, Y0
+	VADDPS       Y1, Y0, Y0
+	VXORPS       c80000000<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	SUBQ         $0x08, DX
+	JMP          blocks1
+
+blocks1end:
+	TESTQ        DX, DX
+	JEQ          end
+	NEGQ         DX
+	LEAQ         mask<>+0(SB), BX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VXORPS       c80000000<>+0(SB), Y1, Y1
+	VMOVUPS      c00000000<>+0(SB), Y4
+	VORPS        c80000000<>+0(SB), Y1, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMOVUPS      c4b4000bf<>+0(SB), Y3
+	VMOVAPS      Y3, Y5
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y2, Y5
+	VSUBPS       Y3, Y5, Y3
+	VFNMADD231PS c3f317200<>+0(SB), Y3, Y2
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab5f604<>+0(SB), Y6
+	VFMADD213PS  c3c0913b6<>+0(SB), Y2, Y6
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y2, Y6
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y2, Y6
+	VFMADD213PS  c3effffff<>+0(SB), Y2, Y6
+	VMULPS       Y2, Y2, Y3
+	VFMADD213PS  Y2, Y3, Y6
+	VPSLLD       $0x17, Y5, Y5
+	VFMADD213PS  Y5, Y5, Y6
+	VMOVAPS      Y6, Y2
+	VMULPS       c1f800000<>+0(SB), Y2, Y2
+	VADDPS       cbf800000<>+0(SB), Y2, Y3
+	VMULPS       c3f000000<>+0(SB), Y3, Y3
+	VCMPPS       $0x15, c3ed413cd<>+0(SB), Y2, Y6
+	VBLENDVPS    Y6, c3f800000<>+0(SB), Y4, Y5
+	VBLENDVPS    Y6, Y3, Y2, Y2
+	VMOVUPS      cbd9c5ad3<>+0(SB), Y3
+	VFMADD213PS  c3e02adc2<>+0(SB), Y2, Y3
+	VFMADD213PS  cbe06c2a3<>+0(SB), Y2, Y3
+	VFMADD213PS  c3e116d0d<>+0(SB), Y2, Y3
+	VFMADD213PS  cbe2a3922<>+0(SB), Y2, Y3
+	VFMADD213PS  c3e4cd004<>+0(SB), Y2, Y3
+	VFMADD213PS  cbe800113<>+0(SB), Y2, Y3
+	VFMADD213PS  c3eaaaaaa<>+0(SB), Y2, Y3
+	VMULPS       Y2, Y2, Y6
+	VMULPS       Y2, Y3, Y3
+	VADDPS       cbf000000<>+0(SB), Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y5, Y3
+	VADDPS       Y3, Y2, Y2
+	VFMADD231PS  c3f317200<>+0(SB), Y5, Y2
+	VMAXPS       Y1, Y4, Y1
+	VADDPS       Y2, Y1, Y1
+	VXORPS       c80000000<>+0(SB), Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func eluAVX2(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·eluAVX2(SB), $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+blocks1:
+	CMPQ         DX, $0x08
+	JLT          blocks1end
+	VMOVUPS      (CX), Y0
+	VMAXPS       cc1a00000<>+0(SB), Y0, Y1
+	VMINPS       c00000000<>+0(SB), Y1, Y1
+	VMOVUPS      c4b40007f<>+0(SB), Y2
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       c4b40007f<>+0(SB), Y2, Y3
+	VFNMADD231PS c3f317200<>+0(SB), Y3, Y1
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y3, Y1
+	VMOVUPS      c3ab5f604<>+0(SB), Y4
+	VFMADD213PS  c3c0913b6<>+0(SB), Y1, Y4
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y1, Y4
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y1, Y4
+	VFMADD213PS  c3effffff<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VPSLLD       $0x17, Y2, Y2
+	VADDPS       cbf800000<>+0(SB), Y2, Y1
+	VFMADD231PS  Y2, Y4, Y1
+	VCMPPS       $0x11, c00000000<>+0(SB), Y0, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	SUBQ         $0x08, DX
+	JMP          blocks1
+
+blocks1end:
+	TESTQ        DX, DX
+	JEQ          end
+	NEGQ         DX
+	LEAQ         mask<>+0(SB), BX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMAXPS       cc1a00000<>+0(SB), Y1, Y2
+	VMINPS       c00000000<>+0(SB), Y2, Y2
+	VMOVUPS      c4b40007f<>+0(SB), Y3
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y2, Y3
+	VSUBPS       c4b40007f<>+0(SB), Y3, Y4
+	VFNMADD231PS c3f317200<>+0(SB), Y4, Y2
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y4, Y2
+	VMOVUPS      c3ab5f604<>+0(SB), Y5
+	VFMADD213PS  c3c0913b6<>+0(SB), Y2, Y5
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y2, Y5
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y2, Y5
+	VFMADD213PS  c3effffff<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VADDPS       cbf800000<>+0(SB), Y3, Y2
+	VFMADD231PS  Y3, Y5, Y2
+	VCMPPS       $0x11, c00000000<>+0(SB), Y1, Y3
+	VBLENDVPS    Y3, Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA cc1a00000<>+0(SB)/4, $0xc1a00000
+DATA cc1a00000<>+4(SB)/4, $0xc1a00000
+DATA cc1a00000<>+8(SB)/4, $0xc1a00000
+DATA cc1a00000<>+12(SB)/4, $0xc1a00000
+DATA cc1a00000<>+16(SB)/4, $0xc1a00000
+DATA cc1a00000<>+20(SB)/4, $0xc1a00000
+DATA cc1a00000<>+24(SB)/4, $0xc1a00000
+DATA cc1a00000<>+28(SB)/4, $0xc1a00000
+GLOBL cc1a00000<>(SB), RODATA|NOPTR, $32
+
+// func seluAVX2(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·seluAVX2(SB), $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+blocks1:
+	CMPQ         DX, $0x08
+	JLT          blocks1end
+	VMOVUPS      (CX), Y0
+	VMAXPS       cc1a00000<>+0(SB), Y0, Y1
+	VMINPS       c00000000<>+0(SB), Y1, Y1
+	VMOVUPS      c4b40007f<>+0(SB), Y2
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       c4b40007f<>+0(SB), Y2, Y3
+	VFNMADD231PS c3f317200<>+0(SB), Y3, Y1
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y3, Y1
+	VMOVUPS      c3ab5f604<>+0(SB), Y4
+	VFMADD213PS  c3c0913b6<>+0(SB), Y1, Y4
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y1, Y4
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y1, Y4
+	VFMADD213PS  c3effffff<>+0(SB), Y1, Y4
+	VMULPS       Y1, Y1, Y3
+	VFMADD213PS  Y1, Y3, Y4
+	VPSLLD       $0x17, Y2, Y2
+	VADDPS       cbf800000<>+0(SB), Y2, Y1
+	VFMADD231PS  Y2, Y4, Y1
+	VMULPS       c3fe10966<>+0(SB), Y1, Y1
+	VMULPS       c3f867d5f<>+0(SB), Y0, Y2
+	VCMPPS       $0x11, c00000000<>+0(SB), Y0, Y0
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	SUBQ         $0x08, DX
+	JMP          blocks1
+
+blocks1end:
+	TESTQ        DX, DX
+	JEQ          end
+	NEGQ         DX
+	LEAQ         mask<>+0(SB), BX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMAXPS       cc1a00000<>+0(SB), Y1, Y2
+	VMINPS       c00000000<>+0(SB), Y2, Y2
+	VMOVUPS      c4b40007f<>+0(SB), Y3
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y2, Y3
+	VSUBPS       c4b40007f<>+0(SB), Y3, Y4
+	VFNMADD231PS c3f317200<>+0(SB), Y4, Y2
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y4, Y2
+	VMOVUPS      c3ab5f604<>+0(SB), Y5
+	VFMADD213PS  c3c0913b6<>+0(SB), Y2, Y5
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y2, Y5
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y2, Y5
+	VFMADD213PS  c3effffff<>+0(SB), Y2, Y5
+	VMULPS       Y2, Y2, Y4
+	VFMADD213PS  Y2, Y4, Y5
+	VPSLLD       $0x17, Y3, Y3
+	VADDPS       cbf800000<>+0(SB), Y3, Y2
+	VFMADD231PS  Y3, Y5, Y2
+	VMULPS       c3fe10966<>+0(SB), Y2, Y2
+	VMULPS       c3f867d5f<>+0(SB), Y1, Y3
+	VCMPPS       $0x11, c00000000<>+0(SB), Y1, Y1
+	VBLENDVPS    Y1, Y2, Y3, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c3fe10966<>+0(SB)/4, $0x3fe10966
+DATA c3fe10966<>+4(SB)/4, $0x3fe10966
+DATA c3fe10966<>+8(SB)/4, $0x3fe10966
+DATA c3fe10966<>+12(SB)/4, $0x3fe10966
+DATA c3fe10966<>+16(SB)/4, $0x3fe10966
+DATA c3fe10966<>+20(SB)/4, $0x3fe10966
+DATA c3fe10966<>+24(SB)/4, $0x3fe10966
+DATA c3fe10966<>+28(SB)/4, $0x3fe10966
+GLOBL c3fe10966<>(SB), RODATA|NOPTR, $32
+
+DATA c3f867d5f<>+0(SB)/4, $0x3f867d5f
+DATA c3f867d5f<>+4(SB)/4, $0x3f867d5f
+DATA c3f867d5f<>+8(SB)/4, $0x3f867d5f
+DATA c3f867d5f<>+12(SB)/4, $0x3f867d5f
+DATA c3f867d5f<>+16(SB)/4, $0x3f867d5f
+DATA c3f867d5f<>+20(SB)/4, $0x3f867d5f
+DATA c3f867d5f<>+24(SB)/4, $0x3f867d5f
+DATA c3f867d5f<>+28(SB)/4, $0x3f867d5f
+GLOBL c3f867d5f<>(SB), RODATA|NOPTR, $32
+
 // func tanhGradAVX2(dst *float32, dy *float32, y *float32, n int)
 // Requires: AVX
 TEXT ·tanhGradAVX2(SB), $0-32
@@ -1286,16 +1964,16 @@ blocks2:
 	VMOVUPS (DX), Y0
 	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y1
 	VCMPPS  $0x19, c3f800000<>+0(SB), Y0, Y0
-	VANDPS  Y1, Y0, Y0
-	VANDPS  c3e2aaaab<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3e2aaaab<>+0(SB), Y1, Y0
 	VMOVUPS (CX), Y1
 	VMULPS  Y0, Y1, Y0
 	VMOVUPS Y0, (AX)
 	VMOVUPS 32(DX), Y0
 	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y1
 	VCMPPS  $0x19, c3f800000<>+0(SB), Y0, Y0
-	VANDPS  Y1, Y0, Y0
-	VANDPS  c3e2aaaab<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3e2aaaab<>+0(SB), Y1, Y0
 	VMOVUPS 32(CX), Y1
 	VMULPS  Y0, Y1, Y0
 	VMOVUPS Y0, 32(AX)
@@ -1312,8 +1990,8 @@ blocks1:
 	VMOVUPS (DX), Y0
 	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y1
 	VCMPPS  $0x19, c3f800000<>+0(SB), Y0, Y0
-	VANDPS  Y1, Y0, Y0
-	VANDPS  c3e2aaaab<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3e2aaaab<>+0(SB), Y1, Y0
 	VMOVUPS (CX), Y1
 	VMULPS  Y0, Y1, Y0
 	VMOVUPS Y0, (AX)
@@ -1332,8 +2010,8 @@ blocks1end:
 	VMASKMOVPS (DX), Y0, Y1
 	VCMPPS     $0x16, c00000000<>+0(SB), Y1, Y2
 	VCMPPS     $0x19, c3f800000<>+0(SB), Y1, Y1
-	VANDPS     Y2, Y1, Y1
-	VANDPS     c3e2aaaab<>+0(SB), Y1, Y1
+	VANDPS     Y2, Y1, Y2
+	VANDPS     c3e2aaaab<>+0(SB), Y2, Y1
 	VMASKMOVPS (CX), Y0, Y2
 	VMULPS     Y1, Y2, Y1
 	VMASKMOVPS Y1, Y0, (AX)
@@ -1352,6 +2030,373 @@ DATA c3e2aaaab<>+24(SB)/4, $0x3e2aaaab
 DATA c3e2aaaab<>+28(SB)/4, $0x3e2aaaab
 GLOBL c3e2aaaab<>(SB), RODATA|NOPTR, $32
 
+// func expGradAVX2(dst *float32, dy *float32, y *float32, n int)
+// Requires: AVX
+TEXT ·expGradAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ y+16(FP), DX
+	MOVQ n+24(FP), BX
+
+blocks4:
+	CMPQ    BX, $0x20
+	JLT     blocks4end
+	VMOVUPS (DX), Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(DX), Y0
+	VMOVUPS 32(CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(DX), Y0
+	VMOVUPS 64(CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS 96(DX), Y0
+	VMOVUPS 96(CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000080, DX
+	SUBQ    $0x20, BX
+	JMP     blocks4
+
+blocks4end:
+blocks1:
+	CMPQ    BX, $0x08
+	JLT     blocks1end
+	VMOVUPS (DX), Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func eluGradAVX2(dst *float32, dy *float32, y *float32, n int)
+// Requires: AVX
+TEXT ·eluGradAVX2(SB), $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dy+8(FP), CX
+	MOVQ    y+16(FP), DX
+	VMOVUPS c3f800000<>+0(SB), Y0
+	MOVQ    n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x10
+	JLT       blocks2end
+	VMOVUPS   (DX), Y1
+	VADDPS    Y0, Y1, Y2
+	VCMPPS    $0x11, c00000000<>+0(SB), Y1, Y1
+	VBLENDVPS Y1, Y2, Y0, Y1
+	VMOVUPS   (CX), Y2
+	VMULPS    Y1, Y2, Y1
+	VMOVUPS   Y1, (AX)
+	VMOVUPS   32(DX), Y1
+	VADDPS    Y0, Y1, Y2
+	VCMPPS    $0x11, c00000000<>+0(SB), Y1, Y1
+	VBLENDVPS Y1, Y2, Y0, Y1
+	VMOVUPS   32(CX), Y2
+	VMULPS    Y1, Y2, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x08
+	JLT       blocks1end
+	VMOVUPS   (DX), Y1
+	VADDPS    Y0, Y1, Y2
+	VCMPPS    $0x11, c00000000<>+0(SB), Y1, Y1
+	VBLENDVPS Y1, Y2, Y0, Y1
+	VMOVUPS   (CX), Y2
+	VMULPS    Y1, Y2, Y1
+	VMOVUPS   Y1, (AX)
+	ADDQ      $0x00000020, AX
+	ADDQ      $0x00000020, CX
+	ADDQ      $0x00000020, DX
+	SUBQ      $0x08, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y1
+	VMASKMOVPS (DX), Y1, Y2
+	VADDPS     Y0, Y2, Y3
+	VCMPPS     $0x11, c00000000<>+0(SB), Y2, Y2
+	VBLENDVPS  Y2, Y3, Y0, Y2
+	VMASKMOVPS (CX), Y1, Y0
+	VMULPS     Y2, Y0, Y2
+	VMASKMOVPS Y2, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func seluGradAVX2(dst *float32, dy *float32, y *float32, n int)
+// Requires: AVX
+TEXT ·seluGradAVX2(SB), $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dy+8(FP), CX
+	MOVQ    y+16(FP), DX
+	VMOVUPS c3fe10966<>+0(SB), Y0
+	VMOVUPS c3f867d5f<>+0(SB), Y1
+	MOVQ    n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x10
+	JLT       blocks2end
+	VMOVUPS   (DX), Y2
+	VADDPS    Y0, Y2, Y3
+	VCMPPS    $0x11, c00000000<>+0(SB), Y2, Y2
+	VBLENDVPS Y2, Y3, Y1, Y2
+	VMOVUPS   (CX), Y3
+	VMULPS    Y2, Y3, Y2
+	VMOVUPS   Y2, (AX)
+	VMOVUPS   32(DX), Y2
+	VADDPS    Y0, Y2, Y3
+	VCMPPS    $0x11, c00000000<>+0(SB), Y2, Y2
+	VBLENDVPS Y2, Y3, Y1, Y2
+	VMOVUPS   32(CX), Y3
+	VMULPS    Y2, Y3, Y2
+	VMOVUPS   Y2, 32(AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x08
+	JLT       blocks1end
+	VMOVUPS   (DX), Y2
+	VADDPS    Y0, Y2, Y3
+	VCMPPS    $0x11, c00000000<>+0(SB), Y2, Y2
+	VBLENDVPS Y2, Y3, Y1, Y2
+	VMOVUPS   (CX), Y3
+	VMULPS    Y2, Y3, Y2
+	VMOVUPS   Y2, (AX)
+	ADDQ      $0x00000020, AX
+	ADDQ      $0x00000020, CX
+	ADDQ      $0x00000020, DX
+	SUBQ      $0x08, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y2
+	VMASKMOVPS (DX), Y2, Y3
+	VADDPS     Y0, Y3, Y0
+	VCMPPS     $0x11, c00000000<>+0(SB), Y3, Y3
+	VBLENDVPS  Y3, Y0, Y1, Y3
+	VMASKMOVPS (CX), Y2, Y0
+	VMULPS     Y3, Y0, Y3
+	VMASKMOVPS Y3, Y2, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softplusGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·softplusGradAVX2(SB), $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dy+8(FP), CX
+	MOVQ    x+16(FP), DX
+	VMOVUPS cc2d10000<>+0(SB), Y0
+	VMOVUPS c5f800000<>+0(SB), Y1
+	MOVQ    n+24(FP), BX
+
+blocks1:
+	CMPQ         BX, $0x08
+	JLT          blocks1end
+	VMOVUPS      (DX), Y2
+	VORPS        c80000000<>+0(SB), Y2, Y3
+	VMAXPS       Y3, Y0, Y3
+	VMOVUPS      c4b4000bf<>+0(SB), Y4
+	VMOVAPS      Y4, Y5
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y3, Y5
+	VSUBPS       Y4, Y5, Y4
+	VFNMADD231PS c3f317200<>+0(SB), Y4, Y3
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y4, Y3
+	VMOVUPS      c3ab5f604<>+0(SB), Y6
+	VFMADD213PS  c3c0913b6<>+0(SB), Y3, Y6
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y3, Y6
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y3, Y6
+	VFMADD213PS  c3effffff<>+0(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y4
+	VFMADD213PS  Y3, Y4, Y6
+	VPSLLD       $0x17, Y5, Y5
+	VFMADD213PS  Y5, Y5, Y6
+	VMOVAPS      Y6, Y3
+	VMOVUPS      c3f800000<>+0(SB), Y4
+	VFMADD231PS  c1f800000<>+0(SB), Y3, Y4
+	VBLENDVPS    Y2, Y3, Y1, Y2
+	VDIVPS       Y4, Y2, Y2
+	VMULPS       c1f800000<>+0(SB), Y2, Y2
+	VMOVUPS      (CX), Y3
+	VMULPS       Y2, Y3, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, BX
+	JMP          blocks1
+
+blocks1end:
+	TESTQ        BX, BX
+	JEQ          end
+	NEGQ         BX
+	LEAQ         mask<>+0(SB), SI
+	VMOVUPS      32(SI)(BX*4), Y2
+	VMASKMOVPS   (DX), Y2, Y3
+	VORPS        c80000000<>+0(SB), Y3, Y4
+	VMAXPS       Y4, Y0, Y4
+	VMOVUPS      c4b4000bf<>+0(SB), Y0
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS       Y0, Y5, Y0
+	VFNMADD231PS c3f317200<>+0(SB), Y0, Y4
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y0, Y4
+	VMOVUPS      c3ab5f604<>+0(SB), Y6
+	VFMADD213PS  c3c0913b6<>+0(SB), Y4, Y6
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y4, Y6
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y4, Y6
+	VFMADD213PS  c3effffff<>+0(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y0
+	VFMADD213PS  Y4, Y0, Y6
+	VPSLLD       $0x17, Y5, Y5
+	VFMADD213PS  Y5, Y5, Y6
+	VMOVAPS      Y6, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y0
+	VFMADD231PS  c1f800000<>+0(SB), Y4, Y0
+	VBLENDVPS    Y3, Y4, Y1, Y3
+	VDIVPS       Y0, Y3, Y3
+	VMULPS       c1f800000<>+0(SB), Y3, Y3
+	VMASKMOVPS   (CX), Y2, Y0
+	VMULPS       Y3, Y0, Y3
+	VMASKMOVPS   Y3, Y2, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func logSigmoidGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·logSigmoidGradAVX2(SB), $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dy+8(FP), CX
+	MOVQ    x+16(FP), DX
+	VMOVUPS cc2d10000<>+0(SB), Y0
+	VMOVUPS c5f800000<>+0(SB), Y1
+	MOVQ    n+24(FP), BX
+
+blocks1:
+	CMPQ         BX, $0x08
+	JLT          blocks1end
+	VMOVUPS      (DX), Y2
+	VXORPS       c80000000<>+0(SB), Y2, Y2
+	VORPS        c80000000<>+0(SB), Y2, Y3
+	VMAXPS       Y3, Y0, Y3
+	VMOVUPS      c4b4000bf<>+0(SB), Y4
+	VMOVAPS      Y4, Y5
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y3, Y5
+	VSUBPS       Y4, Y5, Y4
+	VFNMADD231PS c3f317200<>+0(SB), Y4, Y3
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y4, Y3
+	VMOVUPS      c3ab5f604<>+0(SB), Y6
+	VFMADD213PS  c3c0913b6<>+0(SB), Y3, Y6
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y3, Y6
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y3, Y6
+	VFMADD213PS  c3effffff<>+0(SB), Y3, Y6
+	VMULPS       Y3, Y3, Y4
+	VFMADD213PS  Y3, Y4, Y6
+	VPSLLD       $0x17, Y5, Y5
+	VFMADD213PS  Y5, Y5, Y6
+	VMOVAPS      Y6, Y3
+	VMOVUPS      c3f800000<>+0(SB), Y4
+	VFMADD231PS  c1f800000<>+0(SB), Y3, Y4
+	VBLENDVPS    Y2, Y3, Y1, Y2
+	VDIVPS       Y4, Y2, Y2
+	VMULPS       c1f800000<>+0(SB), Y2, Y2
+	VMOVUPS      (CX), Y3
+	VMULPS       Y2, Y3, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, BX
+	JMP          blocks1
+
+blocks1end:
+	TESTQ        BX, BX
+	JEQ          end
+	NEGQ         BX
+	LEAQ         mask<>+0(SB), SI
+	VMOVUPS      32(SI)(BX*4), Y2
+	VMASKMOVPS   (DX), Y2, Y3
+	VXORPS       c80000000<>+0(SB), Y3, Y3
+	VORPS        c80000000<>+0(SB), Y3, Y4
+	VMAXPS       Y4, Y0, Y4
+	VMOVUPS      c4b4000bf<>+0(SB), Y0
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS       Y0, Y5, Y0
+	VFNMADD231PS c3f317200<>+0(SB), Y0, Y4
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y0, Y4
+	VMOVUPS      c3ab5f604<>+0(SB), Y6
+	VFMADD213PS  c3c0913b6<>+0(SB), Y4, Y6
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y4, Y6
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y4, Y6
+	VFMADD213PS  c3effffff<>+0(SB), Y4, Y6
+	VMULPS       Y4, Y4, Y0
+	VFMADD213PS  Y4, Y0, Y6
+	VPSLLD       $0x17, Y5, Y5
+	VFMADD213PS  Y5, Y5, Y6
+	VMOVAPS      Y6, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y0
+	VFMADD231PS  c1f800000<>+0(SB), Y4, Y0
+	VBLENDVPS    Y3, Y4, Y1, Y3
+	VDIVPS       Y0, Y3, Y3
+	VMULPS       c1f800000<>+0(SB), Y3, Y3
+	VMASKMOVPS   (CX), Y2, Y0
+	VMULPS       Y3, Y0, Y3
+	VMASKMOVPS   Y3, Y2, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
 // func reluGradAVX2(dst *float32, dy *float32, y *float32, n int)
 // Requires: AVX
 TEXT ·reluGradAVX2(SB), $0-32
@@ -1366,12 +2411,12 @@ blocks2:
 	VMOVUPS (DX), Y0
 	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y0
 	VMOVUPS (CX), Y1
-	VANDPS  Y0, Y1, Y0
+	VANDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (AX)
 	VMOVUPS 32(DX), Y0
 	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y0
 	VMOVUPS 32(CX), Y1
-	VANDPS  Y0, Y1, Y0
+	VANDPS  Y1, Y0, Y0
 	VMOVUPS Y0, 32(AX)
 	ADDQ    $0x00000040, AX
 	ADDQ    $0x00000040, CX
@@ -1386,7 +2431,7 @@ blocks1:
 	VMOVUPS (DX), Y0
 	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y0
 	VMOVUPS (CX), Y1
-	VANDPS  Y0, Y1, Y0
+	VANDPS  Y1, Y0, Y0
 	VMOVUPS Y0, (AX)
 	ADDQ    $0x00000020, AX
 	ADDQ    $0x00000020, CX
@@ -1403,7 +2448,7 @@ blocks1end:
 	VMASKMOVPS (DX), Y0, Y1
 	VCMPPS     $0x16, c00000000<>+0(SB), Y1, Y1
 	VMASKMOVPS (CX), Y0, Y2
-	VANDPS     Y1, Y2, Y1
+	VANDPS     Y2, Y1, Y1
 	VMASKMOVPS Y1, Y0, (AX)
 
 end:

@@ -11,6 +11,16 @@ func applyAVX2(f Func, dst, x []float32) bool {
 		siluAVX2(&dst[0], &x[0], len(dst))
 	case Exp:
 		expAVX2(&dst[0], &x[0], len(dst))
+	case Elu, Celu:
+		eluAVX2(&dst[0], &x[0], len(dst))
+	case Selu:
+		seluAVX2(&dst[0], &x[0], len(dst))
+	case Softplus:
+		softplusAVX2(&dst[0], &x[0], len(dst))
+	case LogSigmoid:
+		logSigmoidAVX2(&dst[0], &x[0], len(dst))
+	case Log:
+		logAVX2(&dst[0], &x[0], len(dst))
 	case Relu:
 		reluAVX2(&dst[0], &x[0], len(dst))
 	case LeakyRelu:
@@ -33,8 +43,8 @@ func applyAVX2(f Func, dst, x []float32) bool {
 	return true
 }
 
-// applyGradAVX2 runs the derivative of f in assembly where it exists and reports whether it did. All of these read y.
-func applyGradAVX2(f Func, dst, dy, y []float32) bool {
+// applyGradAVX2 runs the derivative of f in assembly where it exists and reports whether it did.
+func applyGradAVX2(f Func, dst, dy, x, y []float32) bool {
 	switch f {
 	case Tanh:
 		tanhGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
@@ -42,6 +52,16 @@ func applyGradAVX2(f Func, dst, dy, y []float32) bool {
 		sigmoidGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
 	case HardSigmoid:
 		hardSigmoidGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
+	case Elu, Celu:
+		eluGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
+	case Selu:
+		seluGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
+	case Exp:
+		expGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
+	case Softplus:
+		softplusGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
+	case LogSigmoid:
+		logSigmoidGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
 	case Relu:
 		reluGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
 	default:

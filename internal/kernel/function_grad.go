@@ -16,7 +16,10 @@ func ApplyGrad(f Func, dst, dy, x, y []float32) {
 	if f >= funcs {
 		panic("kernel: ApplyGrad: unknown function")
 	}
-	if useAVX2 && len(dst) > 0 && applyGradAVX2(f, dst, dy, y) {
+	if useAVX512 && len(dst) > 0 && applyGradAVX512(f, dst, dy, x, y) {
+		return
+	}
+	if useAVX2 && len(dst) > 0 && applyGradAVX2(f, dst, dy, x, y) {
 		return
 	}
 	applyGradGeneric(f, dst, dy, x, y)

@@ -202,14 +202,14 @@ func TestFunctionPlace(t *testing.T) { eachPath(t, testFunctionPlace) }
 func testFunctionPlace(t *testing.T) {
 	for f := range funcs {
 		r := newRand(uint64(f))
-		x, dy := make([]float32, 100), make([]float32, 100)
+		x, dy := make([]float32, 200), make([]float32, 200)
 		randomize(r, x, true)
 		randomize(r, dy, true)
-		whole, slope := make([]float32, 100), make([]float32, 100)
+		whole, slope := make([]float32, 200), make([]float32, 200)
 		Apply(f, whole, x)
 		ApplyGrad(f, slope, dy, x, whole)
 		for _, n := range lengths {
-			if n > 60 {
+			if n > 150 {
 				break
 			}
 			x, y, dy, whole, slope := guardedCopy(x[40:40+n]), guardedCopy(whole[40:40+n]), guardedCopy(dy[40:40+n]), whole[40:40+n], slope[40:40+n]
@@ -245,7 +245,7 @@ func TestFunctionTwins(t *testing.T) {
 
 // TestGradientTwins: where both exist, assembly and twin return the same bits.
 func TestGradientTwins(t *testing.T) {
-	for _, f := range []Func{Tanh, Sigmoid, HardSigmoid, Relu} {
+	for _, f := range []Func{Tanh, Sigmoid, HardSigmoid, Relu, Elu, Selu, Celu, Exp} {
 		for _, n := range lengths {
 			x := arrays(n, 3)
 			got, want := x[2], clone(x[2])
@@ -257,14 +257,15 @@ func TestGradientTwins(t *testing.T) {
 	}
 }
 
-// TestUlps: exp, tanh and sigmoid over the whole range, on this path and in the generic twin. The step is a prime.
+// TestUlps: the functions that have assembly and approximate, over the whole range, on this path and in the generic twin.
 func TestUlps(t *testing.T) {
-	const (
-		step  = 1009
-		block = 1 << 12
-	)
+	const block = 1 << 12
+	step := uint64(3001) // a prime
+	if testing.Short() {
+		step = 20011
+	}
 	x, got, twin := make([]float32, 0, block), make([]float32, block), make([]float32, block)
-	for _, f := range []Func{Exp, Tanh, Sigmoid} {
+	for _, f := range []Func{Exp, Tanh, Sigmoid, Elu, Selu, Softplus, LogSigmoid, Log} {
 		var worst, worstTwin float64
 		var at, atTwin float32
 		flush := func() {

@@ -72,6 +72,10 @@ func (f Fused) Run(outputs, inputs [][]float32) {
 			panic(fmt.Sprintf("kernel: %s: output %d must be input %d", f, i, o))
 		}
 	}
+	if useAVX512 {
+		fusedAVX512(f.form, &operands[0], n)
+		return
+	}
 	if useAVX2 {
 		fusedAVX2(f.form, &operands[0], n)
 		return

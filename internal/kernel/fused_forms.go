@@ -127,6 +127,68 @@ func fusedAVX2(form int, operands **float32, n int) {
 	}
 }
 
+// fusedAVX512 runs the assembly of a form.
+func fusedAVX512(form int, operands **float32, n int) {
+	switch form {
+	case 0:
+		fusedLSTMStep1AVX512(operands, n)
+	case 1:
+		fusedLSTMBack1AVX512(operands, n)
+	case 2:
+		fusedLSTMStep2AVX512(operands, n)
+	case 3:
+		fusedLSTMBack2AVX512(operands, n)
+	case 4:
+		fusedGRUStep1AVX512(operands, n)
+	case 5:
+		fusedGRUBack1AVX512(operands, n)
+	case 6:
+		fusedGRUStep2AVX512(operands, n)
+	case 7:
+		fusedGRUAfter1AVX512(operands, n)
+	case 8:
+		fusedGRUResetBeforeStep1AVX512(operands, n)
+	case 9:
+		fusedGRUResetBeforeStep2AVX512(operands, n)
+	case 10:
+		fusedGRUResetBeforeBack1AVX512(operands, n)
+	case 11:
+		fusedGRUResetBeforeBack2AVX512(operands, n)
+	case 12:
+		fusedGRUResetBeforeBack3AVX512(operands, n)
+	case 13:
+		fusedGRUResetBeforeStep3AVX512(operands, n)
+	case 14:
+		fusedGRUResetBeforeStep4AVX512(operands, n)
+	case 15:
+		fusedGRUResetBeforeBack4AVX512(operands, n)
+	case 16:
+		fusedLectureLSTMStep1AVX512(operands, n)
+	case 17:
+		fusedLectureLSTMBack1AVX512(operands, n)
+	case 18:
+		fusedLectureLSTMBack2AVX512(operands, n)
+	case 19:
+		fusedPeepholeLSTMStep1AVX512(operands, n)
+	case 20:
+		fusedPeepholeLSTMBack1AVX512(operands, n)
+	case 21:
+		fusedPeepholeLSTMAfter1AVX512(operands, n)
+	case 22:
+		fusedMinimalGatedUnitStep1AVX512(operands, n)
+	case 23:
+		fusedMinimalGatedUnitStep2AVX512(operands, n)
+	case 24:
+		fusedMinimalGatedUnitBack1AVX512(operands, n)
+	case 25:
+		fusedMinimalGatedUnitBack2AVX512(operands, n)
+	case 26:
+		fusedCoupledLSTMStep1AVX512(operands, n)
+	case 27:
+		fusedCoupledLSTMBack1AVX512(operands, n)
+	}
+}
+
 // The most operands and operations of any form.
 const (
 	fusedOperands = 16

@@ -3,7 +3,7 @@
 //
 // Every exported function checks its sizes at the door and panics when they do not fit, which is a programmer's mistake inside
 // the house; what lies behind the door trusts them. Each has a plain Go twin named <name>Generic, which is its definition and
-// its fallback; where assembly exists, a visible `if useAVX2` chooses.
+// its fallback; where assembly exists, a visible `if useAVX512` or `if useAVX2` chooses.
 package kernel
 
 //go:generate sh -c "cd _asm && go run ."

@@ -17,13 +17,13 @@ var (
 var specials = []float32{0, zero, 1, -1, inf, -inf, nan, math.SmallestNonzeroFloat32, -math.SmallestNonzeroFloat32, 0x1p-126,
 	math.MaxFloat32, -math.MaxFloat32, 0.5, -0.5, 3, -3, 6, 88, -88, 89, -89, -104, 1e-8, -1e-8, 1e10}
 
-// lengths pass every edge of a loop of four blocks of eight, of two, of one, and of the tail.
+// lengths pass every edge of a loop of four blocks of eight or sixteen, of two, of one, and of the tail.
 var lengths = func() []int {
 	var n []int
 	for i := range 42 {
 		n = append(n, i)
 	}
-	return append(n, 63, 64, 65, 71, 100, 1000)
+	return append(n, 47, 48, 49, 63, 64, 65, 71, 79, 80, 81, 95, 100, 127, 128, 129, 1000)
 }()
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
@@ -119,6 +119,8 @@ func TestChoosePath(t *testing.T) {
 	}{
 		{"", "avx2", "avx2", false}, {"", "generic", "generic", false},
 		{"generic", "avx2", "generic", false}, {"avx2", "avx2", "avx2", false}, {"generic", "generic", "generic", false},
+		{"", "avx512", "avx512", false}, {"avx512", "avx512", "avx512", false}, {"avx2", "avx512", "avx2", false}, {"generic", "avx512", "generic", false},
+		{"avx512", "avx2", "avx2", true}, {"avx512", "generic", "generic", true},
 		{"avx2", "generic", "generic", true}, {"AVX2", "avx2", "avx2", true}, {"fast", "generic", "generic", true},
 	} {
 		path, err := choosePath(c.want, c.best)
@@ -126,10 +128,10 @@ func TestChoosePath(t *testing.T) {
 			t.Errorf("choosePath(%q, %q): got %q, %v", c.want, c.best, path, err)
 		}
 	}
-	if Path() != pathGeneric && Path() != pathAVX2 {
+	if _, err := choosePath(Path(), Path()); err != nil {
 		t.Errorf("Path: got %q", Path())
 	}
-	if useAVX2 != (Path() == pathAVX2) {
-		t.Errorf("Path is %q, but useAVX2 is %v", Path(), useAVX2)
+	if useAVX512 != (Path() == pathAVX512) || useAVX2 != (Path() != pathGeneric) {
+		t.Errorf("Path is %q, but useAVX512 is %v and useAVX2 %v", Path(), useAVX512, useAVX2)
 	}
 }

@@ -4,7 +4,7 @@
 
 package kernel
 
-// Nothing calls these where useAVX2 is the constant false.
+// Nothing calls these where useAVX2 and useAVX512 are the constant false.
 
 const noAssembly = "kernel: no assembly in this build"
 
@@ -88,15 +88,191 @@ func outer1xMaskAVX2(dst *float32, ldd int, a *float32, lda int, d *float32, ldb
 	panic(noAssembly)
 }
 
+func matMulColumnAVX2(dst *float32, a *float32, lda int, b *float32, k int, tiles int, from int, bias *float32) {
+	panic(noAssembly)
+}
+
+func matMul1x128AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul4x64AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul3x64AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul2x64AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul1x64AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul12x32AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul12x16AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul8x32AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul8x16AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul7x32AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul7x16AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul6x32AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul6x16AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul5x32AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul5x16AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul4x32AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul4x16AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul3x32AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul3x16AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul2x32AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul2x16AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul1x32AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func matMul1x16AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32, mask int) {
+	panic(noAssembly)
+}
+
+func outer12x32AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer12x16AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer8x32AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer8x16AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer7x32AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer7x16AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer6x32AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer6x16AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer5x32AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer5x16AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer4x32AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer4x16AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer3x32AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer3x16AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer2x32AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer2x16AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer1x32AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
+func outer1x16AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask int) {
+	panic(noAssembly)
+}
+
 func sumRowsAVX2(dst *float32, x *float32, ldx int, n int, m int) { panic(noAssembly) }
 
 func gatherAVX2(dst *float32, table *float32, ids *int32, n int, width int) { panic(noAssembly) }
 
 func scatterAddAVX2(dst *float32, ids *int32, src *float32, n int, width int) { panic(noAssembly) }
 
+func copyPanelAVX2(dst *float32, src *float32, ld int, n int) { panic(noAssembly) }
+
 func dotAVX2(s *float64, a *float32, b *float32, n int) { panic(noAssembly) }
 
-func copyPanelAVX2(dst *float32, src *float32, ld int, n int) { panic(noAssembly) }
+func sumRowsAVX512(dst *float32, x *float32, ldx int, n int, m int) { panic(noAssembly) }
+
+func gatherAVX512(dst *float32, table *float32, ids *int32, n int, width int) { panic(noAssembly) }
+
+func scatterAddAVX512(dst *float32, ids *int32, src *float32, n int, width int) { panic(noAssembly) }
+
+func copyPanelAVX512(dst *float32, src *float32, ld int, n int) { panic(noAssembly) }
 
 func addAVX2(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
 
@@ -124,6 +300,32 @@ func rSubAVX2(dst *float32, a *float32, c float32, n int) { panic(noAssembly) }
 
 func rDivAVX2(dst *float32, a *float32, c float32, n int) { panic(noAssembly) }
 
+func addAVX512(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
+
+func subAVX512(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
+
+func mulAVX512(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
+
+func divAVX512(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
+
+func minAVX512(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
+
+func maxAVX512(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
+
+func mulAddAVX512(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
+
+func mulSubAVX512(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
+
+func axpyAVX512(dst *float32, a *float32, c float32, n int) { panic(noAssembly) }
+
+func addConstAVX512(dst *float32, a *float32, c float32, n int) { panic(noAssembly) }
+
+func scaleAVX512(dst *float32, a *float32, c float32, n int) { panic(noAssembly) }
+
+func rSubAVX512(dst *float32, a *float32, c float32, n int) { panic(noAssembly) }
+
+func rDivAVX512(dst *float32, a *float32, c float32, n int) { panic(noAssembly) }
+
 func tanhAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 func sigmoidAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
@@ -148,13 +350,85 @@ func absAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 func squareAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
+func logAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func softplusAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func logSigmoidAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func eluAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func seluAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
 func tanhGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
 func sigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
 func hardSigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
+func expGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func eluGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func seluGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func softplusGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func logSigmoidGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
 func reluGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func tanhAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func sigmoidAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func siluAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func expAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func reluAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func leakyReluAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func relu6AVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func hardTanhAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func hardSigmoidAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func sqrtAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func absAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func squareAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func logAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func softplusAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func logSigmoidAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func eluAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func seluAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func tanhGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func sigmoidGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func hardSigmoidGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func expGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func eluGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func seluGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func softplusGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func logSigmoidGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func reluGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
 func sgdAVX2(w *float32, grad *float32, lr float32, n int) { panic(noAssembly) }
 
@@ -170,11 +444,57 @@ func rmsPropAVX2(w *float32, v *float32, grad *float32, lr float32, rho float32,
 	panic(noAssembly)
 }
 
+func rmsPropCenteredAVX2(w *float32, v *float32, avg *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int) {
+	panic(noAssembly)
+}
+
+func rmsPropMomentumAVX2(w *float32, v *float32, mom *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, mu float32, n int) {
+	panic(noAssembly)
+}
+
+func rmsPropFullAVX2(w *float32, v *float32, avg *float32, mom *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, mu float32, n int) {
+	panic(noAssembly)
+}
+
 func adamAVX2(w *float32, m *float32, v *float32, grad *float32, alpha float32, rest1 float32, rest2 float32, eps float32, n int) {
 	panic(noAssembly)
 }
 
 func amsGradAVX2(w *float32, m *float32, v *float32, top *float32, grad *float32, alpha float32, rest1 float32, rest2 float32, eps float32, n int) {
+	panic(noAssembly)
+}
+
+func sgdAVX512(w *float32, grad *float32, lr float32, n int) { panic(noAssembly) }
+
+func momentumAVX512(w *float32, m *float32, grad *float32, lr float32, mu float32, n int) {
+	panic(noAssembly)
+}
+
+func nesterovAVX512(w *float32, m *float32, grad *float32, lr float32, mu float32, n int) {
+	panic(noAssembly)
+}
+
+func rmsPropAVX512(w *float32, v *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int) {
+	panic(noAssembly)
+}
+
+func rmsPropCenteredAVX512(w *float32, v *float32, avg *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int) {
+	panic(noAssembly)
+}
+
+func rmsPropMomentumAVX512(w *float32, v *float32, mom *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, mu float32, n int) {
+	panic(noAssembly)
+}
+
+func rmsPropFullAVX512(w *float32, v *float32, avg *float32, mom *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, mu float32, n int) {
+	panic(noAssembly)
+}
+
+func adamAVX512(w *float32, m *float32, v *float32, grad *float32, alpha float32, rest1 float32, rest2 float32, eps float32, n int) {
+	panic(noAssembly)
+}
+
+func amsGradAVX512(w *float32, m *float32, v *float32, top *float32, grad *float32, alpha float32, rest1 float32, rest2 float32, eps float32, n int) {
 	panic(noAssembly)
 }
 
@@ -233,3 +553,59 @@ func fusedMinimalGatedUnitBack2AVX2(operands **float32, n int) { panic(noAssembl
 func fusedCoupledLSTMStep1AVX2(operands **float32, n int) { panic(noAssembly) }
 
 func fusedCoupledLSTMBack1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLSTMStep1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLSTMBack1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLSTMStep2AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLSTMBack2AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUStep1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUBack1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUStep2AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUAfter1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeStep1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeStep2AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeBack1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeBack2AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeBack3AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeStep3AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeStep4AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedGRUResetBeforeBack4AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLectureLSTMStep1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLectureLSTMBack1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLectureLSTMBack2AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedPeepholeLSTMStep1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedPeepholeLSTMBack1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedPeepholeLSTMAfter1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitStep1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitStep2AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitBack1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitBack2AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedCoupledLSTMStep1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedCoupledLSTMBack1AVX512(operands **float32, n int) { panic(noAssembly) }

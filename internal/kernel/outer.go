@@ -13,11 +13,18 @@ func Outer(dst []float32, ldd int, a []float32, lda, k int, d []float32, ldb, m 
 	if n == 0 || k == 0 || m == 0 {
 		return
 	}
+	if m == 1 && ldd == 1 && k > 1 {
+		// A column of dst whose rows lie together is better as a row, with the factors exchanged.
+		ldd, a, lda, k, d, ldb, m = k, d, ldb, m, a, lda, k
+	}
 	for p := 0; p < n; p += blockP {
 		pc := min(blockP, n-p)
-		if useAVX2 {
+		switch {
+		case useAVX512:
+			outerBlockAVX512(dst, ldd, a[p*lda:], lda, k, d[p*ldb:], ldb, m, pc)
+		case useAVX2:
 			outerBlockAVX2(dst, ldd, a[p*lda:], lda, k, d[p*ldb:], ldb, m, pc)
-		} else {
+		default:
 			outerBlockGeneric(dst, ldd, a[p*lda:], lda, k, d[p*ldb:], ldb, m, pc)
 		}
 	}

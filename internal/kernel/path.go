@@ -9,12 +9,13 @@ import (
 // The instruction sets that kernels are written for, lowest first.
 const (
 	pathGeneric = "generic"
-	pathAVX2    = "avx2" // AVX2 and FMA
+	pathAVX2    = "avx2"   // AVX2 and FMA
+	pathAVX512  = "avx512" // F, BW, DQ and VL, and BMI2
 )
 
 var path, pathError = choosePath(os.Getenv("UNROLL_CPU"), bestPath())
 
-// Path is the instruction set in use: "avx2" or "generic". The environment variable UNROLL_CPU, read once at start, forces a
+// Path is the instruction set in use: "avx512", "avx2" or "generic". The environment variable UNROLL_CPU, read once at start, forces a
 // lower one than the machine has; a name that is unknown or higher changes nothing, and PathError says so.
 func Path() string { return path }
 
@@ -23,7 +24,7 @@ func PathError() error { return pathError }
 
 // choosePath is the path to take on a machine whose best is best, when asked for want.
 func choosePath(want, best string) (string, error) {
-	order := []string{pathGeneric, pathAVX2}
+	order := []string{pathGeneric, pathAVX2, pathAVX512}
 	if want == "" {
 		return best, nil
 	}

@@ -2,6 +2,6 @@
 
 package kernel
 
-const useAVX2 = false
+const useAVX512, useAVX2 = false, false
 
 func bestPath() string { return pathGeneric }

@@ -1,9 +1,9 @@
 package kernel
 
-// Blocks of a product: blockK rows of a panel (16 KB) stay in the L1 cache while blockN rows of a (128 KB) stay in L2.
+// Blocks of a product: blockK rows of a panel (16 KB; AVX-512 takes two) stay in the L1 cache while blockN rows of a (132 KB) stay in L2.
 const (
 	blockK = 256
-	blockN = 126 // a multiple of the six rows of a tile
+	blockN = 132 // a multiple of the six or twelve rows of a tile
 )
 
 // MatMul is dst = a B: dst[i*ldd+j] = sum of a[i*lda+k] * B[k,j] over increasing k, for i < n and j < b.M. It never reads dst.
@@ -50,9 +50,12 @@ func matMul(name string, dst []float32, ldd int, a []float32, lda int, b *Packed
 		}
 		for i := 0; i < n; i += blockN {
 			nc := min(blockN, n-i)
-			if useAVX2 {
+			switch {
+			case useAVX512:
+				matMulBlockAVX512(dst[i*ldd:], ldd, a[i*lda+k:], lda, b, k, kc, nc, from, bias)
+			case useAVX2:
 				matMulBlockAVX2(dst[i*ldd:], ldd, a[i*lda+k:], lda, b, k, kc, nc, from, bias)
-			} else {
+			default:
 				matMulBlockGeneric(dst[i*ldd:], ldd, a[i*lda+k:], lda, b, k, kc, nc, from, bias)
 			}
 		}

@@ -103,3 +103,8 @@ func outer2xMaskAVX2(dst *float32, ldd int, a *float32, lda int, d *float32, ldb
 //
 //go:noescape
 func outer1xMaskAVX2(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int, mask *int32)
+
+// matMulColumnAVX2 is dst = start + a b for tiles*16 rows and one column; dst has no gaps, b is the first column of a panel.
+//
+//go:noescape
+func matMulColumnAVX2(dst *float32, a *float32, lda int, b *float32, k int, tiles int, from int, bias *float32)

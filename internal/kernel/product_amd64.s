@@ -2,6 +2,8 @@
 
 //go:build amd64 && !purego
 
+#include "textflag.h"
+
 // func matMul6x16AVX2(dst *float32, ldd int, a *float32, lda int, b *float32, panel int, k int, tiles int, from int, bias *float32)
 // Requires: AVX, FMA3
 TEXT ·matMul6x16AVX2(SB), $0-80
@@ -2225,3 +2227,221 @@ step:
 	JNE          tile
 	VZEROUPPER
 	RET
+
+// func matMulColumnAVX2(dst *float32, a *float32, lda int, b *float32, k int, tiles int, from int, bias *float32)
+// Requires: AVX, FMA3
+TEXT ·matMulColumnAVX2(SB), $0-64
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ lda+16(FP), DX
+	SHLQ $0x02, DX
+	MOVQ tiles+40(FP), BX
+
+tile:
+	MOVQ   from+48(FP), SI
+	CMPQ   SI, $0x01
+	JEQ    dst
+	JGT    bias
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	JMP    start
+
+bias:
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSS (SI), Y0
+	VBROADCASTSS (SI), Y1
+	JMP          start
+
+dst:
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+
+start:
+	MOVQ b+24(FP), DI
+	MOVQ k+32(FP), R8
+	MOVQ CX, SI
+	LEAQ (SI)(DX*2), R9
+	ADDQ DX, R9
+	LEAQ (R9)(DX*2), R10
+	ADDQ DX, R10
+	LEAQ (R10)(DX*2), R11
+	ADDQ DX, R11
+	LEAQ (R11)(DX*2), R12
+	ADDQ DX, R12
+	LEAQ (R12)(DX*2), R13
+	ADDQ DX, R13
+	SUBQ $0x04, R8
+	JLT  few
+
+many:
+	VBROADCASTF128 (SI), Y2
+	VINSERTF128    $0x01, (R9)(DX*1), Y2, Y2
+	VBROADCASTF128 (SI)(DX*1), Y3
+	VINSERTF128    $0x01, (R9)(DX*2), Y3, Y3
+	VBROADCASTF128 (SI)(DX*2), Y4
+	VINSERTF128    $0x01, (R10), Y4, Y4
+	VBROADCASTF128 (R9), Y5
+	VINSERTF128    $0x01, (R10)(DX*1), Y5, Y5
+	VUNPCKLPS      Y4, Y2, Y6
+	VUNPCKHPS      Y4, Y2, Y2
+	VUNPCKLPS      Y5, Y3, Y4
+	VUNPCKHPS      Y5, Y3, Y3
+	VUNPCKLPS      Y4, Y6, Y5
+	VUNPCKHPS      Y4, Y6, Y4
+	VUNPCKLPS      Y3, Y2, Y6
+	VUNPCKHPS      Y3, Y2, Y2
+	VBROADCASTSS   (DI), Y3
+	VFMADD231PS    Y5, Y3, Y0
+	VBROADCASTSS   64(DI), Y3
+	VFMADD231PS    Y4, Y3, Y0
+	VBROADCASTSS   128(DI), Y3
+	VFMADD231PS    Y6, Y3, Y0
+	VBROADCASTSS   192(DI), Y3
+	VFMADD231PS    Y2, Y3, Y0
+	VBROADCASTF128 (R10)(DX*2), Y2
+	VINSERTF128    $0x01, (R12), Y2, Y2
+	VBROADCASTF128 (R11), Y3
+	VINSERTF128    $0x01, (R12)(DX*1), Y3, Y3
+	VBROADCASTF128 (R11)(DX*1), Y4
+	VINSERTF128    $0x01, (R12)(DX*2), Y4, Y4
+	VBROADCASTF128 (R11)(DX*2), Y5
+	VINSERTF128    $0x01, (R13), Y5, Y5
+	VUNPCKLPS      Y4, Y2, Y6
+	VUNPCKHPS      Y4, Y2, Y2
+	VUNPCKLPS      Y5, Y3, Y4
+	VUNPCKHPS      Y5, Y3, Y3
+	VUNPCKLPS      Y4, Y6, Y5
+	VUNPCKHPS      Y4, Y6, Y4
+	VUNPCKLPS      Y3, Y2, Y6
+	VUNPCKHPS      Y3, Y2, Y2
+	VBROADCASTSS   (DI), Y3
+	VFMADD231PS    Y5, Y3, Y1
+	VBROADCASTSS   64(DI), Y3
+	VFMADD231PS    Y4, Y3, Y1
+	VBROADCASTSS   128(DI), Y3
+	VFMADD231PS    Y6, Y3, Y1
+	VBROADCASTSS   192(DI), Y3
+	VFMADD231PS    Y2, Y3, Y1
+	ADDQ           $0x10, SI
+	ADDQ           $0x10, R9
+	ADDQ           $0x10, R10
+	ADDQ           $0x10, R11
+	ADDQ           $0x10, R12
+	ADDQ           $0x10, R13
+	ADDQ           $0x00000100, DI
+	SUBQ           $0x04, R8
+	JGE            many
+
+few:
+	ADDQ         $0x04, R8
+	JEQ          store
+	NEGQ         R8
+	LEAQ         mask<>+0(SB), R14
+	VMOVUPS      32(R14)(R8*4), Y2
+	NEGQ         R8
+	VMASKMOVPS   (SI), Y2, Y3
+	VMASKMOVPS   (R9)(DX*1), Y2, Y4
+	VINSERTF128  $0x01, X4, Y3, Y3
+	VMASKMOVPS   (SI)(DX*1), Y2, Y4
+	VMASKMOVPS   (R9)(DX*2), Y2, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (SI)(DX*2), Y2, Y5
+	VMASKMOVPS   (R10), Y2, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R9), Y2, Y6
+	VMASKMOVPS   (R10)(DX*1), Y2, Y7
+	VINSERTF128  $0x01, X7, Y6, Y6
+	VUNPCKLPS    Y5, Y3, Y7
+	VUNPCKHPS    Y5, Y3, Y3
+	VUNPCKLPS    Y6, Y4, Y5
+	VUNPCKHPS    Y6, Y4, Y4
+	VUNPCKLPS    Y5, Y7, Y6
+	VUNPCKHPS    Y5, Y7, Y5
+	VUNPCKLPS    Y4, Y3, Y7
+	VUNPCKHPS    Y4, Y3, Y3
+	VBROADCASTSS (DI), Y3
+	VFMADD231PS  Y6, Y3, Y0
+	CMPQ         R8, $0x01
+	JEQ          end0
+	VBROADCASTSS 64(DI), Y3
+	VFMADD231PS  Y5, Y3, Y0
+	CMPQ         R8, $0x02
+	JEQ          end0
+	VBROADCASTSS 128(DI), Y3
+	VFMADD231PS  Y7, Y3, Y0
+
+end0:
+	VMASKMOVPS   (R10)(DX*2), Y2, Y3
+	VMASKMOVPS   (R12), Y2, Y4
+	VINSERTF128  $0x01, X4, Y3, Y3
+	VMASKMOVPS   (R11), Y2, Y4
+	VMASKMOVPS   (R12)(DX*1), Y2, Y5
+	VINSERTF128  $0x01, X5, Y4, Y4
+	VMASKMOVPS   (R11)(DX*1), Y2, Y5
+	VMASKMOVPS   (R12)(DX*2), Y2, Y6
+	VINSERTF128  $0x01, X6, Y5, Y5
+	VMASKMOVPS   (R11)(DX*2), Y2, Y6
+	VMASKMOVPS   (R13), Y2, Y2
+	VINSERTF128  $0x01, X2, Y6, Y6
+	VUNPCKLPS    Y5, Y3, Y2
+	VUNPCKHPS    Y5, Y3, Y3
+	VUNPCKLPS    Y6, Y4, Y5
+	VUNPCKHPS    Y6, Y4, Y4
+	VUNPCKLPS    Y5, Y2, Y6
+	VUNPCKHPS    Y5, Y2, Y2
+	VUNPCKLPS    Y4, Y3, Y5
+	VUNPCKHPS    Y4, Y3, Y3
+	VBROADCASTSS (DI), Y3
+	VFMADD231PS  Y6, Y3, Y1
+	CMPQ         R8, $0x01
+	JEQ          end1
+	VBROADCASTSS 64(DI), Y3
+	VFMADD231PS  Y2, Y3, Y1
+	CMPQ         R8, $0x02
+	JEQ          end1
+	VBROADCASTSS 128(DI), Y2
+	VFMADD231PS  Y5, Y2, Y1
+
+end1:
+store:
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	ADDQ    DX, CX
+	DECQ    BX
+	JNE     tile
+	VZEROUPPER
+	RET
+
+DATA mask<>+0(SB)/4, $0xffffffff
+DATA mask<>+4(SB)/4, $0xffffffff
+DATA mask<>+8(SB)/4, $0xffffffff
+DATA mask<>+12(SB)/4, $0xffffffff
+DATA mask<>+16(SB)/4, $0xffffffff
+DATA mask<>+20(SB)/4, $0xffffffff
+DATA mask<>+24(SB)/4, $0xffffffff
+DATA mask<>+28(SB)/4, $0xffffffff
+DATA mask<>+32(SB)/4, $0x00000000
+DATA mask<>+36(SB)/4, $0x00000000
+DATA mask<>+40(SB)/4, $0x00000000
+DATA mask<>+44(SB)/4, $0x00000000
+DATA mask<>+48(SB)/4, $0x00000000
+DATA mask<>+52(SB)/4, $0x00000000
+DATA mask<>+56(SB)/4, $0x00000000
+DATA mask<>+60(SB)/4, $0x00000000
+GLOBL mask<>(SB), RODATA|NOPTR, $64

@@ -15,6 +15,13 @@ func splitRows(n int) (tall, low, last int) {
 
 // matMulBlockAVX2 does what matMulBlockGeneric does.
 func matMulBlockAVX2(dst []float32, ldd int, a []float32, lda int, b *Packed, k, kc, n int, from start, bias []float32) {
+	if b.M == 1 && ldd == 1 {
+		done := matMulColumnRowsAVX2(dst, a, lda, b, k, kc, n, from, bias)
+		if done == n {
+			return
+		}
+		dst, a, n = dst[done:], a[done*lda:], n-done
+	}
 	tall, low, last := splitRows(n)
 	if tall > 0 {
 		for j := 0; j+panelWidth <= b.M; j += panelWidth {
@@ -31,6 +38,16 @@ func matMulBlockAVX2(dst []float32, ldd int, a []float32, lda int, b *Packed, k,
 	if b.M%panelWidth != 0 {
 		matMulTailAVX2(dst, ldd, a, lda, b, k, kc, n, from, bias)
 	}
+}
+
+// matMulColumnRowsAVX2 does what matMulBlockGeneric does for a single column, whose rows lie together, in sixteens of rows. It returns how
+// many rows that is.
+func matMulColumnRowsAVX2(dst []float32, a []float32, lda int, b *Packed, k, kc, n int, from start, bias []float32) int {
+	tiles := n / 16
+	if tiles > 0 {
+		matMulColumnAVX2(&dst[0], &a[0], lda, &b.data[k*panelWidth], kc, tiles, int(from), biasAt(bias, from, 0))
+	}
+	return tiles * 16
 }
 
 // biasAt is the bias of the columns from j on, for a tile that starts there.

@@ -9,11 +9,14 @@ func SumRows(dst []float32, x []float32, ldx, n, m int) {
 	if n == 0 || m == 0 {
 		return
 	}
-	if useAVX2 {
+	switch {
+	case useAVX512:
+		sumRowsAVX512(&dst[0], &x[0], ldx, n, m)
+	case useAVX2:
 		sumRowsAVX2(&dst[0], &x[0], ldx, n, m)
-		return
+	default:
+		sumRowsGeneric(dst, x, ldx, n, m)
 	}
-	sumRowsGeneric(dst, x, ldx, n, m)
 }
 
 func sumRowsGeneric(dst []float32, x []float32, ldx, n, m int) {
@@ -32,11 +35,14 @@ func Gather(dst, table []float32, ids []int32, width int) {
 	if len(ids) == 0 || width == 0 {
 		return
 	}
-	if useAVX2 {
+	switch {
+	case useAVX512:
+		gatherAVX512(&dst[0], &table[0], &ids[0], len(ids), width)
+	case useAVX2:
 		gatherAVX2(&dst[0], &table[0], &ids[0], len(ids), width)
-		return
+	default:
+		gatherGeneric(dst, table, ids, width)
 	}
-	gatherGeneric(dst, table, ids, width)
 }
 
 func gatherGeneric(dst, table []float32, ids []int32, width int) {
@@ -52,11 +58,14 @@ func ScatterAdd(dst []float32, ids []int32, src []float32, width int) {
 	if len(ids) == 0 || width == 0 {
 		return
 	}
-	if useAVX2 {
+	switch {
+	case useAVX512:
+		scatterAddAVX512(&dst[0], &ids[0], &src[0], len(ids), width)
+	case useAVX2:
 		scatterAddAVX2(&dst[0], &ids[0], &src[0], len(ids), width)
-		return
+	default:
+		scatterAddGeneric(dst, ids, src, width)
 	}
-	scatterAddGeneric(dst, ids, src, width)
 }
 
 func scatterAddGeneric(dst []float32, ids []int32, src []float32, width int) {

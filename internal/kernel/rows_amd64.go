@@ -19,12 +19,12 @@ func gatherAVX2(dst *float32, table *float32, ids *int32, n int, width int)
 //go:noescape
 func scatterAddAVX2(dst *float32, ids *int32, src *float32, n int, width int)
 
-// dotAVX2 adds a[i] * b[i] to lane i mod 16 of s; n is a positive multiple of 16.
-//
-//go:noescape
-func dotAVX2(s *float64, a *float32, b *float32, n int)
-
 // copyPanelAVX2 copies n > 0 rows of 16 floats, ld apart, to dst without gaps.
 //
 //go:noescape
 func copyPanelAVX2(dst *float32, src *float32, ld int, n int)
+
+// dotAVX2 adds a[i] * b[i] to lane i mod 16 of s; n is a positive multiple of 16.
+//
+//go:noescape
+func dotAVX2(s *float64, a *float32, b *float32, n int)

@@ -33,31 +33,31 @@ widerows:
 	VMOVUPS Y1, 32(AX)
 	VMOVUPS Y2, 64(AX)
 	VMOVUPS Y3, 96(AX)
-	ADDQ    $0x80, AX
-	ADDQ    $0x80, CX
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
 	SUBQ    $0x20, BX
 	JMP     wide
 
 wideend:
-eight:
+whole:
 	CMPQ    BX, $0x08
-	JLT     eightend
+	JLT     wholeend
 	VMOVUPS (AX), Y0
 	MOVQ    n+24(FP), DI
 	MOVQ    CX, SI
 
-eightrows:
+wholerows:
 	VADDPS  (SI), Y0, Y0
 	ADDQ    DX, SI
 	DECQ    DI
-	JNE     eightrows
+	JNE     wholerows
 	VMOVUPS Y0, (AX)
-	ADDQ    $0x20, AX
-	ADDQ    $0x20, CX
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
 	SUBQ    $0x08, BX
-	JMP     eight
+	JMP     whole
 
-eightend:
+wholeend:
 one:
 	CMPQ   BX, $0x01
 	JLT    oneend
@@ -71,8 +71,8 @@ onerows:
 	DECQ   DI
 	JNE    onerows
 	VMOVSS X0, (AX)
-	ADDQ   $0x04, AX
-	ADDQ   $0x04, CX
+	ADDQ   $0x00000004, AX
+	ADDQ   $0x00000004, CX
 	SUBQ   $0x01, BX
 	JMP    one
 
@@ -105,22 +105,22 @@ fetched:
 	ADDQ    CX, DI
 	XORQ    R8, R8
 
-eight:
+whole:
 	LEAQ    32(R8), R9
 	CMPQ    R9, SI
-	JGT     one
+	JGT     part
 	VMOVUPS (DI)(R8*1), Y0
 	VMOVUPS Y0, (AX)(R8*1)
 	MOVQ    R9, R8
-	JMP     eight
+	JMP     whole
 
-one:
+part:
 	CMPQ   R8, SI
 	JGE    end
 	VMOVSS (DI)(R8*1), X0
 	VMOVSS X0, (AX)(R8*1)
 	ADDQ   $0x04, R8
-	JMP    one
+	JMP    part
 
 end:
 	ADDQ SI, AX
@@ -155,30 +155,51 @@ fetched:
 	ADDQ    AX, DI
 	XORQ    R8, R8
 
-eight:
+whole:
 	LEAQ    32(R8), R9
 	CMPQ    R9, SI
-	JGT     one
+	JGT     part
 	VMOVUPS (DI)(R8*1), Y0
 	VADDPS  (DX)(R8*1), Y0, Y0
 	VMOVUPS Y0, (DI)(R8*1)
 	MOVQ    R9, R8
-	JMP     eight
+	JMP     whole
 
-one:
+part:
 	CMPQ   R8, SI
 	JGE    end
 	VMOVSS (DI)(R8*1), X0
 	VADDSS (DX)(R8*1), X0, X0
 	VMOVSS X0, (DI)(R8*1)
 	ADDQ   $0x04, R8
-	JMP    one
+	JMP    part
 
 end:
 	ADDQ SI, DX
 	ADDQ $0x04, CX
 	DECQ BX
 	JNE  row
+	VZEROUPPER
+	RET
+
+// func copyPanelAVX2(dst *float32, src *float32, ld int, n int)
+// Requires: AVX
+TEXT ·copyPanelAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ ld+16(FP), DX
+	SHLQ $0x02, DX
+	MOVQ n+24(FP), BX
+
+row:
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    DX, CX
+	ADDQ    $0x00000040, AX
+	DECQ    BX
+	JNE     row
 	VZEROUPPER
 	RET
 
@@ -215,26 +236,5 @@ loop:
 	VMOVUPD     Y1, 32(AX)
 	VMOVUPD     Y2, 64(AX)
 	VMOVUPD     Y3, 96(AX)
-	VZEROUPPER
-	RET
-
-// func copyPanelAVX2(dst *float32, src *float32, ld int, n int)
-// Requires: AVX
-TEXT ·copyPanelAVX2(SB), $0-32
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), CX
-	MOVQ ld+16(FP), DX
-	SHLQ $0x02, DX
-	MOVQ n+24(FP), BX
-
-row:
-	VMOVUPS (CX), Y0
-	VMOVUPS 32(CX), Y1
-	VMOVUPS Y0, (AX)
-	VMOVUPS Y1, 32(AX)
-	ADDQ    DX, CX
-	ADDQ    $0x40, AX
-	DECQ    BX
-	JNE     row
 	VZEROUPPER
 	RET

@@ -9,11 +9,14 @@ import "math"
 // SGD is w -= lr g.
 func SGD(w, g []float32, lr float32) {
 	checkSame("SGD", "g", g, len(w))
-	if useAVX2 && len(w) > 0 {
+	switch {
+	case useAVX512 && len(w) > 0:
+		sgdAVX512(&w[0], &g[0], lr, len(w))
+	case useAVX2 && len(w) > 0:
 		sgdAVX2(&w[0], &g[0], lr, len(w))
-		return
+	default:
+		sgdGeneric(w, g, lr)
 	}
-	sgdGeneric(w, g, lr)
 }
 
 func sgdGeneric(w, g []float32, lr float32) {
@@ -27,15 +30,18 @@ func sgdGeneric(w, g []float32, lr float32) {
 func Momentum(w, m, g []float32, lr, mu float32, nesterov bool) {
 	checkSame("Momentum", "m", m, len(w))
 	checkSame("Momentum", "g", g, len(w))
-	if useAVX2 && len(w) > 0 {
-		if nesterov {
-			nesterovAVX2(&w[0], &m[0], &g[0], lr, mu, len(w))
-		} else {
-			momentumAVX2(&w[0], &m[0], &g[0], lr, mu, len(w))
-		}
-		return
+	switch {
+	case useAVX512 && len(w) > 0 && nesterov:
+		nesterovAVX512(&w[0], &m[0], &g[0], lr, mu, len(w))
+	case useAVX512 && len(w) > 0:
+		momentumAVX512(&w[0], &m[0], &g[0], lr, mu, len(w))
+	case useAVX2 && len(w) > 0 && nesterov:
+		nesterovAVX2(&w[0], &m[0], &g[0], lr, mu, len(w))
+	case useAVX2 && len(w) > 0:
+		momentumAVX2(&w[0], &m[0], &g[0], lr, mu, len(w))
+	default:
+		momentumGeneric(w, m, g, lr, mu, nesterov)
 	}
-	momentumGeneric(w, m, g, lr, mu, nesterov)
 }
 
 func momentumGeneric(w, m, g []float32, lr, mu float32, nesterov bool) {
@@ -55,11 +61,14 @@ func momentumGeneric(w, m, g []float32, lr, mu float32, nesterov bool) {
 func RMSprop(w, v, g []float32, lr float32, rho float64, eps float32) {
 	checkSame("RMSprop", "v", v, len(w))
 	checkSame("RMSprop", "g", g, len(w))
-	if useAVX2 && len(w) > 0 {
+	switch {
+	case useAVX512 && len(w) > 0:
+		rmsPropAVX512(&w[0], &v[0], &g[0], lr, float32(rho), float32(1-rho), eps, len(w))
+	case useAVX2 && len(w) > 0:
 		rmsPropAVX2(&w[0], &v[0], &g[0], lr, float32(rho), float32(1-rho), eps, len(w))
-		return
+	default:
+		rmsPropGeneric(w, v, g, lr, float32(rho), float32(1-rho), eps)
 	}
-	rmsPropGeneric(w, v, g, lr, float32(rho), float32(1-rho), eps)
 }
 
 func rmsPropGeneric(w, v, g []float32, lr, rho, rest, eps float32) {
@@ -83,14 +92,36 @@ func RMSpropFull(w, v, avg, mom, g []float32, lr float32, rho float64, mu, eps f
 		checkSame("RMSpropFull", "mom", mom, len(w))
 	}
 	r, rest := float32(rho), float32(1-rho)
+	switch {
+	case len(w) == 0:
+	case avg == nil && mom == nil:
+		RMSprop(w, v, g, lr, rho, eps)
+	case useAVX512 && mom == nil:
+		rmsPropCenteredAVX512(&w[0], &v[0], &avg[0], &g[0], lr, r, rest, eps, len(w))
+	case useAVX512 && avg == nil:
+		rmsPropMomentumAVX512(&w[0], &v[0], &mom[0], &g[0], lr, r, rest, eps, mu, len(w))
+	case useAVX512:
+		rmsPropFullAVX512(&w[0], &v[0], &avg[0], &mom[0], &g[0], lr, r, rest, eps, mu, len(w))
+	case useAVX2 && mom == nil:
+		rmsPropCenteredAVX2(&w[0], &v[0], &avg[0], &g[0], lr, r, rest, eps, len(w))
+	case useAVX2 && avg == nil:
+		rmsPropMomentumAVX2(&w[0], &v[0], &mom[0], &g[0], lr, r, rest, eps, mu, len(w))
+	case useAVX2:
+		rmsPropFullAVX2(&w[0], &v[0], &avg[0], &mom[0], &g[0], lr, r, rest, eps, mu, len(w))
+	default:
+		rmsPropFullGeneric(w, v, avg, mom, g, lr, r, rest, mu, eps)
+	}
+}
+
+func rmsPropFullGeneric(w, v, avg, mom, g []float32, lr, rho, rest, mu, eps float32) {
 	for i, d := range g {
-		v[i] = float32(r*v[i]) + float32(rest*float32(d*d))
-		den := v[i] + eps
+		v[i] = float32(rho*v[i]) + float32(rest*float32(d*d))
+		den := v[i]
 		if avg != nil {
-			avg[i] = float32(r*avg[i]) + float32(rest*d)
-			den = v[i] - float32(avg[i]*avg[i]) + eps
+			avg[i] = float32(rho*avg[i]) + float32(rest*d)
+			den -= float32(avg[i] * avg[i])
 		}
-		inc := float32(lr*d) / sqrt(den)
+		inc := float32(lr*d) / sqrt(den+eps)
 		if mom != nil {
 			mom[i] = float32(mu*mom[i]) + inc
 			inc = mom[i]
@@ -105,11 +136,14 @@ func Adam(w, m, v, g []float32, alpha float32, beta1, beta2 float64, eps float32
 	checkSame("Adam", "m", m, len(w))
 	checkSame("Adam", "v", v, len(w))
 	checkSame("Adam", "g", g, len(w))
-	if useAVX2 && len(w) > 0 {
+	switch {
+	case useAVX512 && len(w) > 0:
+		adamAVX512(&w[0], &m[0], &v[0], &g[0], alpha, float32(1-beta1), float32(1-beta2), eps, len(w))
+	case useAVX2 && len(w) > 0:
 		adamAVX2(&w[0], &m[0], &v[0], &g[0], alpha, float32(1-beta1), float32(1-beta2), eps, len(w))
-		return
+	default:
+		adamGeneric(w, m, v, g, alpha, float32(1-beta1), float32(1-beta2), eps)
 	}
-	adamGeneric(w, m, v, g, alpha, float32(1-beta1), float32(1-beta2), eps)
 }
 
 func adamGeneric(w, m, v, g []float32, alpha, rest1, rest2, eps float32) {
@@ -127,11 +161,14 @@ func AMSGrad(w, m, v, vmax, g []float32, alpha float32, beta1, beta2 float64, ep
 	checkSame("AMSGrad", "v", v, len(w))
 	checkSame("AMSGrad", "vmax", vmax, len(w))
 	checkSame("AMSGrad", "g", g, len(w))
-	if useAVX2 && len(w) > 0 {
+	switch {
+	case useAVX512 && len(w) > 0:
+		amsGradAVX512(&w[0], &m[0], &v[0], &vmax[0], &g[0], alpha, float32(1-beta1), float32(1-beta2), eps, len(w))
+	case useAVX2 && len(w) > 0:
 		amsGradAVX2(&w[0], &m[0], &v[0], &vmax[0], &g[0], alpha, float32(1-beta1), float32(1-beta2), eps, len(w))
-		return
+	default:
+		amsGradGeneric(w, m, v, vmax, g, alpha, float32(1-beta1), float32(1-beta2), eps)
 	}
-	amsGradGeneric(w, m, v, vmax, g, alpha, float32(1-beta1), float32(1-beta2), eps)
 }
 
 func amsGradGeneric(w, m, v, vmax, g []float32, alpha, rest1, rest2, eps float32) {

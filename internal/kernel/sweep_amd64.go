@@ -24,12 +24,27 @@ func nesterovAVX2(w *float32, m *float32, grad *float32, lr float32, mu float32,
 //go:noescape
 func rmsPropAVX2(w *float32, v *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int)
 
+// rmsPropCenteredAVX2 is avg = rho avg + rest g, v = rho v + rest g^2, w -= lr g / sqrt(v - avg^2 + eps), for n > 0 values.
+//
+//go:noescape
+func rmsPropCenteredAVX2(w *float32, v *float32, avg *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int)
+
+// rmsPropMomentumAVX2 is v = rho v + rest g^2, mom = mu mom + lr g / sqrt(v + eps), w -= mom, for n > 0 values.
+//
+//go:noescape
+func rmsPropMomentumAVX2(w *float32, v *float32, mom *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, mu float32, n int)
+
+// rmsPropFullAVX2 is that of both rmsPropCentered and rmsPropMomentum, for n > 0 values.
+//
+//go:noescape
+func rmsPropFullAVX2(w *float32, v *float32, avg *float32, mom *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, mu float32, n int)
+
 // adamAVX2 is m += rest1 (g - m), v += rest2 (g^2 - v), w -= alpha m / (sqrt(v) + eps), for n > 0 values.
 //
 //go:noescape
 func adamAVX2(w *float32, m *float32, v *float32, grad *float32, alpha float32, rest1 float32, rest2 float32, eps float32, n int)
 
-// amsGradAVX2 is that of adamAVX2 with top = max(v, top) under the root, for n > 0 values.
+// amsGradAVX2 is that of Adam with top = max(v, top) under the root, for n > 0 values.
 //
 //go:noescape
 func amsGradAVX2(w *float32, m *float32, v *float32, top *float32, grad *float32, alpha float32, rest1 float32, rest2 float32, eps float32, n int)

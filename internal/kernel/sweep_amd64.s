@@ -346,6 +346,402 @@ end:
 	VZEROUPPER
 	RET
 
+// func rmsPropCenteredAVX2(w *float32, v *float32, avg *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int)
+// Requires: AVX
+TEXT ·rmsPropCenteredAVX2(SB), $0-56
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         avg+16(FP), DX
+	MOVQ         grad+24(FP), BX
+	VBROADCASTSS lr+32(FP), Y0
+	VBROADCASTSS rho+36(FP), Y1
+	VBROADCASTSS rest+40(FP), Y2
+	VBROADCASTSS eps+44(FP), Y3
+	MOVQ         n+48(FP), SI
+
+blocks2:
+	CMPQ    SI, $0x10
+	JLT     blocks2end
+	VMOVUPS (BX), Y4
+	VMOVUPS (CX), Y5
+	VMULPS  Y5, Y1, Y5
+	VMULPS  Y4, Y4, Y6
+	VMULPS  Y6, Y2, Y6
+	VADDPS  Y6, Y5, Y5
+	VMOVUPS Y5, (CX)
+	VMOVUPS (DX), Y7
+	VMULPS  Y7, Y1, Y7
+	VMULPS  Y4, Y2, Y6
+	VADDPS  Y6, Y7, Y7
+	VMOVUPS Y7, (DX)
+	VMULPS  Y7, Y7, Y7
+	VSUBPS  Y7, Y5, Y5
+	VADDPS  Y3, Y5, Y5
+	VSQRTPS Y5, Y5
+	VMULPS  Y4, Y0, Y4
+	VDIVPS  Y5, Y4, Y4
+	VMOVUPS (AX), Y5
+	VSUBPS  Y4, Y5, Y5
+	VMOVUPS Y5, (AX)
+	VMOVUPS 32(BX), Y4
+	VMOVUPS 32(CX), Y5
+	VMULPS  Y5, Y1, Y5
+	VMULPS  Y4, Y4, Y6
+	VMULPS  Y6, Y2, Y6
+	VADDPS  Y6, Y5, Y5
+	VMOVUPS Y5, 32(CX)
+	VMOVUPS 32(DX), Y7
+	VMULPS  Y7, Y1, Y7
+	VMULPS  Y4, Y2, Y6
+	VADDPS  Y6, Y7, Y7
+	VMOVUPS Y7, 32(DX)
+	VMULPS  Y7, Y7, Y7
+	VSUBPS  Y7, Y5, Y5
+	VADDPS  Y3, Y5, Y5
+	VSQRTPS Y5, Y5
+	VMULPS  Y4, Y0, Y4
+	VDIVPS  Y5, Y4, Y4
+	VMOVUPS 32(AX), Y5
+	VSUBPS  Y4, Y5, Y5
+	VMOVUPS Y5, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	ADDQ    $0x00000040, BX
+	SUBQ    $0x10, SI
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    SI, $0x08
+	JLT     blocks1end
+	VMOVUPS (BX), Y4
+	VMOVUPS (CX), Y5
+	VMULPS  Y5, Y1, Y5
+	VMULPS  Y4, Y4, Y6
+	VMULPS  Y6, Y2, Y6
+	VADDPS  Y6, Y5, Y5
+	VMOVUPS Y5, (CX)
+	VMOVUPS (DX), Y7
+	VMULPS  Y7, Y1, Y7
+	VMULPS  Y4, Y2, Y6
+	VADDPS  Y6, Y7, Y7
+	VMOVUPS Y7, (DX)
+	VMULPS  Y7, Y7, Y7
+	VSUBPS  Y7, Y5, Y5
+	VADDPS  Y3, Y5, Y5
+	VSQRTPS Y5, Y5
+	VMULPS  Y4, Y0, Y4
+	VDIVPS  Y5, Y4, Y4
+	VMOVUPS (AX), Y5
+	VSUBPS  Y4, Y5, Y5
+	VMOVUPS Y5, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	ADDQ    $0x00000020, BX
+	SUBQ    $0x08, SI
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      SI, SI
+	JEQ        end
+	NEGQ       SI
+	LEAQ       mask<>+0(SB), DI
+	VMOVUPS    32(DI)(SI*4), Y4
+	VMASKMOVPS (BX), Y4, Y5
+	VMASKMOVPS (CX), Y4, Y6
+	VMULPS     Y6, Y1, Y6
+	VMULPS     Y5, Y5, Y7
+	VMULPS     Y7, Y2, Y7
+	VADDPS     Y7, Y6, Y6
+	VMASKMOVPS Y6, Y4, (CX)
+	VMASKMOVPS (DX), Y4, Y8
+	VMULPS     Y8, Y1, Y8
+	VMULPS     Y5, Y2, Y7
+	VADDPS     Y7, Y8, Y8
+	VMASKMOVPS Y8, Y4, (DX)
+	VMULPS     Y8, Y8, Y8
+	VSUBPS     Y8, Y6, Y6
+	VADDPS     Y3, Y6, Y6
+	VSQRTPS    Y6, Y6
+	VMULPS     Y5, Y0, Y5
+	VDIVPS     Y6, Y5, Y5
+	VMASKMOVPS (AX), Y4, Y0
+	VSUBPS     Y5, Y0, Y0
+	VMASKMOVPS Y0, Y4, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func rmsPropMomentumAVX2(w *float32, v *float32, mom *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, mu float32, n int)
+// Requires: AVX
+TEXT ·rmsPropMomentumAVX2(SB), $0-64
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         mom+16(FP), DX
+	MOVQ         grad+24(FP), BX
+	VBROADCASTSS lr+32(FP), Y0
+	VBROADCASTSS rho+36(FP), Y1
+	VBROADCASTSS rest+40(FP), Y2
+	VBROADCASTSS eps+44(FP), Y3
+	VBROADCASTSS mu+48(FP), Y4
+	MOVQ         n+56(FP), SI
+
+blocks2:
+	CMPQ    SI, $0x10
+	JLT     blocks2end
+	VMOVUPS (BX), Y5
+	VMOVUPS (CX), Y6
+	VMULPS  Y6, Y1, Y6
+	VMULPS  Y5, Y5, Y7
+	VMULPS  Y7, Y2, Y7
+	VADDPS  Y7, Y6, Y6
+	VMOVUPS Y6, (CX)
+	VADDPS  Y3, Y6, Y6
+	VSQRTPS Y6, Y6
+	VMULPS  Y5, Y0, Y5
+	VDIVPS  Y6, Y5, Y5
+	VMOVUPS (DX), Y6
+	VMULPS  Y6, Y4, Y6
+	VADDPS  Y5, Y6, Y5
+	VMOVUPS Y5, (DX)
+	VMOVUPS (AX), Y6
+	VSUBPS  Y5, Y6, Y6
+	VMOVUPS Y6, (AX)
+	VMOVUPS 32(BX), Y5
+	VMOVUPS 32(CX), Y6
+	VMULPS  Y6, Y1, Y6
+	VMULPS  Y5, Y5, Y7
+	VMULPS  Y7, Y2, Y7
+	VADDPS  Y7, Y6, Y6
+	VMOVUPS Y6, 32(CX)
+	VADDPS  Y3, Y6, Y6
+	VSQRTPS Y6, Y6
+	VMULPS  Y5, Y0, Y5
+	VDIVPS  Y6, Y5, Y5
+	VMOVUPS 32(DX), Y6
+	VMULPS  Y6, Y4, Y6
+	VADDPS  Y5, Y6, Y5
+	VMOVUPS Y5, 32(DX)
+	VMOVUPS 32(AX), Y6
+	VSUBPS  Y5, Y6, Y6
+	VMOVUPS Y6, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	ADDQ    $0x00000040, BX
+	SUBQ    $0x10, SI
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    SI, $0x08
+	JLT     blocks1end
+	VMOVUPS (BX), Y5
+	VMOVUPS (CX), Y6
+	VMULPS  Y6, Y1, Y6
+	VMULPS  Y5, Y5, Y7
+	VMULPS  Y7, Y2, Y7
+	VADDPS  Y7, Y6, Y6
+	VMOVUPS Y6, (CX)
+	VADDPS  Y3, Y6, Y6
+	VSQRTPS Y6, Y6
+	VMULPS  Y5, Y0, Y5
+	VDIVPS  Y6, Y5, Y5
+	VMOVUPS (DX), Y6
+	VMULPS  Y6, Y4, Y6
+	VADDPS  Y5, Y6, Y5
+	VMOVUPS Y5, (DX)
+	VMOVUPS (AX), Y6
+	VSUBPS  Y5, Y6, Y6
+	VMOVUPS Y6, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	ADDQ    $0x00000020, BX
+	SUBQ    $0x08, SI
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      SI, SI
+	JEQ        end
+	NEGQ       SI
+	LEAQ       mask<>+0(SB), DI
+	VMOVUPS    32(DI)(SI*4), Y5
+	VMASKMOVPS (BX), Y5, Y6
+	VMASKMOVPS (CX), Y5, Y7
+	VMULPS     Y7, Y1, Y7
+	VMULPS     Y6, Y6, Y1
+	VMULPS     Y1, Y2, Y1
+	VADDPS     Y1, Y7, Y7
+	VMASKMOVPS Y7, Y5, (CX)
+	VADDPS     Y3, Y7, Y7
+	VSQRTPS    Y7, Y7
+	VMULPS     Y6, Y0, Y6
+	VDIVPS     Y7, Y6, Y6
+	VMASKMOVPS (DX), Y5, Y0
+	VMULPS     Y0, Y4, Y0
+	VADDPS     Y6, Y0, Y6
+	VMASKMOVPS Y6, Y5, (DX)
+	VMASKMOVPS (AX), Y5, Y0
+	VSUBPS     Y6, Y0, Y0
+	VMASKMOVPS Y0, Y5, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func rmsPropFullAVX2(w *float32, v *float32, avg *float32, mom *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, mu float32, n int)
+// Requires: AVX
+TEXT ·rmsPropFullAVX2(SB), $0-72
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         avg+16(FP), DX
+	MOVQ         mom+24(FP), BX
+	MOVQ         grad+32(FP), SI
+	VBROADCASTSS lr+40(FP), Y0
+	VBROADCASTSS rho+44(FP), Y1
+	VBROADCASTSS rest+48(FP), Y2
+	VBROADCASTSS eps+52(FP), Y3
+	VBROADCASTSS mu+56(FP), Y4
+	MOVQ         n+64(FP), DI
+
+blocks2:
+	CMPQ    DI, $0x10
+	JLT     blocks2end
+	VMOVUPS (SI), Y5
+	VMOVUPS (CX), Y6
+	VMULPS  Y6, Y1, Y6
+	VMULPS  Y5, Y5, Y7
+	VMULPS  Y7, Y2, Y7
+	VADDPS  Y7, Y6, Y6
+	VMOVUPS Y6, (CX)
+	VMOVUPS (DX), Y8
+	VMULPS  Y8, Y1, Y8
+	VMULPS  Y5, Y2, Y7
+	VADDPS  Y7, Y8, Y8
+	VMOVUPS Y8, (DX)
+	VMULPS  Y8, Y8, Y8
+	VSUBPS  Y8, Y6, Y6
+	VADDPS  Y3, Y6, Y6
+	VSQRTPS Y6, Y6
+	VMULPS  Y5, Y0, Y5
+	VDIVPS  Y6, Y5, Y5
+	VMOVUPS (BX), Y6
+	VMULPS  Y6, Y4, Y6
+	VADDPS  Y5, Y6, Y5
+	VMOVUPS Y5, (BX)
+	VMOVUPS (AX), Y6
+	VSUBPS  Y5, Y6, Y6
+	VMOVUPS Y6, (AX)
+	VMOVUPS 32(SI), Y5
+	VMOVUPS 32(CX), Y6
+	VMULPS  Y6, Y1, Y6
+	VMULPS  Y5, Y5, Y7
+	VMULPS  Y7, Y2, Y7
+	VADDPS  Y7, Y6, Y6
+	VMOVUPS Y6, 32(CX)
+	VMOVUPS 32(DX), Y8
+	VMULPS  Y8, Y1, Y8
+	VMULPS  Y5, Y2, Y7
+	VADDPS  Y7, Y8, Y8
+	VMOVUPS Y8, 32(DX)
+	VMULPS  Y8, Y8, Y8
+	VSUBPS  Y8, Y6, Y6
+	VADDPS  Y3, Y6, Y6
+	VSQRTPS Y6, Y6
+	VMULPS  Y5, Y0, Y5
+	VDIVPS  Y6, Y5, Y5
+	VMOVUPS 32(BX), Y6
+	VMULPS  Y6, Y4, Y6
+	VADDPS  Y5, Y6, Y5
+	VMOVUPS Y5, 32(BX)
+	VMOVUPS 32(AX), Y6
+	VSUBPS  Y5, Y6, Y6
+	VMOVUPS Y6, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	ADDQ    $0x00000040, BX
+	ADDQ    $0x00000040, SI
+	SUBQ    $0x10, DI
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    DI, $0x08
+	JLT     blocks1end
+	VMOVUPS (SI), Y5
+	VMOVUPS (CX), Y6
+	VMULPS  Y6, Y1, Y6
+	VMULPS  Y5, Y5, Y7
+	VMULPS  Y7, Y2, Y7
+	VADDPS  Y7, Y6, Y6
+	VMOVUPS Y6, (CX)
+	VMOVUPS (DX), Y8
+	VMULPS  Y8, Y1, Y8
+	VMULPS  Y5, Y2, Y7
+	VADDPS  Y7, Y8, Y8
+	VMOVUPS Y8, (DX)
+	VMULPS  Y8, Y8, Y8
+	VSUBPS  Y8, Y6, Y6
+	VADDPS  Y3, Y6, Y6
+	VSQRTPS Y6, Y6
+	VMULPS  Y5, Y0, Y5
+	VDIVPS  Y6, Y5, Y5
+	VMOVUPS (BX), Y6
+	VMULPS  Y6, Y4, Y6
+	VADDPS  Y5, Y6, Y5
+	VMOVUPS Y5, (BX)
+	VMOVUPS (AX), Y6
+	VSUBPS  Y5, Y6, Y6
+	VMOVUPS Y6, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	ADDQ    $0x00000020, BX
+	ADDQ    $0x00000020, SI
+	SUBQ    $0x08, DI
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      DI, DI
+	JEQ        end
+	NEGQ       DI
+	LEAQ       mask<>+0(SB), R8
+	VMOVUPS    32(R8)(DI*4), Y5
+	VMASKMOVPS (SI), Y5, Y6
+	VMASKMOVPS (CX), Y5, Y7
+	VMULPS     Y7, Y1, Y7
+	VMULPS     Y6, Y6, Y8
+	VMULPS     Y8, Y2, Y8
+	VADDPS     Y8, Y7, Y7
+	VMASKMOVPS Y7, Y5, (CX)
+	VMASKMOVPS (DX), Y5, Y9
+	VMULPS     Y9, Y1, Y9
+	VMULPS     Y6, Y2, Y8
+	VADDPS     Y8, Y9, Y9
+	VMASKMOVPS Y9, Y5, (DX)
+	VMULPS     Y9, Y9, Y9
+	VSUBPS     Y9, Y7, Y7
+	VADDPS     Y3, Y7, Y7
+	VSQRTPS    Y7, Y7
+	VMULPS     Y6, Y0, Y6
+	VDIVPS     Y7, Y6, Y6
+	VMASKMOVPS (BX), Y5, Y0
+	VMULPS     Y0, Y4, Y0
+	VADDPS     Y6, Y0, Y6
+	VMASKMOVPS Y6, Y5, (BX)
+	VMASKMOVPS (AX), Y5, Y0
+	VSUBPS     Y6, Y0, Y0
+	VMASKMOVPS Y0, Y5, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
 // func adamAVX2(w *float32, m *float32, v *float32, grad *float32, alpha float32, rest1 float32, rest2 float32, eps float32, n int)
 // Requires: AVX
 TEXT ·adamAVX2(SB), $0-56

@@ -38,7 +38,9 @@ var allSweeps = []sweep{
 			return w + 0.9*s[0] - 0.01*g
 		}},
 	{"RMSprop", 1, func(w []float32, s [][]float32, g []float32) { RMSprop(w, s[0], g, lr, rho, eps) },
-		func(w []float32, s [][]float32, g []float32) { RMSpropFull(w, s[0], nil, nil, g, lr, rho, 0, eps) },
+		func(w []float32, s [][]float32, g []float32) {
+			rmsPropFullGeneric(w, s[0], nil, nil, g, lr, rho, 1-rho, 0, eps)
+		},
 		func(w float64, s []float64, g float64) float64 {
 			s[0] = 0.9*s[0] + 0.1*g*g
 			return w - 0.01*g/math.Sqrt(s[0]+1e-7)
@@ -49,8 +51,34 @@ var allSweeps = []sweep{
 			s[0] = 0.9*s[0] + 0.1*g*g
 			return w - 0.01*g/math.Sqrt(s[0]+1e-7)
 		}},
+	{"RMSpropFull", 1, func(w []float32, s [][]float32, g []float32) { RMSpropFull(w, s[0], nil, nil, g, lr, rho, mu, eps) },
+		func(w []float32, s [][]float32, g []float32) { rmsPropGeneric(w, s[0], g, lr, rho, 1-rho, eps) },
+		func(w float64, s []float64, g float64) float64 {
+			s[0] = 0.9*s[0] + 0.1*g*g
+			return w - 0.01*g/math.Sqrt(s[0]+1e-7)
+		}},
+	{"RMSpropFull", 2, func(w []float32, s [][]float32, g []float32) { RMSpropFull(w, s[0], s[1], nil, g, lr, rho, mu, eps) },
+		func(w []float32, s [][]float32, g []float32) {
+			rmsPropFullGeneric(w, s[0], s[1], nil, g, lr, rho, 1-rho, mu, eps)
+		},
+		func(w float64, s []float64, g float64) float64 {
+			s[0] = 0.9*s[0] + 0.1*g*g
+			s[1] = 0.9*s[1] + 0.1*g
+			return w - 0.01*g/math.Sqrt(s[0]-s[1]*s[1]+1e-7)
+		}},
+	{"RMSpropFull", 2, func(w []float32, s [][]float32, g []float32) { RMSpropFull(w, s[0], nil, s[1], g, lr, rho, mu, eps) },
+		func(w []float32, s [][]float32, g []float32) {
+			rmsPropFullGeneric(w, s[0], nil, s[1], g, lr, rho, 1-rho, mu, eps)
+		},
+		func(w float64, s []float64, g float64) float64 {
+			s[0] = 0.9*s[0] + 0.1*g*g
+			s[1] = 0.9*s[1] + 0.01*g/math.Sqrt(s[0]+1e-7)
+			return w - s[1]
+		}},
 	{"RMSpropFull", 3, func(w []float32, s [][]float32, g []float32) { RMSpropFull(w, s[0], s[1], s[2], g, lr, rho, mu, eps) },
-		nil,
+		func(w []float32, s [][]float32, g []float32) {
+			rmsPropFullGeneric(w, s[0], s[1], s[2], g, lr, rho, 1-rho, mu, eps)
+		},
 		func(w float64, s []float64, g float64) float64 {
 			s[0] = 0.9*s[0] + 0.1*g*g
 			s[1] = 0.9*s[1] + 0.1*g
@@ -91,9 +119,6 @@ func slotsOf(n, slots int, fill func(i, j int) float32) [][]float32 {
 // TestSweepTwins: the same bits, specials included.
 func TestSweepTwins(t *testing.T) {
 	for _, f := range allSweeps {
-		if f.twin == nil {
-			continue
-		}
 		for _, n := range lengths {
 			r := newRand(uint64(n))
 			w, g := random(r, n, true), random(r, n, true)

@@ -10,13 +10,16 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// constant is eight copies of v in a symbol of their own.
+// constant is v in a symbol of its own: with AVX2 eight copies, with AVX-512 one: see holdConstants.
 func (a *asm) constant(v float32) Mem { return a.constantBits(math.Float32bits(v)) }
 
 func (a *asm) constantBits(v uint32) Mem {
 	words := make([]uint32, 8)
 	for i := range words {
 		words[i] = v
+	}
+	if a.wide() {
+		words = words[:1]
 	}
 	return a.words(fmt.Sprintf("c%08x", v), words)
 }
@@ -35,17 +38,18 @@ func (a *asm) words(name string, words []uint32) Mem {
 	return m
 }
 
-// copies is a register with eight copies of v.
+// copies is a register with v in all lanes.
 func (a *asm) copies(v float32) reg.VecVirtual {
-	y := a.YMM()
-	a.VMOVUPS(a.constant(v), y)
+	y := a.vec()
+	a.fill(v, y)
 	return y
 }
 
 // loop is a function over n values: operands are pointers that move together, numbers are single floats. body gets one block of
-// eight values at a time, through load and store by the operand's name, and the numbers in registers of eight copies. hoist, unless nil, fills more
-// registers first.
-func (a *asm) loop(name, doc string, operands, numbers []string, unroll int, hoist func(b *block), body func(b *block)) {
+// values at a time, a register full, through load and store by the operand's name, and the numbers in registers of copies. hoist, unless
+// nil, fills more registers first.
+func (a *asm) loop(base, doc string, operands, numbers []string, unroll int, hoist func(b *block), body func(b *block)) {
+	name := a.named(base)
 	a.Function(name)
 	a.Pragma("noescape")
 	a.Doc(name + " is " + doc + ", for n > 0 values.")
@@ -59,7 +63,7 @@ func (a *asm) loop(name, doc string, operands, numbers []string, unroll int, hoi
 		b.at[o] = a.param(o)
 	}
 	for _, s := range numbers {
-		y := a.YMM()
+		y := a.vec()
 		addr, err := a.Param(s).Resolve()
 		if err != nil {
 			panic(err)
@@ -74,16 +78,16 @@ func (a *asm) loop(name, doc string, operands, numbers []string, unroll int, hoi
 	for _, blocks := range []int{unroll, 1} {
 		label := fmt.Sprintf("blocks%d", blocks)
 		a.Label(label)
-		a.CMPQ(n, U8(8*blocks))
+		a.CMPQ(n, U8(a.lanes*blocks))
 		a.JLT(LabelRef(label + "end"))
 		for i := range blocks {
-			b.disp = 32 * i
+			b.disp = a.bytes() * i
 			body(b)
 		}
 		for _, o := range operands {
-			a.ADDQ(U32(32*blocks), b.at[o])
+			a.ADDQ(U32(a.bytes()*blocks), b.at[o])
 		}
-		a.SUBQ(U8(8*blocks), n)
+		a.SUBQ(U8(a.lanes*blocks), n)
 		a.JMP(LabelRef(label))
 		a.Label(label + "end")
 		if unroll == 1 {
@@ -93,41 +97,47 @@ func (a *asm) loop(name, doc string, operands, numbers []string, unroll int, hoi
 	// The tail runs the same instructions on a masked block, so that a value does not depend on its place.
 	a.TESTQ(n, n)
 	a.JEQ(LabelRef("end"))
-	a.NEGQ(n)
-	table := a.GP64()
-	a.LEAQ(a.maskTable(), table)
 	b.disp = 0
-	b.mask = a.YMM()
-	a.VMOVUPS(Mem{Base: table, Index: n, Scale: 4, Disp: 32}, b.mask)
+	b.first(n)
 	body(b)
 	a.Label("end")
 	a.VZEROUPPER()
 	a.RET()
 }
 
-// block is eight values of a loop.
+// block is a register full of values of a loop.
 type block struct {
 	*asm
 	at     map[string]reg.GPVirtual
 	number map[string]reg.VecVirtual
 	disp   int
-	mask   reg.VecVirtual // nil for a whole block
+	// One of these is set for a block that is not whole: the first in AVX2, the second in AVX-512.
+	mask reg.VecVirtual
+	some reg.OpmaskVirtual
 }
 
-// The comparisons of VCMPPS that are used; none traps, all but the first hold for NaN.
-const (
-	lessThan        = 0x11
-	unordered       = 0x03
-	notLessEqual    = 0x16
-	notGreaterEqual = 0x19
-)
+// first makes the block one of the first n values only. It overwrites n.
+func (b *block) first(n reg.GPVirtual) {
+	if b.wide() {
+		b.some = b.firstLanes(n)
+		return
+	}
+	b.NEGQ(n)
+	table := b.GP64()
+	b.LEAQ(b.maskTable(), table)
+	b.mask = b.YMM()
+	b.VMOVUPS(Mem{Base: table, Index: n, Scale: 4, Disp: 32}, b.mask)
+}
 
 func (b *block) load(name string) reg.VecVirtual {
-	y := b.YMM()
+	y := b.vec()
 	m := Mem{Base: b.at[name], Disp: b.disp}
-	if b.mask != nil {
+	switch {
+	case b.mask != nil:
 		b.VMASKMOVPS(m, b.mask, y)
-	} else {
+	case b.some != nil:
+		b.VMOVUPS_Z(m, b.some, y)
+	default:
 		b.VMOVUPS(m, y)
 	}
 	return y
@@ -135,9 +145,12 @@ func (b *block) load(name string) reg.VecVirtual {
 
 func (b *block) store(y reg.VecVirtual, name string) {
 	m := Mem{Base: b.at[name], Disp: b.disp}
-	if b.mask != nil {
+	switch {
+	case b.mask != nil:
 		b.VMASKMOVPS(y, b.mask, m)
-	} else {
+	case b.some != nil:
+		b.VMOVUPS(y, b.some, m)
+	default:
 		b.VMOVUPS(y, m)
 	}
 }
@@ -157,17 +170,17 @@ func elementwise(a *asm) {
 		name, doc string
 		body      two
 	}{
-		{"addAVX2", "dst = a + b", func(b *block, x, y reg.VecVirtual) { b.VADDPS(y, x, x) }},
-		{"subAVX2", "dst = a - b", func(b *block, x, y reg.VecVirtual) { b.VSUBPS(y, x, x) }},
-		{"mulAVX2", "dst = a * b", func(b *block, x, y reg.VecVirtual) { b.VMULPS(y, x, x) }},
-		{"divAVX2", "dst = a / b", func(b *block, x, y reg.VecVirtual) { b.VDIVPS(y, x, x) }},
-		{"minAVX2", "dst = min(a, b)", func(b *block, x, y reg.VecVirtual) { b.keepNaN(x, func() { b.VMINPS(y, x, x) }) }},
-		{"maxAVX2", "dst = max(a, b)", func(b *block, x, y reg.VecVirtual) { b.keepNaN(x, func() { b.VMAXPS(y, x, x) }) }},
-		{"mulAddAVX2", "dst += a * b", func(b *block, x, y reg.VecVirtual) {
+		{"add", "dst = a + b", func(b *block, x, y reg.VecVirtual) { b.VADDPS(y, x, x) }},
+		{"sub", "dst = a - b", func(b *block, x, y reg.VecVirtual) { b.VSUBPS(y, x, x) }},
+		{"mul", "dst = a * b", func(b *block, x, y reg.VecVirtual) { b.VMULPS(y, x, x) }},
+		{"div", "dst = a / b", func(b *block, x, y reg.VecVirtual) { b.VDIVPS(y, x, x) }},
+		{"min", "dst = min(a, b)", func(b *block, x, y reg.VecVirtual) { b.keepNaN(x, func() { b.VMINPS(y, x, x) }) }},
+		{"max", "dst = max(a, b)", func(b *block, x, y reg.VecVirtual) { b.keepNaN(x, func() { b.VMAXPS(y, x, x) }) }},
+		{"mulAdd", "dst += a * b", func(b *block, x, y reg.VecVirtual) {
 			b.VMULPS(y, x, x)
 			b.VADDPS(x, b.load("dst"), x)
 		}},
-		{"mulSubAVX2", "dst -= a * b", func(b *block, x, y reg.VecVirtual) {
+		{"mulSub", "dst -= a * b", func(b *block, x, y reg.VecVirtual) {
 			b.VMULPS(y, x, x)
 			b.VSUBPS(x, b.load("dst"), x)
 		}},
@@ -182,14 +195,14 @@ func elementwise(a *asm) {
 		name, doc string
 		body      two
 	}{
-		{"axpyAVX2", "dst += c * a", func(b *block, x, c reg.VecVirtual) {
+		{"axpy", "dst += c * a", func(b *block, x, c reg.VecVirtual) {
 			b.VMULPS(x, c, x)
 			b.VADDPS(x, b.load("dst"), x)
 		}},
-		{"addConstAVX2", "dst = a + c", func(b *block, x, c reg.VecVirtual) { b.VADDPS(c, x, x) }},
-		{"scaleAVX2", "dst = a * c", func(b *block, x, c reg.VecVirtual) { b.VMULPS(c, x, x) }},
-		{"rSubAVX2", "dst = c - a", func(b *block, x, c reg.VecVirtual) { b.VSUBPS(x, c, x) }},
-		{"rDivAVX2", "dst = c / a", func(b *block, x, c reg.VecVirtual) { b.VDIVPS(x, c, x) }},
+		{"addConst", "dst = a + c", func(b *block, x, c reg.VecVirtual) { b.VADDPS(c, x, x) }},
+		{"scale", "dst = a * c", func(b *block, x, c reg.VecVirtual) { b.VMULPS(c, x, x) }},
+		{"rSub", "dst = c - a", func(b *block, x, c reg.VecVirtual) { b.VSUBPS(x, c, x) }},
+		{"rDiv", "dst = c / a", func(b *block, x, c reg.VecVirtual) { b.VDIVPS(x, c, x) }},
 	} {
 		a.loop(f.name, f.doc, []string{"dst", "a"}, []string{"c"}, 4, nil, func(b *block) {
 			x := b.load("a")
@@ -202,9 +215,9 @@ func elementwise(a *asm) {
 // keepNaN runs op, which overwrites x with what VMINPS or VMAXPS return (the second operand when one is NaN), and puts NaN back
 // where x had it.
 func (b *block) keepNaN(x reg.VecVirtual, op func()) {
-	first, nan := b.YMM(), b.YMM()
+	first := b.vec()
 	b.VMOVAPS(x, first)
-	b.VCMPPS(U8(unordered), x, x, nan)
+	nan := b.compare(unordered, x, x)
 	op()
-	b.VBLENDVPS(nan, first, x, x)
+	b.choose(nan, first, x, x)
 }

@@ -27,7 +27,7 @@ const (
 func functions(a *asm) {
 	unary := []string{"dst", "x"}
 	var low, high, one, up, downBias reg.VecVirtual
-	a.loop("tanhAVX2", "dst = tanh(x)", unary, nil, 1, func(b *block) {
+	a.loop("tanh", "dst = tanh(x)", unary, nil, 1, func(b *block) {
 		high = b.copies(tanhMax)
 	}, func(b *block) {
 		x := b.load("x")
@@ -35,16 +35,16 @@ func functions(a *asm) {
 		b.store(x, "dst")
 	})
 	hoistSigmoid := func(b *block) { low, up = b.copies(expMin), b.copies(expUp) }
-	a.loop("sigmoidAVX2", "dst = 1 / (1 + exp(-x))", unary, nil, 1, hoistSigmoid, func(b *block) {
+	a.loop("sigmoid", "dst = 1 / (1 + exp(-x))", unary, nil, 1, hoistSigmoid, func(b *block) {
 		x := b.load("x")
 		b.sigmoid(x, low, up)
 		b.store(x, "dst")
 	})
-	a.loop("siluAVX2", "dst = x / (1 + exp(-x))", unary, nil, 1, func(b *block) {
+	a.loop("silu", "dst = x / (1 + exp(-x))", unary, nil, 1, func(b *block) {
 		hoistSigmoid(b)
 		one = b.copies(-math.MaxFloat32)
 	}, func(b *block) {
-		x, y := b.load("x"), b.YMM()
+		x, y := b.load("x"), b.vec()
 		b.VMOVAPS(x, y)
 		b.sigmoid(y, low, up)
 		// The limit at -Inf is 0: no infinite factor.
@@ -52,26 +52,26 @@ func functions(a *asm) {
 		b.VMULPS(y, x, x)
 		b.store(x, "dst")
 	})
-	a.loop("expAVX2", "dst = exp(x)", unary, nil, 1, func(b *block) {
+	a.loop("exp", "dst = exp(x)", unary, nil, 1, func(b *block) {
 		low, high, up, downBias = b.copies(expMin), b.copies(expMax), b.copies(expUp), b.copies(roundBias-expShift)
 	}, func(b *block) {
 		x := b.load("x")
 		b.VMINPS(x, high, x)
 		b.VMAXPS(x, low, x)
-		bias, scale := b.YMM(), b.YMM()
-		b.VBLENDVPS(x, b.constant(roundBias+expShift), downBias, bias)
-		b.VBLENDVPS(x, b.constant(expDown), up, scale)
+		bias, scale, negative := b.vec(), b.vec(), b.negative(x)
+		b.choose(negative, b.constant(roundBias+expShift), downBias, bias)
+		b.choose(negative, b.constant(expDown), up, scale)
 		b.expScaled(x, bias)
 		b.VMULPS(scale, x, x)
 		b.store(x, "dst")
 	})
-	a.loop("reluAVX2", "dst = max(x, 0)", unary, nil, 4, func(b *block) { low = b.copies(0) }, func(b *block) {
+	a.loop("relu", "dst = max(x, 0)", unary, nil, 4, func(b *block) { low = b.copies(0) }, func(b *block) {
 		x := b.load("x")
 		b.VMAXPS(x, low, x)
 		b.store(x, "dst")
 	})
-	a.loop("leakyReluAVX2", "dst = x, or 0.2 x below 0", unary, nil, 4, nil, func(b *block) {
-		x, y := b.load("x"), b.YMM()
+	a.loop("leakyRelu", "dst = x, or 0.2 x below 0", unary, nil, 4, nil, func(b *block) {
+		x, y := b.load("x"), b.vec()
 		b.VMULPS(b.constant(0.2), x, y)
 		b.VMAXPS(x, y, x)
 		b.store(x, "dst")
@@ -84,9 +84,9 @@ func functions(a *asm) {
 			b.store(x, "dst")
 		})
 	}
-	clamp("relu6AVX2", "dst = min(max(x, 0), 6)", 0, 6)
-	clamp("hardTanhAVX2", "dst = min(max(x, -1), 1)", -1, 1)
-	a.loop("hardSigmoidAVX2", "dst = min(max(x + 3, 0), 6) / 6", unary, nil, 2, func(b *block) {
+	clamp("relu6", "dst = min(max(x, 0), 6)", 0, 6)
+	clamp("hardTanh", "dst = min(max(x, -1), 1)", -1, 1)
+	a.loop("hardSigmoid", "dst = min(max(x + 3, 0), 6) / 6", unary, nil, 2, func(b *block) {
 		low, high, up = b.copies(0), b.copies(6), b.copies(3)
 	}, func(b *block) {
 		x := b.load("x")
@@ -96,52 +96,85 @@ func functions(a *asm) {
 		b.VDIVPS(high, x, x)
 		b.store(x, "dst")
 	})
-	a.loop("sqrtAVX2", "dst = sqrt(x)", unary, nil, 4, nil, func(b *block) {
+	a.loop("sqrt", "dst = sqrt(x)", unary, nil, 4, nil, func(b *block) {
 		x := b.load("x")
 		b.VSQRTPS(x, x)
 		b.store(x, "dst")
 	})
-	a.loop("absAVX2", "dst = |x|", unary, nil, 4, nil, func(b *block) {
+	a.loop("abs", "dst = |x|", unary, nil, 4, nil, func(b *block) {
 		x := b.load("x")
 		b.VANDPS(b.constantBits(signBit-1), x, x)
 		b.store(x, "dst")
 	})
-	a.loop("squareAVX2", "dst = x * x", unary, nil, 4, nil, func(b *block) {
+	a.loop("square", "dst = x * x", unary, nil, 4, nil, func(b *block) {
 		x := b.load("x")
 		b.VMULPS(x, x, x)
 		b.store(x, "dst")
 	})
 
+	logarithms(a)
+
 	// The derivatives of those that have them in terms of y, rounded after every operation like their generic twins.
 	gradient := []string{"dst", "dy", "y"}
 	hoistOne := func(b *block) { one = b.copies(1) }
-	a.loop("tanhGradAVX2", "dst = dy * (1 - y * y)", gradient, nil, 2, hoistOne, func(b *block) {
+	a.loop("tanhGrad", "dst = dy * (1 - y * y)", gradient, nil, 2, hoistOne, func(b *block) {
 		y := b.load("y")
 		b.VMULPS(y, y, y)
 		b.VSUBPS(y, one, y)
 		b.VMULPS(y, b.load("dy"), y)
 		b.store(y, "dst")
 	})
-	a.loop("sigmoidGradAVX2", "dst = dy * (y * (1 - y))", gradient, nil, 2, hoistOne, func(b *block) {
-		y, z := b.load("y"), b.YMM()
+	a.loop("sigmoidGrad", "dst = dy * (y * (1 - y))", gradient, nil, 2, hoistOne, func(b *block) {
+		y, z := b.load("y"), b.vec()
 		b.VSUBPS(y, one, z)
 		b.VMULPS(z, y, y)
 		b.VMULPS(y, b.load("dy"), y)
 		b.store(y, "dst")
 	})
-	a.loop("hardSigmoidGradAVX2", "dst = dy / 6 where 0 < y < 1 or y is NaN, else dy * 0", gradient, nil, 2, nil, func(b *block) {
-		y, z := b.load("y"), b.YMM()
-		b.VCMPPS(U8(notLessEqual), b.constant(0), y, z)
-		b.VCMPPS(U8(notGreaterEqual), b.constant(1), y, y)
-		b.VANDPS(z, y, y)
-		b.VANDPS(b.constant(1.0/6), y, y)
+	a.loop("hardSigmoidGrad", "dst = dy / 6 where 0 < y < 1 or y is NaN, else dy * 0", gradient, nil, 2, nil, func(b *block) {
+		y := b.load("y")
+		inside := b.both(b.compare(notLessEqual, y, b.constant(0)), b.compare(notGreaterEqual, y, b.constant(1)))
+		b.keep(inside, b.constant(1.0/6), y)
 		b.VMULPS(y, b.load("dy"), y)
 		b.store(y, "dst")
 	})
-	a.loop("reluGradAVX2", "dst = dy where y > 0 or NaN, else 0", gradient, nil, 2, nil, func(b *block) {
+	a.loop("expGrad", "dst = dy * y", gradient, nil, 4, nil, func(b *block) {
 		y := b.load("y")
-		b.VCMPPS(U8(notLessEqual), b.constant(0), y, y)
-		b.VANDPS(y, b.load("dy"), y)
+		b.VMULPS(y, b.load("dy"), y)
+		b.store(y, "dst")
+	})
+	a.loop("eluGrad", "dst = dy * (y + 1) where y < 0, else dy", gradient, nil, 2, hoistOne, func(b *block) {
+		y, z := b.load("y"), b.vec()
+		b.VADDPS(one, y, z)
+		b.choose(b.compare(lessThan, y, b.constant(0)), z, one, y)
+		b.VMULPS(y, b.load("dy"), y)
+		b.store(y, "dst")
+	})
+	a.loop("seluGrad", "dst = dy * (y + 1.7581) where y < 0, else dy * 1.0507", gradient, nil, 2, func(b *block) {
+		up, one = b.copies(seluScale*seluAlpha), b.copies(seluScale)
+	}, func(b *block) {
+		y, z := b.load("y"), b.vec()
+		b.VADDPS(up, y, z)
+		b.choose(b.compare(lessThan, y, b.constant(0)), z, one, y)
+		b.VMULPS(y, b.load("dy"), y)
+		b.store(y, "dst")
+	})
+	a.loop("softplusGrad", "dst = dy * sigmoid(x)", []string{"dst", "dy", "x"}, nil, 1, hoistSigmoid, func(b *block) {
+		x := b.load("x")
+		b.sigmoid(x, low, up)
+		b.VMULPS(x, b.load("dy"), x)
+		b.store(x, "dst")
+	})
+	a.loop("logSigmoidGrad", "dst = dy * sigmoid(-x)", []string{"dst", "dy", "x"}, nil, 1, hoistSigmoid, func(b *block) {
+		x := b.load("x")
+		b.VXORPS(b.constantBits(signBit), x, x)
+		b.sigmoid(x, low, up)
+		b.VMULPS(x, b.load("dy"), x)
+		b.store(x, "dst")
+	})
+	a.loop("reluGrad", "dst = dy where y > 0 or NaN, else 0", gradient, nil, 2, nil, func(b *block) {
+		y := b.load("y")
+		b.keep(b.compare(notLessEqual, y, b.constant(0)), b.load("dy"), y)
 		b.store(y, "dst")
 	})
 }
@@ -155,13 +188,13 @@ func (b *block) horner(q, r reg.VecVirtual, c ...float32) {
 
 // expScaled replaces x, between expMin and expMax, by exp(x) times the power of two that bias carries beyond roundBias.
 func (b *block) expScaled(x, bias reg.VecVirtual) {
-	t, n, q := b.YMM(), b.YMM(), b.YMM()
+	t, n, q := b.vec(), b.vec(), b.vec()
 	b.VMOVAPS(bias, t)
 	b.VFMADD231PS(b.constant(math.Log2E), x, t)
 	b.VSUBPS(bias, t, n)
 	b.VFNMADD231PS(b.constant(ln2Hi), n, x)
 	b.VFNMADD231PS(b.constant(ln2Lo), n, x)
-	b.VMOVUPS(b.constant(expQ[4]), q)
+	b.fill(expQ[4], q)
 	b.horner(q, x, expQ[3], expQ[2], expQ[1], expQ[0])
 	b.VMULPS(x, x, n)
 	b.VFMADD213PS(x, n, q)
@@ -172,38 +205,36 @@ func (b *block) expScaled(x, bias reg.VecVirtual) {
 
 // sigmoid replaces x; low and up hold expMin and expUp.
 func (b *block) sigmoid(x, low, up reg.VecVirtual) {
-	z, bias, den := b.YMM(), b.YMM(), b.YMM()
+	z, bias, den := b.vec(), b.vec(), b.vec()
 	b.VORPS(b.constantBits(signBit), x, z)
 	b.VMAXPS(z, low, z)
-	b.VMOVUPS(b.constant(roundBias+expShift), bias)
+	b.fill(roundBias+expShift, bias)
 	b.expScaled(z, bias)
-	b.VMOVUPS(b.constant(1), den)
+	b.fill(1, den)
 	b.VFMADD231PS(b.constant(expDown), z, den)
-	b.VBLENDVPS(x, z, up, x)
+	b.choose(b.negative(x), z, up, x)
 	b.VDIVPS(den, x, x)
 	b.VMULPS(b.constant(expDown), x, x)
 }
 
 // tanh replaces x; high holds tanhMax.
 func (b *block) tanh(x, high reg.VecVirtual) {
-	sign, u, t, n, q := b.YMM(), b.YMM(), b.YMM(), b.YMM(), b.YMM()
+	sign, u, t, n, q := b.vec(), b.vec(), b.vec(), b.vec(), b.vec()
 	b.VANDPS(b.constantBits(signBit), x, sign)
 	b.VXORPS(sign, x, u)
 	b.VMINPS(u, high, u)
-	b.VCMPPS(U8(lessThan), b.constant(tanhSmall), u, t)
-	b.VANDPS(b.constantBits(signBit), t, t)
-	b.VXORPS(t, u, u)
-	b.VMOVUPS(b.constant(roundBias), t)
+	b.negate(b.compare(lessThan, u, b.constant(tanhSmall)), u)
+	b.fill(roundBias, t)
 	b.VFMADD231PS(b.constant(2*math.Log2E), u, t)
 	b.VSUBPS(b.constant(roundBias), t, n)
 	// Here n is small enough, or the result close enough to 1, for log 2 in one part.
 	b.VFNMADD231PS(b.constant(math.Ln2/2), n, u)
-	b.VMOVUPS(b.constant(32*expQ[4]), q)
+	b.fill(32*expQ[4], q)
 	b.horner(q, u, 16*expQ[3], 8*expQ[2], 4*expQ[1], 2*expQ[0])
 	b.VMULPS(u, u, n)
 	b.VFMADD213PS(u, n, q)
 	b.VPSLLD(U8(23), t, t)
-	b.VMOVUPS(b.constant(-0.5), n)
+	b.fill(-0.5, n)
 	b.VFMADD231PS(b.constant(0.5), t, n)
 	b.VFMADD213PS(n, t, q)
 	b.VADDPS(b.constant(1), q, t)

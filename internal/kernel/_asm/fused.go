@@ -127,7 +127,7 @@ func (s *source) lists(o cell.Options, drop cell.Dropout) []way {
 func fused(kernels []fusedKernel) func(*asm) {
 	return func(a *asm) {
 		for _, k := range kernels {
-			a.fusedLoop("fused"+k.name+"AVX2", k.group)
+			a.fusedLoop(a.named("fused"+k.name), k.group)
 		}
 	}
 }
@@ -141,11 +141,13 @@ func fusedTable(kernels []fusedKernel) string {
 		fmt.Fprintf(&b, "case %s:\nreturn %d\n", strconv.Quote(k.group.Key), i)
 	}
 	b.WriteString("}\nreturn -1\n}\n\n")
-	b.WriteString("// fusedAVX2 runs the assembly of a form.\nfunc fusedAVX2(form int, operands **float32, n int) {\nswitch form {\n")
-	for i, k := range kernels {
-		fmt.Fprintf(&b, "case %d:\nfused%sAVX2(operands, n)\n", i, k.name)
+	for _, set := range []string{"AVX2", "AVX512"} {
+		fmt.Fprintf(&b, "// fused%s runs the assembly of a form.\nfunc fused%s(form int, operands **float32, n int) {\nswitch form {\n", set, set)
+		for i, k := range kernels {
+			fmt.Fprintf(&b, "case %d:\nfused%s%s(operands, n)\n", i, k.name, set)
+		}
+		b.WriteString("}\n}\n\n")
 	}
-	b.WriteString("}\n}\n\n")
 	operands, values := 0, 0
 	for _, k := range kernels {
 		operands = max(operands, len(k.group.In)+len(k.group.Out))

@@ -10,15 +10,20 @@ import (
 	"github.com/unroll-ml/unroll/internal/cell"
 )
 
-// registers is how many vector registers there are; pointers how many operands have their address in one of the others; strip
-// how many bytes of every operand go through all phases before the next.
+// pointers is how many operands have their address in a register; strip how many bytes of every operand go through all phases before
+// the next.
 const (
-	registers = 16
-	pointers  = 7
-	strip     = 512
-	lanes     = 8 // of a register, and how many bytes that is
-	vector    = 4 * lanes
+	pointers = 7
+	strip    = 512
 )
+
+// registers is how many vector registers there are beside those with constants.
+func (a *asm) registers() int {
+	if a.wide() {
+		return 32 - heldConstants
+	}
+	return 16
+}
 
 // fusedLoop is a function over n values of every operand: the inputs, then the outputs.
 //
@@ -41,7 +46,7 @@ func (a *asm) fusedLoop(name string, g *cell.Group) {
 	n, limit, start, end := a.param("n"), a.GP64(), a.GP64(), a.GP64()
 	f.index = a.GP64()
 	a.MOVQ(n, limit)
-	a.ANDQ(I8(-lanes), limit)
+	a.ANDQ(I8(-a.lanes), limit)
 	a.SHLQ(U8(2), limit)
 	a.XORQ(start, start)
 	a.Label("strip")
@@ -64,7 +69,7 @@ func (a *asm) fusedLoop(name string, g *cell.Group) {
 		a.MOVQ(start, f.index)
 		a.Label(label)
 		f.write(i)
-		a.ADDQ(U8(vector), f.index)
+		a.ADDQ(U8(a.bytes()), f.index)
 		a.CMPQ(f.index, end)
 		a.JLT(LabelRef(label))
 	}
@@ -72,13 +77,17 @@ func (a *asm) fusedLoop(name string, g *cell.Group) {
 	a.JMP(LabelRef("strip"))
 	// The tail runs the same instructions on a masked block, so that a value does not depend on its place.
 	a.Label("tail")
-	a.ANDQ(U8(lanes-1), n)
+	a.ANDQ(U8(a.lanes-1), n)
 	a.JEQ(LabelRef("end"))
-	a.NEGQ(n)
-	table := a.GP64()
-	a.LEAQ(a.maskTable(), table)
-	f.mask = a.YMM()
-	a.VMOVUPS(Mem{Base: table, Index: n, Scale: 4, Disp: vector}, f.mask)
+	if a.wide() {
+		f.some = a.firstLanes(n)
+	} else {
+		a.NEGQ(n)
+		table := a.GP64()
+		a.LEAQ(a.maskTable(), table)
+		f.mask = a.YMM()
+		a.VMOVUPS(Mem{Base: table, Index: n, Scale: 4, Disp: a.bytes()}, f.mask)
+	}
 	a.MOVQ(start, f.index)
 	f.begin([][]int{slices.Concat(phases...)})
 	f.write(0)
@@ -224,9 +233,12 @@ func (f *fusion) memory(p place) Mem {
 
 // move stores a register.
 func (f *fusion) move(y reg.VecVirtual, to place) {
-	if m := f.memory(to); to.operand >= 0 && f.mask != nil {
+	switch m := f.memory(to); {
+	case to.operand >= 0 && f.mask != nil:
 		f.VMASKMOVPS(y, f.mask, m)
-	} else {
+	case to.operand >= 0 && f.some != nil:
+		f.VMOVUPS(y, f.some, m)
+	default:
 		f.VMOVUPS(y, m)
 	}
 }
@@ -241,10 +253,13 @@ func (f *fusion) value(v int, keep []int) reg.VecVirtual {
 		panic("fused: a value is gone: " + f.group.Key)
 	}
 	f.room(1, keep)
-	y := f.YMM()
-	if m := f.memory(home); home.operand >= 0 && f.mask != nil {
+	y := f.vec()
+	switch m := f.memory(home); {
+	case home.operand >= 0 && f.mask != nil:
 		f.VMASKMOVPS(m, f.mask, y)
-	} else {
+	case home.operand >= 0 && f.some != nil:
+		f.VMOVUPS_Z(m, f.some, y)
+	default:
 		f.VMOVUPS(m, y)
 	}
 	f.held[v] = y
@@ -253,7 +268,7 @@ func (f *fusion) value(v int, keep []int) reg.VecVirtual {
 
 // room frees registers until n are left beside those that hold values: the value used last of those that can be loaded again.
 func (f *fusion) room(n int, keep []int) {
-	free := registers - n
+	free := f.registers() - n
 	if f.mask != nil {
 		free--
 	}
@@ -338,7 +353,7 @@ func (f *fusion) operation(op cell.GroupOp, v int) {
 		y = append(y, f.value(o, operands))
 	}
 	f.room(1+scratch(op), operands)
-	d := f.YMM()
+	d := f.vec()
 	if op.Code == cell.Apply && f.nextUse(op.A) == never {
 		d = y[0]
 		delete(f.held, op.A)

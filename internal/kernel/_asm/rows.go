@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -9,25 +11,52 @@ func rowMoves(a *asm) {
 	a.sumRows()
 	a.gather()
 	a.scatterAdd()
-	a.dot()
 	a.copyPanel()
+	if !a.wide() {
+		// Its sixteen lanes are sixteen chains of sums: wider registers would wait as long.
+		a.dot()
+	}
 }
 
-// sumRows walks down a stretch of columns, whose sums stay in registers: 32 columns, then 8, then 1.
+// sumRows walks down a stretch of columns, whose sums stay in registers: four registers of columns, then one, then what is left,
+// with AVX2 one by one.
 func (a *asm) sumRows() {
-	a.Function("sumRowsAVX2")
+	name := a.named("sumRows")
+	a.Function(name)
 	a.Pragma("noescape")
-	a.Doc("sumRowsAVX2 is dst[j] += sum of x[i*ldx+j] over n > 0 rows, for m columns.")
+	a.Doc(name + " is dst[j] += sum of x[i*ldx+j] over n > 0 rows, for m columns.")
 	a.SignatureExpr("func(dst, x *float32, ldx, n, m int)")
 	dst, x, ldx, m := a.param("dst"), a.param("x"), a.paramBytes("ldx"), a.param("m")
-	for _, s := range []struct {
+	// down adds all rows to the sums of one stretch.
+	down := func(label string, sums []reg.VecVirtual, move, add func(...Op)) {
+		for i, y := range sums {
+			move(Mem{Base: dst, Disp: a.bytes() * i}, y)
+		}
+		p, n := a.GP64(), a.param("n")
+		a.MOVQ(x, p)
+		a.Label(label + "rows")
+		for i, y := range sums {
+			add(Mem{Base: p, Disp: a.bytes() * i}, y, y)
+		}
+		a.ADDQ(ldx, p)
+		a.DECQ(n)
+		a.JNE(LabelRef(label + "rows"))
+		for i, y := range sums {
+			move(y, Mem{Base: dst, Disp: a.bytes() * i})
+		}
+	}
+	stretches := []struct {
 		label      string
 		wide, regs int
-	}{{"wide", 32, 4}, {"eight", 8, 1}, {"one", 1, 1}} {
-		end := s.label + "end"
+	}{{"wide", 4 * a.lanes, 4}, {"whole", a.lanes, 1}, {"one", 1, 1}}
+	if a.wide() {
+		stretches[2] = stretches[1]
+		stretches[1].label, stretches[1].wide, stretches[1].regs = "two", 2*a.lanes, 2
+	}
+	for _, s := range stretches {
 		a.Label(s.label)
 		a.CMPQ(m, U8(s.wide))
-		a.JLT(LabelRef(end))
+		a.JLT(LabelRef(s.label + "end"))
 		move, add := a.VMOVUPS, a.VADDPS
 		sums := []reg.VecVirtual{}
 		for range s.regs {
@@ -35,29 +64,28 @@ func (a *asm) sumRows() {
 				sums = append(sums, a.XMM())
 				move, add = a.VMOVSS, a.VADDSS
 			} else {
-				sums = append(sums, a.YMM())
+				sums = append(sums, a.vec())
 			}
 		}
-		for i, y := range sums {
-			move(Mem{Base: dst, Disp: 32 * i}, y)
-		}
-		p, n := a.GP64(), a.param("n")
-		a.MOVQ(x, p)
-		a.Label(s.label + "rows")
-		for i, y := range sums {
-			add(Mem{Base: p, Disp: 32 * i}, y, y)
-		}
-		a.ADDQ(ldx, p)
-		a.DECQ(n)
-		a.JNE(LabelRef(s.label + "rows"))
-		for i, y := range sums {
-			move(y, Mem{Base: dst, Disp: 32 * i})
-		}
-		a.ADDQ(U8(4*s.wide), dst)
-		a.ADDQ(U8(4*s.wide), x)
+		down(s.label, sums, move, add)
+		a.ADDQ(U32(4*s.wide), dst)
+		a.ADDQ(U32(4*s.wide), x)
 		a.SUBQ(U8(s.wide), m)
 		a.JMP(LabelRef(s.label))
-		a.Label(end)
+		a.Label(s.label + "end")
+	}
+	if a.wide() {
+		a.TESTQ(m, m)
+		a.JEQ(LabelRef("end"))
+		some := a.firstLanes(m)
+		down("some", []reg.VecVirtual{a.ZMM()}, func(ops ...Op) {
+			if _, load := ops[0].(Mem); load {
+				a.VMOVUPS_Z(ops[0], some, ops[1])
+			} else {
+				a.VMOVUPS(ops[0], some, ops[1])
+			}
+		}, func(ops ...Op) { a.VADDPS(ops[0], ops[1], some, ops[2]) })
+		a.Label("end")
 	}
 	a.VZEROUPPER()
 	a.RET()
@@ -95,40 +123,63 @@ func (a *asm) eachRow(table, ids, n, width reg.GPVirtual, body func(row reg.GPVi
 	a.RET()
 }
 
-// alongRow calls eight and one for the floats of a row, by their offset in bytes, until width.
-func (a *asm) alongRow(width reg.GPVirtual, eight, one func(at reg.GPVirtual)) {
+// alongRow calls whole for the registers of a row, by their offset in bytes, and then part for what is left: with AVX2 float by
+// float, with AVX-512 at once, in the lanes of some.
+func (a *asm) alongRow(width reg.GPVirtual, some reg.OpmaskVirtual, whole, part func(at reg.GPVirtual)) {
 	at, end := a.GP64(), a.GP64()
 	a.XORQ(at, at)
-	a.Label("eight")
-	a.LEAQ(Mem{Base: at, Disp: 32}, end)
+	a.Label("whole")
+	a.LEAQ(Mem{Base: at, Disp: a.bytes()}, end)
 	a.CMPQ(end, width)
-	a.JGT(LabelRef("one"))
-	eight(at)
+	a.JGT(LabelRef("part"))
+	whole(at)
 	a.MOVQ(end, at)
-	a.JMP(LabelRef("eight"))
-	a.Label("one")
+	a.JMP(LabelRef("whole"))
+	a.Label("part")
 	a.CMPQ(at, width)
 	a.JGE(LabelRef("end"))
-	one(at)
-	a.ADDQ(U8(4), at)
-	a.JMP(LabelRef("one"))
+	part(at)
+	if !a.wide() {
+		a.ADDQ(U8(4), at)
+		a.JMP(LabelRef("part"))
+	}
 	a.Label("end")
+}
+
+// lastLanes is the mask of what a row of width bytes has beyond its whole registers, for AVX-512.
+func (a *asm) lastLanes(width reg.GPVirtual) reg.OpmaskVirtual {
+	if !a.wide() {
+		return nil
+	}
+	n := a.GP64()
+	a.MOVQ(width, n)
+	a.SHRQ(U8(2), n)
+	a.ANDQ(U8(a.lanes-1), n)
+	return a.firstLanes(n)
 }
 
 func at(base, index reg.GPVirtual) Mem { return Mem{Base: base, Index: index, Scale: 1} }
 
 func (a *asm) gather() {
-	a.Function("gatherAVX2")
+	name := a.named("gather")
+	a.Function(name)
 	a.Pragma("noescape")
-	a.Doc("gatherAVX2 copies row ids[i] of table to row i of dst, for n > 0 rows of width > 0.")
+	a.Doc(name + " copies row ids[i] of table to row i of dst, for n > 0 rows of width > 0.")
 	a.SignatureExpr("func(dst, table *float32, ids *int32, n, width int)")
 	dst, table, ids, n, width := a.param("dst"), a.param("table"), a.param("ids"), a.param("n"), a.paramBytes("width")
+	some := a.lastLanes(width)
 	a.eachRow(table, ids, n, width, func(row reg.GPVirtual) {
-		a.alongRow(width, func(i reg.GPVirtual) {
-			y := a.YMM()
+		a.alongRow(width, some, func(i reg.GPVirtual) {
+			y := a.vec()
 			a.VMOVUPS(at(row, i), y)
 			a.VMOVUPS(y, at(dst, i))
 		}, func(i reg.GPVirtual) {
+			if a.wide() {
+				y := a.ZMM()
+				a.VMOVUPS_Z(at(row, i), some, y)
+				a.VMOVUPS(y, some, at(dst, i))
+				return
+			}
 			x := a.XMM()
 			a.VMOVSS(at(row, i), x)
 			a.VMOVSS(x, at(dst, i))
@@ -138,18 +189,27 @@ func (a *asm) gather() {
 }
 
 func (a *asm) scatterAdd() {
-	a.Function("scatterAddAVX2")
+	name := a.named("scatterAdd")
+	a.Function(name)
 	a.Pragma("noescape")
-	a.Doc("scatterAddAVX2 adds row i of src to row ids[i] of dst, for n > 0 rows of width > 0, in the order of i.")
+	a.Doc(name + " adds row i of src to row ids[i] of dst, for n > 0 rows of width > 0, in the order of i.")
 	a.SignatureExpr("func(dst *float32, ids *int32, src *float32, n, width int)")
 	dst, ids, src, n, width := a.param("dst"), a.param("ids"), a.param("src"), a.param("n"), a.paramBytes("width")
+	some := a.lastLanes(width)
 	a.eachRow(dst, ids, n, width, func(row reg.GPVirtual) {
-		a.alongRow(width, func(i reg.GPVirtual) {
-			y := a.YMM()
+		a.alongRow(width, some, func(i reg.GPVirtual) {
+			y := a.vec()
 			a.VMOVUPS(at(row, i), y)
 			a.VADDPS(at(src, i), y, y)
 			a.VMOVUPS(y, at(row, i))
 		}, func(i reg.GPVirtual) {
+			if a.wide() {
+				y := a.ZMM()
+				a.VMOVUPS_Z(at(row, i), some, y)
+				a.VADDPS(at(src, i), y, some, y)
+				a.VMOVUPS(y, some, at(row, i))
+				return
+			}
 			x := a.XMM()
 			a.VMOVSS(at(row, i), x)
 			a.VADDSS(at(src, i), x, x)
@@ -189,21 +249,23 @@ func (a *asm) dot() {
 	a.RET()
 }
 
-// copyPanel brings a panel of a wide matrix together, whose rows would otherwise share a few sets of the cache.
+// copyPanel brings columns of a wide matrix together, whose rows would otherwise share a few sets of the cache: as many as the outer
+// product takes at a time.
 func (a *asm) copyPanel() {
-	a.Function("copyPanelAVX2")
+	name := a.named("copyPanel")
+	a.Function(name)
 	a.Pragma("noescape")
-	a.Doc("copyPanelAVX2 copies n > 0 rows of 16 floats, ld apart, to dst without gaps.")
+	a.Doc(fmt.Sprintf("%s copies n > 0 rows of %d floats, ld apart, to dst without gaps.", name, 2*a.lanes))
 	a.SignatureExpr("func(dst, src *float32, ld, n int)")
 	dst, src, ld, n := a.param("dst"), a.param("src"), a.paramBytes("ld"), a.param("n")
-	x, y := a.YMM(), a.YMM()
+	x, y := a.vec(), a.vec()
 	a.Label("row")
 	a.VMOVUPS(Mem{Base: src}, x)
-	a.VMOVUPS(Mem{Base: src, Disp: 32}, y)
+	a.VMOVUPS(Mem{Base: src, Disp: a.bytes()}, y)
 	a.VMOVUPS(x, Mem{Base: dst})
-	a.VMOVUPS(y, Mem{Base: dst, Disp: 32})
+	a.VMOVUPS(y, Mem{Base: dst, Disp: a.bytes()})
 	a.ADDQ(ld, src)
-	a.ADDQ(U8(64), dst)
+	a.ADDQ(U32(2*a.bytes()), dst)
 	a.DECQ(n)
 	a.JNE(LabelRef("row"))
 	a.VZEROUPPER()

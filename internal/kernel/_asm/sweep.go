@@ -4,15 +4,15 @@ import "github.com/mmcloughlin/avo/reg"
 
 // The optimizers' formulas stand above the Go functions. Products and sums are rounded apart, as there.
 func sweeps(a *asm) {
-	a.loop("sgdAVX2", "w -= lr g", []string{"w", "grad"}, []string{"lr"}, 4, nil, func(b *block) {
+	a.loop("sgd", "w -= lr g", []string{"w", "grad"}, []string{"lr"}, 4, nil, func(b *block) {
 		g := b.load("grad")
 		b.VMULPS(g, b.number["lr"], g)
 		b.lower(g)
 	})
 	for _, nesterov := range []bool{false, true} {
-		name, doc := "momentumAVX2", "m = mu m - lr g, w += m"
+		name, doc := "momentum", "m = mu m - lr g, w += m"
 		if nesterov {
-			name, doc = "nesterovAVX2", "m = mu m - lr g, w += mu m - lr g"
+			name, doc = "nesterov", "m = mu m - lr g, w += mu m - lr g"
 		}
 		a.loop(name, doc, []string{"w", "m", "grad"}, []string{"lr", "mu"}, 2, nil, func(b *block) {
 			m, g := b.load("m"), b.load("grad")
@@ -29,8 +29,8 @@ func sweeps(a *asm) {
 			b.store(w, "w")
 		})
 	}
-	a.loop("rmsPropAVX2", "v = rho v + rest g^2, w -= lr g / sqrt(v + eps)", []string{"w", "v", "grad"}, []string{"lr", "rho", "rest", "eps"}, 2, nil, func(b *block) {
-		g, v, q := b.load("grad"), b.load("v"), b.YMM()
+	a.loop("rmsProp", "v = rho v + rest g^2, w -= lr g / sqrt(v + eps)", []string{"w", "v", "grad"}, []string{"lr", "rho", "rest", "eps"}, 2, nil, func(b *block) {
+		g, v, q := b.load("grad"), b.load("v"), b.vec()
 		b.VMULPS(v, b.number["rho"], v)
 		b.VMULPS(g, g, q)
 		b.VMULPS(q, b.number["rest"], q)
@@ -42,15 +42,59 @@ func sweeps(a *asm) {
 		b.VDIVPS(v, g, g)
 		b.lower(g)
 	})
+	for _, full := range []struct {
+		name, doc          string
+		centered, momentum bool
+	}{
+		{"rmsPropCentered", "avg = rho avg + rest g, v = rho v + rest g^2, w -= lr g / sqrt(v - avg^2 + eps)", true, false},
+		{"rmsPropMomentum", "v = rho v + rest g^2, mom = mu mom + lr g / sqrt(v + eps), w -= mom", false, true},
+		{"rmsPropFull", "that of both rmsPropCentered and rmsPropMomentum", true, true},
+	} {
+		operands, numbers := []string{"w", "v"}, []string{"lr", "rho", "rest", "eps"}
+		if full.centered {
+			operands = append(operands, "avg")
+		}
+		if full.momentum {
+			operands, numbers = append(operands, "mom"), append(numbers, "mu")
+		}
+		a.loop(full.name, full.doc, append(operands, "grad"), numbers, 2, nil, func(b *block) {
+			g, v, q := b.load("grad"), b.load("v"), b.vec()
+			b.VMULPS(v, b.number["rho"], v)
+			b.VMULPS(g, g, q)
+			b.VMULPS(q, b.number["rest"], q)
+			b.VADDPS(q, v, v)
+			b.store(v, "v")
+			if full.centered {
+				avg := b.load("avg")
+				b.VMULPS(avg, b.number["rho"], avg)
+				b.VMULPS(g, b.number["rest"], q)
+				b.VADDPS(q, avg, avg)
+				b.store(avg, "avg")
+				b.VMULPS(avg, avg, avg)
+				b.VSUBPS(avg, v, v)
+			}
+			b.VADDPS(b.number["eps"], v, v)
+			b.VSQRTPS(v, v)
+			b.VMULPS(g, b.number["lr"], g)
+			b.VDIVPS(v, g, g)
+			if full.momentum {
+				mom := b.load("mom")
+				b.VMULPS(mom, b.number["mu"], mom)
+				b.VADDPS(g, mom, g)
+				b.store(g, "mom")
+			}
+			b.lower(g)
+		})
+	}
 	for _, ams := range []bool{false, true} {
-		name, doc := "adamAVX2", "m += rest1 (g - m), v += rest2 (g^2 - v), w -= alpha m / (sqrt(v) + eps)"
+		name, doc := "adam", "m += rest1 (g - m), v += rest2 (g^2 - v), w -= alpha m / (sqrt(v) + eps)"
 		operands := []string{"w", "m", "v", "grad"}
 		if ams {
-			name, doc = "amsGradAVX2", "that of adamAVX2 with top = max(v, top) under the root"
+			name, doc = "amsGrad", "that of Adam with top = max(v, top) under the root"
 			operands = []string{"w", "m", "v", "top", "grad"}
 		}
 		a.loop(name, doc, operands, []string{"alpha", "rest1", "rest2", "eps"}, 2, nil, func(b *block) {
-			g, m, v, q := b.load("grad"), b.load("m"), b.load("v"), b.YMM()
+			g, m, v, q := b.load("grad"), b.load("m"), b.load("v"), b.vec()
 			b.VSUBPS(m, g, q)
 			b.VMULPS(b.number["rest1"], q, q)
 			b.VADDPS(q, m, m)

@@ -1,7 +1,11 @@
-// Command remez finds the coefficients of the exponential in package kernel and prints them.
+// Command remez finds the polynomials of package kernel and prints their coefficients: for each the one of its degree whose worst error,
+// relative to the function that rests on it, is smallest.
 //
-// With x = n log 2 + r and |r| <= log(2)/2, expm1(r) = r + r^2 q(r). The search is for the polynomial q of degree 4 whose worst
-// error, relative to expm1(r), is smallest: both exp (1 + expm1) and tanh (expm1 alone, down to r = 0) rest on it.
+// The exponential: with x = n log 2 + r and |r| <= log(2)/2, expm1(r) = r + r^2 q(r). Both exp (1 + expm1) and tanh (expm1 alone, down
+// to r = 0) rest on q.
+//
+// The logarithm: with x = 2^n (1 + f) and 1 + f from sqrt(1/2) to sqrt(2), log1p(f) = f - f^2/2 + f^3 q(f). Both log and softplus (log1p
+// alone, down to f = 0) rest on q.
 package main
 
 import (
@@ -9,24 +13,45 @@ import (
 	"math"
 )
 
-const degree = 4
-
-// q is (expm1(r) - r) / r^2 = 1/2! + r/3! + r^2/4! + …
-func q(r float64) float64 {
-	sum, term := 0.0, 0.5
-	for k := 3; math.Abs(term) > 1e-20 && k < 40; k++ {
-		sum += term
-		term *= r / float64(k)
-	}
-	return sum
+// search is for a polynomial near q between low and high. An error of q weighs as it changes the function that rests on it.
+type search struct {
+	name      string
+	degree    int
+	low, high float64
+	q, weight func(r float64) float64
 }
 
-// weight turns an error of q into an error relative to expm1.
-func weight(r float64) float64 {
-	if r == 0 {
+var searches = []search{
+	// Rounding of x log2(e) lets r pass the half by a little.
+	{"expQ", 4, -math.Ln2/2 - 1e-5, math.Ln2/2 + 1e-5,
+		// (expm1(r) - r) / r^2 = 1/2! + r/3! + r^2/4! + …
+		func(r float64) float64 {
+			sum, term := 0.0, 0.5
+			for k := 3; math.Abs(term) > 1e-20 && k < 40; k++ {
+				sum += term
+				term *= r / float64(k)
+			}
+			return sum
+		},
+		func(r float64) float64 { return relative(r*r, math.Expm1(r)) }},
+	{"logQ", 7, math.Sqrt2/2 - 1 - 1e-6, math.Sqrt2 - 1 + 1e-6,
+		// (log1p(f) - f + f^2/2) / f^3 = 1/3 - f/4 + f^2/5 - …
+		func(f float64) float64 {
+			sum, power := 0.0, 1.0
+			for k := 3; math.Abs(power) > 1e-20; k++ {
+				sum += power / float64(k)
+				power *= -f
+			}
+			return sum
+		},
+		func(f float64) float64 { return relative(f*f*f, math.Log1p(f)) }},
+}
+
+func relative(part, whole float64) float64 {
+	if part == 0 {
 		return 0
 	}
-	return r * r / math.Abs(math.Expm1(r))
+	return math.Abs(part / whole)
 }
 
 func eval(c []float64, r float64) float64 {
@@ -38,37 +63,38 @@ func eval(c []float64, r float64) float64 {
 }
 
 func main() {
-	// Rounding of x log2(e) lets r pass the half by a little.
-	const bound = math.Ln2/2 + 1e-5
+	for _, s := range searches {
+		s.run()
+	}
+}
+
+func (s search) run() {
 	const points = 20001
+	middle, half := (s.low+s.high)/2, (s.high-s.low)/2
 	grid := make([]float64, points)
 	for i := range grid {
-		grid[i] = -bound + 2*bound*float64(i)/(points-1)
+		grid[i] = s.low + 2*half*float64(i)/(points-1)
 	}
-	ref := make([]float64, degree+2)
+	ref := make([]float64, s.degree+2)
 	for i := range ref {
-		ref[i] = -bound * math.Cos(math.Pi*(float64(i)+0.5)/float64(len(ref)))
+		ref[i] = middle - half*math.Cos(math.Pi*(float64(i)+0.5)/float64(len(ref)))
 	}
 	var c []float64
 	for range 50 {
 		var level float64
-		c, level = solve(ref)
-		next := extrema(grid, c)
+		c, level = s.solve(ref)
+		next := s.extrema(grid, c)
 		if len(next) != len(ref) {
-			panic("remez: the error does not alternate")
-		}
-		worst := 0.0
-		for _, r := range next {
-			worst = max(worst, math.Abs(weight(r)*(q(r)-eval(c, r))))
+			panic("remez: the error of " + s.name + " does not alternate")
 		}
 		ref = next
-		if worst-math.Abs(level) < 1e-6*worst {
+		if worst := s.worst(grid, c); worst-math.Abs(level) < 1e-6*worst {
 			break
 		}
 	}
-	fmt.Printf("// worst relative error of expm1: %.3g before, %.3g after rounding to float32\n", worst(grid, c), worst(grid, rounded(c)))
+	fmt.Printf("// worst relative error of what rests on %s: %.3g before, %.3g after rounding to float32\n", s.name, s.worst(grid, c), s.worst(grid, rounded(c)))
 	for i, v := range c {
-		fmt.Printf("expQ%d = %v // %#08x\n", i, float32(v), math.Float32bits(float32(v)))
+		fmt.Printf("%s%d = %v // %#08x\n", s.name, i, float32(v), math.Float32bits(float32(v)))
 	}
 }
 
@@ -80,26 +106,26 @@ func rounded(c []float64) []float64 {
 	return r
 }
 
-func worst(grid, c []float64) float64 {
+func (s search) worst(grid, c []float64) float64 {
 	w := 0.0
 	for _, r := range grid {
-		w = max(w, math.Abs(weight(r)*(q(r)-eval(c, r))))
+		w = max(w, math.Abs(s.weight(r)*(s.q(r)-eval(c, r))))
 	}
 	return w
 }
 
 // solve finds c and e with weight(r) (q(r) - p(r)) = e, -e, e, … at the points of ref.
-func solve(ref []float64) (c []float64, level float64) {
+func (s search) solve(ref []float64) (c []float64, level float64) {
 	n := len(ref)
 	m := make([][]float64, n)
 	sign := 1.0
 	for i, r := range ref {
 		m[i] = make([]float64, n+1)
-		for j := range degree + 1 {
+		for j := range s.degree + 1 {
 			m[i][j] = math.Pow(r, float64(j))
 		}
-		m[i][n-1] = sign / weight(r)
-		m[i][n] = q(r)
+		m[i][n-1] = sign / s.weight(r)
+		m[i][n] = s.q(r)
 		sign = -sign
 	}
 	for i := range n {
@@ -126,12 +152,12 @@ func solve(ref []float64) (c []float64, level float64) {
 }
 
 // extrema are the points of largest error, one for each stretch of equal sign.
-func extrema(grid, c []float64) []float64 {
+func (s search) extrema(grid, c []float64) []float64 {
 	var out []float64
 	best, sign := 0.0, 0.0
 	var at float64
 	for _, r := range grid {
-		e := weight(r) * (q(r) - eval(c, r))
+		e := s.weight(r) * (s.q(r) - eval(c, r))
 		if e*sign < 0 {
 			out = append(out, at)
 			best = 0

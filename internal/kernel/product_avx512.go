@@ -1,0 +1,194 @@
+package kernel
+
+// outerWidth is how many columns an outer product takes at a time with AVX-512: two registers.
+const outerWidth = 2 * panelWidth
+
+// run is a number of tiles of the same height, one below the other.
+type run struct{ rows, tiles int }
+
+// splitTall cuts n rows into tiles of twelve, which with two panels are 24 registers of sums, and lower ones. From the ninth row on none
+// is lower than four: with two panels that is eight sums, as many as hide the latency of a multiply-add.
+func splitTall(n int) [3]run {
+	tall, low := n/12, n%12
+	switch {
+	case low > 8: // 9, 10, 11 are 5 + 4, 5 + 5, 6 + 5
+		return [3]run{{12, tall}, {(low + 1) / 2, 1}, {low / 2, 1}}
+	case tall > 0 && low == 4: // 16 is 8 + 8
+		return [3]run{{12, tall - 1}, {8, 2}}
+	case tall > 0 && low > 0 && low < 4: // 13, 14, 15 are 8 + 5, 8 + 6, 8 + 7
+		return [3]run{{12, tall - 1}, {8, 1}, {low + 4, 1}}
+	case low > 0:
+		return [3]run{{12, tall}, {low, 1}}
+	}
+	return [3]run{{12, tall}}
+}
+
+// lastMask has a bit for each of the last, one to sixteen, of m columns.
+func lastMask(m int) int { return 1<<((m-1)%panelWidth+1) - 1 }
+
+// matMulBlockAVX512 does what matMulBlockGeneric does.
+func matMulBlockAVX512(dst []float32, ldd int, a []float32, lda int, b *Packed, k, kc, n int, from start, bias []float32) {
+	if b.M == 1 && ldd == 1 {
+		done := matMulColumnRowsAVX2(dst, a, lda, b, k, kc, n, from, bias)
+		if done == n {
+			return
+		}
+		dst, a, n = dst[done:], a[done*lda:], n-done
+	}
+	row := 0
+	for _, r := range splitTall(n) {
+		if r.tiles == 0 {
+			continue
+		}
+		matMulRowsAVX512(r.rows, r.tiles, dst[row*ldd:], ldd, a[row*lda:], lda, b, k, kc, from, bias)
+		row += r.rows * r.tiles
+	}
+}
+
+// matMulRowsAVX512 runs tiles, one below the other, along the panels: the lower they are, the wider.
+func matMulRowsAVX512(rows, tiles int, dst []float32, ldd int, a []float32, lda int, b *Packed, k, kc int, from start, bias []float32) {
+	widest := 2
+	switch {
+	case rows == 1:
+		widest = 8
+	case rows <= 4:
+		widest = 4
+	}
+	for j := 0; j < b.M; {
+		panels := widest
+		for left := (b.M - j + panelWidth - 1) / panelWidth; panels > left; {
+			panels /= 2
+		}
+		w := min(panels*panelWidth, b.M-j)
+		matMulTileAVX512(rows, panels, &dst[j], ldd, &a[0], lda, &b.data[j*b.K+k*panelWidth], b.K*panelWidth, kc, tiles, int(from),
+			biasAt(bias, from, j), lastMask(w))
+		j += w
+	}
+}
+
+// matMulTileAVX512 runs tiles of rows by panels of 16 columns.
+func matMulTileAVX512(rows, panels int, dst *float32, ldd int, a *float32, lda int, b *float32, panel, kc, tiles, from int, bias *float32, mask int) {
+	switch rows<<4 | panels {
+	case 12<<4 | 2:
+		matMul12x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 8<<4 | 2:
+		matMul8x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 7<<4 | 2:
+		matMul7x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 6<<4 | 2:
+		matMul6x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 5<<4 | 2:
+		matMul5x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 4<<4 | 2:
+		matMul4x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 3<<4 | 2:
+		matMul3x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 2<<4 | 2:
+		matMul2x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 1<<4 | 2:
+		matMul1x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 12<<4 | 1:
+		matMul12x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 8<<4 | 1:
+		matMul8x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 7<<4 | 1:
+		matMul7x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 6<<4 | 1:
+		matMul6x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 5<<4 | 1:
+		matMul5x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 4<<4 | 1:
+		matMul4x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 3<<4 | 1:
+		matMul3x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 2<<4 | 1:
+		matMul2x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 1<<4 | 1:
+		matMul1x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 4<<4 | 4:
+		matMul4x64AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 3<<4 | 4:
+		matMul3x64AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 2<<4 | 4:
+		matMul2x64AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 1<<4 | 4:
+		matMul1x64AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	case 1<<4 | 8:
+		matMul1x128AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+	}
+}
+
+// outerBlockAVX512 does what outerBlockGeneric does.
+func outerBlockAVX512(dst []float32, ldd int, a []float32, lda, k int, d []float32, ldb, m int, n int) {
+	j := 0
+	if k >= 64 && ldb >= 128 {
+		j = m / outerWidth * outerWidth
+		outerWideAVX512(dst, ldd, a, lda, k, d, ldb, j, n)
+	}
+	for ; j < m; j += outerWidth {
+		outerColumnsAVX512(dst[j:], ldd, a, lda, k, d[j:], ldb, min(outerWidth, m-j), n)
+	}
+}
+
+// outerWideAVX512 brings the columns of d together before their use: the rows of a wide matrix share a few sets of the cache.
+func outerWideAVX512(dst []float32, ldd int, a []float32, lda, k int, d []float32, ldb, m int, n int) {
+	var columns [blockP * outerWidth]float32
+	for j := 0; j < m; j += outerWidth {
+		copyPanelAVX512(&columns[0], &d[j], ldb, n)
+		outerColumnsAVX512(dst[j:], ldd, a, lda, k, columns[:], outerWidth, outerWidth, n)
+	}
+}
+
+// outerColumnsAVX512 does m columns, at most 32.
+func outerColumnsAVX512(dst []float32, ldd int, a []float32, lda, k int, d []float32, ldb, m int, n int) {
+	row := 0
+	for _, r := range splitTall(k) {
+		if r.tiles == 0 {
+			continue
+		}
+		outerTileAVX512(r.rows, (m+panelWidth-1)/panelWidth, &dst[row*ldd], ldd, &a[row], lda, &d[0], ldb, n, r.tiles, lastMask(m))
+		row += r.rows * r.tiles
+	}
+}
+
+// outerTileAVX512 runs tiles of rows by one or two registers.
+func outerTileAVX512(rows, columns int, dst *float32, ldd int, a *float32, lda int, d *float32, ldb, n, tiles, mask int) {
+	switch rows<<4 | columns {
+	case 12<<4 | 2:
+		outer12x32AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 8<<4 | 2:
+		outer8x32AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 7<<4 | 2:
+		outer7x32AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 6<<4 | 2:
+		outer6x32AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 5<<4 | 2:
+		outer5x32AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 4<<4 | 2:
+		outer4x32AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 3<<4 | 2:
+		outer3x32AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 2<<4 | 2:
+		outer2x32AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 1<<4 | 2:
+		outer1x32AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 12<<4 | 1:
+		outer12x16AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 8<<4 | 1:
+		outer8x16AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 7<<4 | 1:
+		outer7x16AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 6<<4 | 1:
+		outer6x16AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 5<<4 | 1:
+		outer5x16AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 4<<4 | 1:
+		outer4x16AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 3<<4 | 1:
+		outer3x16AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 2<<4 | 1:
+		outer2x16AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	case 1<<4 | 1:
+		outer1x16AVX512(dst, ldd, a, lda, d, ldb, n, tiles, mask)
+	}
+}
