@@ -4,9 +4,9 @@ GO ?= go
 # Packages whose code starts goroutines.
 RACE = . ./layers ./internal/engine ./cmd/unroll
 
-.PHONY: check format vet static test race purego static-binary
+.PHONY: check format vet static test race purego paths static-binary generate fuzz
 
-check: format vet static test purego race static-binary
+check: format vet static test purego paths race static-binary
 
 format:
 	@out="$$(gofmt -l .)"; if [ -n "$$out" ]; then echo "gofmt: these files are not formatted:"; echo "$$out"; exit 1; fi
@@ -26,6 +26,11 @@ test:
 purego:
 	$(GO) test -tags purego ./internal/... ./layers .
 
+# The same tests with each lower instruction set forced; the test cache does not see the variable.
+paths:
+	UNROLL_CPU=avx2 $(GO) test -count=1 -short ./internal/kernel ./internal/engine ./layers .
+	UNROLL_CPU=generic $(GO) test -count=1 -short ./internal/kernel ./internal/engine ./layers .
+
 race:
 	$(GO) test -race -short $(RACE)
 
@@ -34,3 +39,15 @@ static-binary:
 	@d="$$(mktemp -d)"; trap 'rm -rf "$$d"' EXIT; \
 	CGO_ENABLED=0 $(GO) build -trimpath -o "$$d/unroll" ./cmd/unroll && \
 	size=$$(wc -c < "$$d/unroll") && echo "unroll: $$size bytes, static" && [ $$size -lt 30000000 ]
+
+# Assembly again from its generator, after a change of the generator, of the cells or of the planner.
+generate:
+	cd internal/kernel && $(GO) generate
+
+# Not part of the gate: every fuzzer for a minute.
+fuzz:
+	@for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 60s -fuzzminimizetime 1x $$p || exit 1; \
+		done; \
+	done
