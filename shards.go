@@ -3,6 +3,7 @@ package unroll
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/layers"
@@ -16,12 +17,14 @@ type crew struct {
 	model   *Model
 	workers []*worker
 	shard   func(w *worker, shard int)
-	todo    chan int
+	shards  int          // to do in all
+	next    atomic.Int64 // the shard that a worker takes next
+	wake    chan struct{}
 	busy    sync.WaitGroup
 }
 
 func (m *Model) newCrew() *crew {
-	c := &crew{model: m, todo: make(chan int)}
+	c := &crew{model: m, wake: make(chan struct{})}
 	m.mu.Lock()
 	for range runtime.GOMAXPROCS(0) {
 		var w *worker
@@ -35,8 +38,8 @@ func (m *Model) newCrew() *crew {
 	m.mu.Unlock()
 	for _, w := range c.workers[1:] {
 		go func() {
-			for s := range c.todo {
-				c.shard(w, s)
+			for range c.wake {
+				c.work(w)
 				c.busy.Done()
 			}
 		}()
@@ -46,24 +49,31 @@ func (m *Model) newCrew() *crew {
 
 // run does all shards; this goroutine is the first worker.
 func (c *crew) run(shards int) {
-	c.busy.Add(shards)
-	for s := range shards {
-		if len(c.workers) > 1 && s < shards-1 {
-			select {
-			case c.todo <- s:
-				continue
-			default:
-			}
-		}
-		c.shard(c.workers[0], s)
-		c.busy.Done()
+	c.shards = shards
+	c.next.Store(0)
+	others := min(len(c.workers), shards) - 1
+	c.busy.Add(max(0, others))
+	for range others {
+		c.wake <- struct{}{}
 	}
+	c.work(c.workers[0])
 	c.busy.Wait()
+}
+
+// work takes shards until none is left.
+func (c *crew) work(w *worker) {
+	for {
+		s := int(c.next.Add(1)) - 1
+		if s >= c.shards {
+			return
+		}
+		c.shard(w, s)
+	}
 }
 
 // close ends the workers and gives their workspaces back.
 func (c *crew) close() {
-	close(c.todo)
+	close(c.wake)
 	c.model.mu.Lock()
 	c.model.idle = append(c.model.idle, c.workers...)
 	c.model.mu.Unlock()
