@@ -23,10 +23,9 @@ func matMulBlockAVX2(dst []float32, ldd int, a []float32, lda int, b *Packed, k,
 		dst, a, n = dst[done:], a[done*lda:], n-done
 	}
 	tall, low, last := splitRows(n)
-	if tall > 0 {
-		for j := 0; j+panelWidth <= b.M; j += panelWidth {
-			matMul6x16AVX2(&dst[j], ldd, &a[0], lda, &b.data[j*b.K+k*panelWidth], 0, kc, tall, int(from), biasAt(bias, from, j))
-		}
+	if panels := b.M / panelWidth; tall > 0 && panels > 0 {
+		x, lds, starts := startAt(from, dst, ldd, bias, panelWidth)
+		matMul6x16AVX2(&dst[0], ldd, x, lds, starts, &a[0], lda, &b.data[k*panelWidth], b.K*panelWidth, kc, tall, panels)
 	}
 	row := tall * tileRows
 	for _, rows := range [2]int{low, last} {
@@ -58,48 +57,65 @@ func biasAt(bias []float32, from start, j int) *float32 {
 	return &bias[j]
 }
 
-// matMulLowAVX2 runs one tile of one to five rows along the whole panels; the lower, the wider.
+// startAt is where the sums of a product begin, for a tile kernel: the distance of rows and of groups of columns.
+func startAt(from start, dst []float32, ldd int, bias []float32, group int) (x *float32, lds, starts int) {
+	switch from {
+	case startDst:
+		return &dst[0], ldd, group
+	case startBias:
+		return &bias[0], 0, group
+	}
+	return &noStart[0], 0, 0
+}
+
+// noStart is a group of columns that begin with 0, as wide as the widest tile.
+var noStart [8 * panelWidth]float32
+
+// widestAVX2 is how many panels a tile of so many rows takes: the lower, the wider.
+var widestAVX2 = [tileRows + 1]int{1: 4, 2: 2, 3: 2, 4: 1, 5: 1, 6: 1}
+
+// matMulLowAVX2 runs one tile of one to five rows along the whole panels.
 func matMulLowAVX2(rows int, dst []float32, ldd int, a []float32, lda int, b *Packed, k, kc int, from start, bias []float32) {
-	whole := b.M / panelWidth * panelWidth
-	panel := b.K * panelWidth
 	j := 0
-	for j < whole {
-		x, y, start := &dst[j], &b.data[j*b.K+k*panelWidth], biasAt(bias, from, j)
-		switch left := whole - j; {
-		case rows == 1 && left >= 4*panelWidth:
-			matMul1x64AVX2(x, ldd, &a[0], lda, y, panel, kc, 1, int(from), start)
-			j += 4 * panelWidth
-		case rows == 1 && left >= 2*panelWidth:
-			matMul1x32AVX2(x, ldd, &a[0], lda, y, panel, kc, 1, int(from), start)
-			j += 2 * panelWidth
-		case rows == 2 && left >= 2*panelWidth:
-			matMul2x32AVX2(x, ldd, &a[0], lda, y, panel, kc, 1, int(from), start)
-			j += 2 * panelWidth
-		case rows == 3 && left >= 2*panelWidth:
-			matMul3x32AVX2(x, ldd, &a[0], lda, y, panel, kc, 1, int(from), start)
-			j += 2 * panelWidth
-		default:
-			matMulTileAVX2(rows, x, ldd, &a[0], lda, y, kc, from, start)
-			j += panelWidth
+	for panels, left := widestAVX2[rows], b.M/panelWidth; left > 0; panels /= 2 {
+		groups := left / panels
+		if groups == 0 {
+			continue
 		}
+		begin := bias
+		if from == startBias {
+			begin = bias[j:]
+		}
+		x, lds, starts := startAt(from, dst[j:], ldd, begin, panels*panelWidth)
+		matMulTileAVX2(rows, panels, &dst[j], ldd, x, lds, starts, &a[0], lda, &b.data[j*b.K+k*panelWidth], b.K*panelWidth, kc, 1, groups)
+		left -= groups * panels
+		j += groups * panels * panelWidth
 	}
 }
 
-// matMulTileAVX2 is one tile of one to six rows by 16 columns.
-func matMulTileAVX2(rows int, dst *float32, ldd int, a *float32, lda int, b *float32, kc int, from start, bias *float32) {
-	switch rows {
-	case 1:
-		matMul1x16AVX2(dst, ldd, a, lda, b, 0, kc, 1, int(from), bias)
-	case 2:
-		matMul2x16AVX2(dst, ldd, a, lda, b, 0, kc, 1, int(from), bias)
-	case 3:
-		matMul3x16AVX2(dst, ldd, a, lda, b, 0, kc, 1, int(from), bias)
-	case 4:
-		matMul4x16AVX2(dst, ldd, a, lda, b, 0, kc, 1, int(from), bias)
-	case 5:
-		matMul5x16AVX2(dst, ldd, a, lda, b, 0, kc, 1, int(from), bias)
-	case 6:
-		matMul6x16AVX2(dst, ldd, a, lda, b, 0, kc, 1, int(from), bias)
+// matMulTileAVX2 runs tiles of rows by panels of 16 columns.
+func matMulTileAVX2(rows, panels int, dst *float32, ldd int, x *float32, lds, starts int, a *float32, lda int, b *float32, panel, k, tiles, groups int) {
+	switch rows<<4 | panels {
+	case 1<<4 | 1:
+		matMul1x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+	case 1<<4 | 2:
+		matMul1x32AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+	case 1<<4 | 4:
+		matMul1x64AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+	case 2<<4 | 1:
+		matMul2x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+	case 2<<4 | 2:
+		matMul2x32AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+	case 3<<4 | 1:
+		matMul3x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+	case 3<<4 | 2:
+		matMul3x32AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+	case 4<<4 | 1:
+		matMul4x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+	case 5<<4 | 1:
+		matMul5x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+	case 6<<4 | 1:
+		matMul6x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
 	}
 }
 
@@ -119,11 +135,11 @@ func matMulTailAVX2(dst []float32, ldd int, a []float32, lda int, b *Packed, k, 
 				copy(t, bias[j:])
 			}
 		}
-		begin := from
-		if begin == startBias {
-			begin = startDst
+		x, lds := &tile[0], panelWidth
+		if from == startZero {
+			x, lds = &noStart[0], 0
 		}
-		matMulTileAVX2(rows, &tile[0], panelWidth, &a[i*lda], lda, panel, kc, begin, nil)
+		matMulTileAVX2(rows, 1, &tile[0], panelWidth, x, lds, 0, &a[i*lda], lda, panel, 0, kc, 1, 1)
 		for r := range rows {
 			copy(dst[(i+r)*ldd+j:][:w], tile[r*panelWidth:])
 		}

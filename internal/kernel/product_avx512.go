@@ -45,76 +45,91 @@ func matMulBlockAVX512(dst []float32, ldd int, a []float32, lda int, b *Packed, 
 	}
 }
 
-// matMulRowsAVX512 runs tiles, one below the other, along the panels: the lower they are, the wider.
-func matMulRowsAVX512(rows, tiles int, dst []float32, ldd int, a []float32, lda int, b *Packed, k, kc int, from start, bias []float32) {
-	widest := 2
+// widestAVX512 is how many panels a tile of so many rows takes: the lower, the wider.
+func widestAVX512(rows int) int {
 	switch {
 	case rows == 1:
-		widest = 8
+		return 8
 	case rows <= 4:
-		widest = 4
+		return 4
 	}
-	for j := 0; j < b.M; {
-		panels := widest
-		for left := (b.M - j + panelWidth - 1) / panelWidth; panels > left; {
-			panels /= 2
+	return 2
+}
+
+// matMulRowsAVX512 runs tiles, one below the other, along the panels.
+func matMulRowsAVX512(rows, tiles int, dst []float32, ldd int, a []float32, lda int, b *Packed, k, kc int, from start, bias []float32) {
+	j := 0
+	run := func(panels, groups, mask int) {
+		begin := bias
+		if from == startBias {
+			begin = bias[j:]
 		}
-		w := min(panels*panelWidth, b.M-j)
-		matMulTileAVX512(rows, panels, &dst[j], ldd, &a[0], lda, &b.data[j*b.K+k*panelWidth], b.K*panelWidth, kc, tiles, int(from),
-			biasAt(bias, from, j), lastMask(w))
-		j += w
+		x, lds, starts := startAt(from, dst[j:], ldd, begin, panels*panelWidth)
+		matMulTileAVX512(rows, panels, &dst[j], ldd, x, lds, starts, &a[0], lda, &b.data[j*b.K+k*panelWidth], b.K*panelWidth, kc, tiles, groups, mask)
+		j += groups * panels * panelWidth
+	}
+	for panels := widestAVX512(rows); panels > 0; panels /= 2 {
+		if groups := (b.M - j) / (panels * panelWidth); groups > 0 {
+			run(panels, groups, wholeMask)
+		}
+	}
+	if j < b.M {
+		run(1, 1, lastMask(b.M))
 	}
 }
 
+// wholeMask has a bit for each of 16 columns.
+const wholeMask = 1<<panelWidth - 1
+
 // matMulTileAVX512 runs tiles of rows by panels of 16 columns.
-func matMulTileAVX512(rows, panels int, dst *float32, ldd int, a *float32, lda int, b *float32, panel, kc, tiles, from int, bias *float32, mask int) {
+func matMulTileAVX512(rows, panels int, dst *float32, ldd int, x *float32, lds, starts int, a *float32, lda int, b *float32, panel, k, tiles, groups, mask int) {
 	switch rows<<4 | panels {
 	case 12<<4 | 2:
-		matMul12x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul12x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 8<<4 | 2:
-		matMul8x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul8x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 7<<4 | 2:
-		matMul7x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul7x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 6<<4 | 2:
-		matMul6x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul6x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 5<<4 | 2:
-		matMul5x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul5x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 4<<4 | 2:
-		matMul4x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul4x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 3<<4 | 2:
-		matMul3x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul3x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 2<<4 | 2:
-		matMul2x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul2x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 1<<4 | 2:
-		matMul1x32AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul1x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 12<<4 | 1:
-		matMul12x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul12x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 8<<4 | 1:
-		matMul8x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul8x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 7<<4 | 1:
-		matMul7x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul7x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 6<<4 | 1:
-		matMul6x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul6x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 5<<4 | 1:
-		matMul5x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul5x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 4<<4 | 1:
-		matMul4x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul4x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 3<<4 | 1:
-		matMul3x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul3x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 2<<4 | 1:
-		matMul2x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul2x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 1<<4 | 1:
-		matMul1x16AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul1x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 4<<4 | 4:
-		matMul4x64AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul4x64AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 3<<4 | 4:
-		matMul3x64AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul3x64AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 2<<4 | 4:
-		matMul2x64AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul2x64AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 1<<4 | 4:
-		matMul1x64AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul1x64AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	case 1<<4 | 8:
-		matMul1x128AVX512(dst, ldd, a, lda, b, panel, kc, tiles, from, bias, mask)
+		matMul1x128AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
 	}
 }
 

@@ -46,6 +46,15 @@ func (a *asm) param(name string) reg.GPVirtual {
 	return a.Load(a.Param(name), a.GP64()).(reg.GPVirtual)
 }
 
+// address is where a parameter lies.
+func (a *asm) address(name string) Mem {
+	p, err := a.Param(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return p.Addr
+}
+
 // paramBytes is a parameter that counts floats, in bytes.
 func (a *asm) paramBytes(name string) reg.GPVirtual {
 	r := a.param(name)
@@ -89,8 +98,8 @@ var tallAndLow = []int{12, 8, 7, 6, 5, 4, 3, 2, 1}
 // columns are the registers in a row of a tile.
 func (a *asm) columns(t tile) int { return t.panels * 16 / a.lanes }
 
-// matMul is a tile of rows by panels, one below the other: the sums of a tile stay in registers for all k. AVX-512 takes any number of
-// columns in the last panel.
+// matMul is tiles of rows by panels, one below the other, and groups of them side by side: the sums of a tile stay in registers for all
+// k. AVX-512 takes any number of columns in the last panel of a group.
 func (a *asm) matMul(t tile) {
 	rows, panels, columns := t.rows, t.panels, a.columns(t)
 	name := a.named(fmt.Sprintf("matMul%dx%d", rows, panels*16))
@@ -100,28 +109,13 @@ func (a *asm) matMul(t tile) {
 	if a.wide() {
 		doc, signature = ", of the last 16 those of mask", ", mask int"
 	}
-	a.Doc(fmt.Sprintf("%s is dst = start + a b for tiles*%d rows and %d columns%s; b holds panels of k rows, panel floats apart.", name, rows, panels*16, doc))
-	a.SignatureExpr("func(dst *float32, ldd int, a *float32, lda int, b *float32, panel, k, tiles, from int, bias *float32" + signature + ")")
-	dst, ldd := a.param("dst"), a.paramBytes("ldd")
-	src, lda := a.param("a"), a.paramBytes("lda")
-	b := a.param("b")
-	var panel reg.GPVirtual
-	if panels > 1 {
-		panel = a.paramBytes("panel")
-	}
-	tiles := a.param("tiles")
+	a.Doc(fmt.Sprintf("%s is dst = start + a b for tiles*%d rows and groups of %d columns%s. The rows of start are lds apart, its groups", name, rows, panels*16, doc),
+		"starts; b holds panels of k rows, panel floats apart. It changes its arguments.")
+	a.SignatureExpr("func(dst *float32, ldd int, start *float32, lds, starts int, a *float32, lda int, b *float32, panel, k, tiles, groups int" + signature + ")")
 	var some reg.OpmaskVirtual
 	if a.wide() {
 		some = a.K()
 		a.KMOVW(a.param("mask").As32(), some)
-	}
-	// load is for what may end within the last panel: dst and the bias.
-	load := func(m Mem, c int, y reg.VecVirtual) {
-		if a.wide() && c == columns-1 {
-			a.VMOVUPS_Z(m, some, y)
-		} else {
-			a.VMOVUPS(m, y)
-		}
 	}
 	size := a.bytes()
 	acc := make([][]reg.VecVirtual, rows)
@@ -130,48 +124,27 @@ func (a *asm) matMul(t tile) {
 			acc[r] = append(acc[r], a.vec())
 		}
 	}
+	lda := a.paramBytes("lda")
 
+	a.Label("group")
+	dst, from, src, tiles := a.param("dst"), a.param("start"), a.param("a"), a.param("tiles")
 	a.Label("tile")
-	d := a.rowsAt(dst, ldd, rows)
-	from := a.param("from")
-	a.CMPQ(from, U8(1))
-	a.JEQ(LabelRef("dst"))
-	a.JGT(LabelRef("bias"))
+	begin := a.rowsAt(from, a.paramBytes("lds"), rows)
 	for r := range rows {
 		for c := range columns {
-			a.VXORPS(acc[r][c], acc[r][c], acc[r][c])
-		}
-	}
-	a.JMP(LabelRef("start"))
-	a.Label("bias")
-	bias := a.param("bias")
-	for r := range rows {
-		for c := range columns {
-			if r == 0 {
-				load(Mem{Base: bias, Disp: c * size}, c, acc[0][c])
+			if m := begin.row(r, c*size); a.wide() && c == columns-1 {
+				a.VMOVUPS_Z(m, some, acc[r][c])
 			} else {
-				a.VMOVAPS(acc[0][c], acc[r][c])
+				a.VMOVUPS(m, acc[r][c])
 			}
 		}
 	}
-	a.JMP(LabelRef("start"))
-	a.Label("dst")
-	for r := range rows {
-		for c := range columns {
-			load(d.row(r, c*size), c, acc[r][c])
-		}
-	}
-	a.Label("start")
-
-	ap, bp := a.GP64(), a.GP64()
+	ap, bp := a.GP64(), a.param("b")
 	a.MOVQ(src, ap)
-	a.MOVQ(b, bp)
 	x := a.rowsAt(ap, lda, rows)
-	var p rowsAt
+	p := rowsAt{bases: []reg.GPVirtual{bp}}
 	if panels > 1 {
-		p = a.rowsAt(bp, panel, panels)
-	} else {
-		p = rowsAt{bases: []reg.GPVirtual{bp}}
+		p = a.rowsAt(bp, a.paramBytes("panel"), panels)
 	}
 	inPanel := panelBytes / size // registers
 	one := func(i int) {
@@ -236,7 +209,7 @@ func (a *asm) matMul(t tile) {
 	a.JNE(LabelRef("each"))
 
 	a.Label("store")
-	d = a.rowsAt(dst, ldd, rows)
+	d := a.rowsAt(dst, a.paramBytes("ldd"), rows)
 	if a.wide() {
 		// A store under a mask is slower, even one of all lanes.
 		a.CMPQ(a.param("mask"), U32(1<<16-1))
@@ -249,12 +222,27 @@ func (a *asm) matMul(t tile) {
 	}
 	a.Label("next")
 	a.DECQ(tiles)
-	a.JEQ(LabelRef("done"))
-	for range rows {
-		a.ADDQ(ldd, dst)
-		a.ADDQ(lda, src)
+	a.JEQ(LabelRef("aside"))
+	for _, m := range []struct {
+		base reg.GPVirtual
+		ld   string
+	}{{dst, "ldd"}, {from, "lds"}, {src, "lda"}} {
+		n := a.param(m.ld)
+		a.IMUL3Q(U32(4*rows), n, n)
+		a.ADDQ(n, m.base)
 	}
 	a.JMP(LabelRef("tile"))
+	a.Label("aside")
+	a.ADDQ(U32(panels*panelBytes), a.address("dst"))
+	starts := a.paramBytes("starts")
+	a.ADDQ(starts, a.address("start"))
+	beside := a.param("panel")
+	a.IMUL3Q(U32(4*panels), beside, beside)
+	a.ADDQ(beside, a.address("b"))
+	a.DECQ(a.address("groups"))
+	a.JNE(LabelRef("group"))
+	a.VZEROUPPER()
+	a.RET()
 	if a.wide() {
 		a.Label("some")
 		for r := range rows {
@@ -265,9 +253,6 @@ func (a *asm) matMul(t tile) {
 		}
 		a.JMP(LabelRef("next"))
 	}
-	a.Label("done")
-	a.VZEROUPPER()
-	a.RET()
 }
 
 // matMulColumn is the product with a single column. The lanes are rows here: sixteen rows of a are turned, four columns at a time.
