@@ -177,7 +177,7 @@ func (m *Model) Work(d Data, rows []int) (Work, error) {
 	if b == nil {
 		return w, nil
 	}
-	b.plan(s.batch.X.IDs, s.n, x[1], s.perShard)
+	b.plan(s.batch.X.IDs, s.n, x[1])
 	w.Prefix, w.Walked = b.shared, b.shared
 	for r := range s.n {
 		w.Walked += b.end[r] - b.begin[r]

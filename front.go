@@ -67,29 +67,29 @@ type frontBatch struct {
 	shared   int   // steps of the prefix
 	prefix   int32 // the id that it repeats
 
-	places []int // of every shard, and of the prefix behind them: where its places begin among all
 	rows   engine.Rows
-	where  []int32       // the places of every distinct row, one row after the other
-	from   []int         // where they begin
+	shares []share       // in training: of every shard, then of the prefix
+	sums   []float32     // all shares together
 	joined [][][]float32 // of every walk and state: the gradients of the states with which the rows began
 	target metrics.Target
 	shape  tensor.Shape
 	count  []int
 
 	// Of the prefix: a run, what it reads and its gradients, one a walk.
-	runs   []engine.Run
-	shares engine.Rows
-	index  []int32
-	x      []float32
-	given  [][][]float32
-	dx     [][]float32
-	grads  [][]float32
+	runs       []engine.Run
+	prefixRows engine.Rows
+	mark       []int32
+	index      []int32
+	x          []float32
+	given      [][][]float32
+	dx         [][]float32
+	grads      [][]float32
 
 	dtable []float32 // gradients of the distinct rows of the table
 }
 
 // plan looks at the ids of a batch (N, T): who begins where, in which order the shards take the rows.
-func (b *frontBatch) plan(ids []int32, n, t, perShard int) {
+func (b *frontBatch) plan(ids []int32, n, t int) {
 	b.ids, b.n, b.t = ids, n, t
 	b.begin, b.end = resize(b.begin, n), resize(b.end, n)
 	b.holes, b.shared = false, 0
@@ -99,14 +99,6 @@ func (b *frontBatch) plan(ids []int32, n, t, perShard int) {
 		b.share()
 	}
 	b.sort()
-	// Places: of the shards one after the other, then of the prefix.
-	b.places = b.places[:0]
-	total := 0
-	for lo := 0; lo < n; lo += perShard {
-		b.places = append(b.places, total)
-		total += b.placesOf(b.order[lo:min(lo+perShard, n)])
-	}
-	b.places = append(b.places, total, total+b.shared)
 }
 
 // share finds the stretch that rows have in common: as long as the longest run of one id with which a row begins.
@@ -192,18 +184,6 @@ func (b *frontBatch) stretch(rows []int, s int) int {
 	n := 0
 	for _, r := range rows {
 		if b.begin[r] <= s && s < b.end[r] {
-			n++
-		}
-	}
-	return n
-}
-
-// placesOf is how many places the rows of a shard take: rows that end leave one more behind.
-func (b *frontBatch) placesOf(rows []int) int {
-	n := 0
-	for _, r := range rows {
-		n += b.end[r] - b.begin[r]
-		if b.end[r] < b.t {
 			n++
 		}
 	}

@@ -1,6 +1,8 @@
 package unroll
 
 import (
+	"slices"
+
 	"github.com/unroll-ml/unroll/internal/engine"
 	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/layers"
@@ -34,20 +36,15 @@ func (b *frontBatch) number() {
 }
 
 // project computes what the first cell does with the input alone, once a distinct word.
-func (s *session) project(training bool) {
+func (s *session) project() {
 	b := s.front
 	b.number()
 	c := b.walks[0].Cell
 	width, d := b.table.Shape[1], len(b.distinct)
 	b.rows.D = d
 	b.rows.X = resize(b.rows.X, d*width)
-	kernel.Gather(b.rows.X, b.table.Data, b.distinct, width)
-	tables, handover := c.RowWidths()
-	b.rows.Tables = resizeAll(b.rows.Tables, tables, d)
-	if training {
-		b.rows.Handover = resizeAll(b.rows.Handover, handover, b.places[len(b.places)-1])
-		b.rows.Index = resize(b.rows.Index, b.places[len(b.places)-1])
-	}
+	kernel.Gather(b.rows.X, b.table.Data, width, b.distinct, width)
+	b.rows.Table = resize(b.rows.Table, d*c.TableWidth())
 	s.crew.shard = s.doProject
 	s.run((d + engine.ChunkRows - 1) / engine.ChunkRows)
 	s.crew.shard = s.doShards
@@ -59,27 +56,40 @@ func (s *session) projectChunk(w *worker, chunk int) {
 	w.front.rowsRun.Project(b.walks[0].Cell, &b.rows, lo, min(lo+engine.ChunkRows, len(b.distinct)))
 }
 
-func resizeAll(b [][]float32, widths []int, n int) [][]float32 {
-	b = resize(b, len(widths))
-	for i, w := range widths {
-		b[i] = resize(b[i], n*w)
-	}
-	return b
+// share is what a shard, or the prefix, adds to the gradients of the distinct rows that it meets: their numbers, in increasing order, and
+// a row of sums for each.
+type share struct {
+	words []int32
+	sums  []float32
 }
 
-// rowsAt makes r the distinct rows as a shard sees them, or the prefix behind the shards: with its index and its part of the handover.
-func (b *frontBatch) rowsAt(r *engine.Rows, shard int, index []int32) {
-	r.X, r.D, r.Tables, r.Index = b.rows.X, b.rows.D, b.rows.Tables, index
-	r.Handover = r.Handover[:0]
-	if len(b.rows.Handover) == 0 {
-		return
+// rowsAt makes r the distinct rows as a shard sees them, or the prefix behind the shards: at its places stand those of index. In training
+// it gets a share of sums, all zero.
+func (b *frontBatch) rowsAt(r *engine.Rows, index []int32, share *share, mark []int32) []int32 {
+	r.X, r.D, r.Table, r.Index = b.rows.X, b.rows.D, b.rows.Table, index
+	if share == nil {
+		return mark
 	}
-	lo, hi := b.places[shard], b.places[shard+1]
-	copy(b.rows.Index[lo:hi], index)
-	_, widths := b.walks[0].Cell.RowWidths()
-	for i, h := range b.rows.Handover {
-		r.Handover = append(r.Handover, h[lo*widths[i]:hi*widths[i]])
+	mark = resize(mark, b.rows.D)
+	clear(mark)
+	for _, d := range index {
+		mark[d] = 1
 	}
+	share.words = share.words[:0]
+	for d, met := range mark {
+		if met != 0 {
+			mark[d] = int32(len(share.words))
+			share.words = append(share.words, int32(d))
+		}
+	}
+	r.Local = resize(r.Local, len(index))
+	for i, d := range index {
+		r.Local[i] = mark[d]
+	}
+	share.sums = resize(share.sums, len(share.words)*b.walks[0].Cell.SumWidth())
+	clear(share.sums)
+	r.Sums = share.sums
+	return mark
 }
 
 // leaves is how many contributions to the gradients come besides the shards': the prefix, and the distinct rows.
@@ -111,7 +121,7 @@ func (s *session) endFront() {
 	if !b.savings.rows {
 		return
 	}
-	b.list()
+	b.sums = resize(b.sums, len(b.distinct)*b.walks[0].Cell.SumWidth())
 	b.dtable = resize(b.dtable, len(b.distinct)*b.table.Shape[1])
 	s.crew.shard = s.doBackRows
 	s.run(b.chunks())
@@ -125,61 +135,23 @@ func (s *session) backRowsChunk(w *worker, chunk int) {
 	s.grads.done(leaf, s.leaves)
 }
 
-// list finds the places of every distinct row, in their order.
-func (b *frontBatch) list() {
-	d := len(b.distinct)
-	b.from = resize(b.from, d+2)
-	clear(b.from)
-	for _, id := range b.rows.Index {
-		b.from[id+2]++
-	}
-	for i := 2; i < len(b.from); i++ {
-		b.from[i] += b.from[i-1]
-	}
-	b.where = resize(b.where, len(b.rows.Index))
-	for p, id := range b.rows.Index {
-		b.where[b.from[id+1]] = int32(p)
-		b.from[id+1]++
-	}
-}
-
-// gatherPlaces is how many places are fetched together before they are summed: they lie far apart, and fetching many at once
-// hides how long each takes.
-const gatherPlaces = 256
-
-// sumPlaces writes to sums what stands in from at the places of each distinct row from lo to before hi, added up in their order.
-func (b *frontBatch) sumPlaces(f *frontWork, sums, from []float32, width, lo, hi int) {
-	clear(sums)
-	f.fetched = resize(f.fetched, gatherPlaces*width)
-	d, end := lo, b.from[hi]
-	for at := b.from[lo]; at < end; {
-		n := min(gatherPlaces, end-at)
-		kernel.Gather(f.fetched[:n*width], from, b.where[at:at+n], width)
-		for k := 0; k < n; {
-			for b.from[d+1] <= at+k {
-				d++
-			}
-			m := min(n-k, b.from[d+1]-at-k)
-			kernel.SumRows(sums[(d-lo)*width:(d-lo+1)*width], f.fetched[k*width:], width, m, width)
-			k += m
-		}
-		at += n
-	}
-}
-
-// backRows sums the gradients of the distinct rows from lo to before hi over their places, and takes them back to the table.
+// backRows adds up the sums of the distinct rows from lo to before hi, share by share, and takes them back to the table.
 func (b *frontBatch) backRows(w *worker, lo, hi int, grads *layers.Grads) {
 	f := &w.front
 	c := b.walks[0].Cell
-	_, widths := c.RowWidths()
-	f.sums = resizeAll(f.sums, widths, hi-lo)
-	for i, width := range widths {
-		b.sumPlaces(f, f.sums[i], b.rows.Handover[i], width, lo, hi)
+	n := c.SumWidth()
+	sums := b.sums[lo*n : hi*n]
+	clear(sums)
+	for i := range b.shares {
+		s := &b.shares[i]
+		from, _ := slices.BinarySearch(s.words, int32(lo))
+		to, _ := slices.BinarySearch(s.words, int32(hi))
+		kernel.ScatterAdd(b.sums, n, s.words[from:to], s.sums[from*n:to*n], n)
 	}
 	f.grads = f.grads[:0]
 	for _, wt := range b.walks[0].Weights {
 		f.grads = append(f.grads, grads.Of(wt))
 	}
 	width := b.table.Shape[1]
-	f.rowsRun.BackRows(c, &b.rows, lo, hi, f.sums, b.dtable[lo*width:hi*width], f.grads)
+	f.rowsRun.BackRows(c, &b.rows, lo, hi, sums, b.dtable[lo*width:hi*width], f.grads)
 }

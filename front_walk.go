@@ -17,8 +17,7 @@ type frontWork struct {
 	x       []float32
 	dx      [][]float32 // of every walk's input
 	grads   [][]float32
-	sums    [][]float32
-	fetched []float32
+	mark    []int32
 	shape   tensor.Shape
 	rows    engine.Rows
 }
@@ -26,10 +25,18 @@ type frontWork struct {
 // beginFront is what comes before the shards: numbering, the projection of the distinct rows, the prefix.
 func (s *session) beginFront() {
 	b := s.front
-	b.plan(s.batch.X.IDs, s.n, s.batch.X.Shape[1], s.perShard)
+	b.plan(s.batch.X.IDs, s.n, s.batch.X.Shape[1])
 	training := s.grads != nil
 	if b.savings.rows {
-		s.project(training)
+		s.project()
+	}
+	b.shares = b.shares[:0]
+	if training && b.savings.rows {
+		n := s.shards
+		if b.shared > 0 {
+			n++
+		}
+		b.shares = resize(b.shares, n)
 	}
 	if b.shared > 0 {
 		b.walkPrefix()
@@ -57,7 +64,6 @@ func (b *frontBatch) walkPrefix() {
 	if b.runs == nil {
 		b.runs = make([]engine.Run, len(b.walks))
 	}
-	behind := len(b.places) - 2
 	b.index = resize(b.index, b.shared)
 	for i := range b.index {
 		b.index[i] = b.prefix
@@ -72,11 +78,15 @@ func (b *frontBatch) walkPrefix() {
 		case k > 0:
 			in.X = b.runs[k-1].Sequence()
 		case b.savings.rows:
-			b.rowsAt(&b.shares, behind, b.index)
-			in.Rows = &b.shares
+			var last *share
+			if n := len(b.shares); n > 0 {
+				last = &b.shares[n-1]
+			}
+			b.mark = b.rowsAt(&b.prefixRows, b.index, last, b.mark)
+			in.Rows = &b.prefixRows
 		default:
 			b.x = resize(b.x, b.shared*b.table.Shape[1])
-			kernel.Gather(b.x, b.table.Data, b.index, b.table.Shape[1])
+			kernel.Gather(b.x, b.table.Data, b.table.Shape[1], b.index, b.table.Shape[1])
 			in.X = b.x
 		}
 		b.runs[k].Forward(w.Cell, shape, in)
@@ -107,12 +117,16 @@ func (b *frontBatch) forward(w *worker, shard, lo, hi int, training bool) layers
 		in.Mask = f.mask
 	}
 	if b.savings.rows {
-		b.rowsAt(&f.rows, shard, f.index)
+		var own *share
+		if training {
+			own = &b.shares[shard]
+		}
+		f.mark = b.rowsAt(&f.rows, f.index, own, f.mark)
 		in.Rows = &f.rows
 	} else {
 		width := b.table.Shape[1]
 		f.x = resize(f.x, len(f.index)*width)
-		kernel.Gather(f.x, b.table.Data, f.index, width)
+		kernel.Gather(f.x, b.table.Data, width, f.index, width)
 		in.X = f.x
 	}
 	for k, walk := range b.walks {

@@ -255,11 +255,11 @@ func (s *session) tableGradient(w *layers.Weight) []float32 {
 	clear(t)
 	for i := range s.leaves {
 		for _, part := range s.grads.shards[i].Rows[w.Index] {
-			kernel.ScatterAdd(t, part.IDs, part.Rows, w.Shape[1])
+			kernel.ScatterAdd(t, w.Shape[1], part.IDs, part.Rows, w.Shape[1])
 		}
 	}
 	if b := s.front; b != nil && b.savings.rows && w == b.table {
-		kernel.ScatterAdd(t, b.distinct, b.dtable, w.Shape[1])
+		kernel.ScatterAdd(t, w.Shape[1], b.distinct, b.dtable, w.Shape[1])
 	}
 	return t
 }

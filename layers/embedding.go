@@ -101,7 +101,7 @@ func (e *embedding) Forward(c *Call) {
 	out.TimeMajor = in.TimeMajor
 	out.Shape = c.Shape(0, in.Shape, e.spec.OutputDim)
 	out.Data = c.Floats(0, len(in.IDs)*e.spec.OutputDim)
-	kernel.Gather(out.Data, e.table.Data, in.IDs, e.spec.OutputDim)
+	kernel.Gather(out.Data, e.table.Data, e.spec.OutputDim, in.IDs, e.spec.OutputDim)
 	out.Mask = in.Mask
 	if e.spec.MaskZero {
 		out.Mask = c.Bools(0, len(in.IDs))

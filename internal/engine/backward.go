@@ -46,82 +46,108 @@ func (r *Run) Backward(g Gradient) {
 			kernel.Add(next, next, g.Last)
 		}
 	}
-	for t := s.T - 1; t >= 0; t-- {
-		n := r.active(t)
-		r.addGiven(g.Given, t+1)
-		if n > 0 {
-			if p.OutputHome >= 0 {
-				r.addOutput(g, t, n, masked)
+	apart := r.beginInput(g)
+	for end := s.T; end > 0; {
+		s0 := r.backStart(end)
+		for t := end - 1; t >= s0; {
+			n := r.active(t)
+			if n > 0 && c.backProgram && r.mask == nil && (g.Given == nil || n == s.N) {
+				alike := r.alike(t, -1, s0-1)
+				r.walkBack(g, t, s0, alike)
+				t -= alike
+				continue
 			}
-			r.setAside(t, n)
-			r.exec(c.back, t, t, n)
-			r.handThrough(t, n)
+			r.stepBack(g, t, s0, n, masked)
+			t--
 		}
-		for i := range r.states {
-			b := &r.states[i]
-			copy(b.in[n*b.width:], b.next[n*b.width:]) // rows that end earlier or begin later
-			b.next, b.in = b.in, b.next
-		}
+		r.afterBlock(g, s0, end)
+		end = s0
 	}
-	r.afterLoop(g)
+	if apart {
+		r.endInput(g)
+	}
 }
 
-// afterLoop is what no state waits for: over the rows of many steps together.
-func (r *Run) afterLoop(g Gradient) {
-	c, s := r.cell, r.shape
-	if r.in.Rows != nil {
-		for s0 := 0; s0 < s.T; {
-			end := r.blockEnd(s0)
-			r.exec(c.backAfter, s0, s0, r.offset[end]-r.offset[s0])
-			s0 = end
+// stepBack goes back through step t, of n rows, by itself, in the block that begins at s0.
+func (r *Run) stepBack(g Gradient, t, s0, n int, masked bool) {
+	r.addGiven(g.Given, t+1)
+	if n > 0 {
+		if r.cell.plan.OutputHome >= 0 {
+			r.addOutput(g, t, n, masked)
 		}
-		for i, k := range c.rows.handover {
-			if c.plan.Slots[k].Kind == cell.AdjOutputSlot {
-				copy(r.in.Rows.Handover[i], r.at(k, 0, 0, r.offset[s.T]))
-			}
-		}
-		r.weightGradients(c.plan.Grads, g.Weights)
-		return
+		r.setAside(t, n)
+		r.exec(r.cell.back, t, s0, n)
+		r.handThrough(t, s0, n)
 	}
+	if places := r.offset[t+1] - r.offset[t]; places > n { // of rows that ended: no gradient
+		for _, k := range r.cell.keptBack {
+			clear(r.at(k, t, s0, places)[n*r.cell.plan.Slots[k].Width:])
+		}
+	}
+	for i := range r.states {
+		b := &r.states[i]
+		copy(b.in[n*b.width:], b.next[n*b.width:]) // rows that end earlier or begin later
+	}
+	r.swap()
+}
+
+// backStart is the first step of the block that ends before step end: as many as fit backRows, but one at least.
+func (r *Run) backStart(end int) int {
+	s := end - 1
+	for s > 0 && r.offset[end]-r.offset[s-1] <= r.cell.backRows {
+		s--
+	}
+	return s
+}
+
+// beginInput finds where the gradient of the input goes; apart: into places that endInput puts in the caller's order.
+func (r *Run) beginInput(g Gradient) (apart bool) {
 	r.dx = g.X
-	apart := g.X != nil && !r.in.Compact && (s.Active != nil || r.in.Backwards)
+	apart = g.X != nil && r.in.Rows == nil && !r.in.Compact && (r.shape.Active != nil || r.in.Backwards)
 	if apart {
 		r.dplaced = grow(r.dplaced, len(r.x))
 		r.dx = r.dplaced
 	}
-	for s0 := 0; s0 < s.T; {
-		end := r.blockEnd(s0)
-		rows := r.offset[end] - r.offset[s0]
-		r.spread(s0, end)
-		r.exec(c.backAfter, s0, s0, rows)
-		r.exec(c.backHoist, s0, s0, rows)
-		if r.dx != nil {
-			r.exec(c.backInput, s0, s0, rows)
-		}
-		s0 = end
-	}
-	if apart {
-		clear(g.X)
-		w := len(g.X) / max(1, s.T*s.N)
-		for t := range s.T {
-			copy(g.X[r.time(t)*s.N*w:], r.dx[r.offset[t]*w:(r.offset[t]+r.active(t))*w])
-		}
-	}
-	r.weightGradients(c.plan.Grads, g.Weights)
-	r.weightGradients(c.plan.HoistGrads, g.Weights)
+	return apart
 }
 
-// weightGradients adds every weight's gradient: one product or one sum over all places.
-func (r *Run) weightGradients(grads []cell.GradOf, weights [][]float32) {
-	rows := r.offset[r.shape.T]
+func (r *Run) endInput(g Gradient) {
+	s := r.shape
+	clear(g.X)
+	w := len(g.X) / max(1, s.T*s.N)
+	for t := range s.T {
+		copy(g.X[r.time(t)*s.N*w:], r.dx[r.offset[t]*w:(r.offset[t]+r.active(t))*w])
+	}
+}
+
+// afterBlock is what no state waits for, over the rows of a block of steps together, while what they left is near.
+func (r *Run) afterBlock(g Gradient, s0, end int) {
+	c := r.cell
+	rows := r.offset[end] - r.offset[s0]
+	r.spread(s0, end)
+	r.exec(c.backAfter, s0, s0, rows)
+	r.weightGradients(c.plan.Grads, g.Weights, s0, rows)
+	if r.in.Rows != nil {
+		r.scatter(s0, end)
+		return
+	}
+	r.exec(c.backHoist, s0, s0, rows)
+	if r.dx != nil {
+		r.exec(c.backInput, s0, s0, rows)
+	}
+	r.weightGradients(c.plan.HoistGrads, g.Weights, s0, rows)
+}
+
+// weightGradients adds every weight's gradient: one product or one sum over the rows of a block that begins with step s0.
+func (r *Run) weightGradients(grads []cell.GradOf, weights [][]float32, s0, rows int) {
 	for _, g := range grads {
 		dst := weights[g.Weight][g.Start:]
-		b, wb := r.at(g.B, 0, 0, rows), r.cell.plan.Slots[g.B].Width
+		b, wb := r.at(g.B, s0, s0, rows), r.cell.plan.Slots[g.B].Width
 		if g.A < 0 {
 			kernel.SumRows(dst[:wb], b, wb, rows, wb)
 			continue
 		}
-		a, wa := r.at(g.A, 0, 0, rows), r.cell.plan.Slots[g.A].Width
+		a, wa := r.at(g.A, s0, s0, rows), r.cell.plan.Slots[g.A].Width
 		kernel.Outer(dst, g.Ld, a, wa, wa, b, wb, wb, rows)
 	}
 }
@@ -230,7 +256,7 @@ func (r *Run) setAside(s, n int) {
 
 // handThrough gives them to the incoming states, and makes the step's own gradients zero in masked rows, whatever the values
 // of a step that does not count were.
-func (r *Run) handThrough(s, n int) {
+func (r *Run) handThrough(s, s0, n int) {
 	if r.mask == nil {
 		return
 	}
@@ -240,7 +266,7 @@ func (r *Run) handThrough(s, n int) {
 		kernel.Select(b.in, b.in, r.pass[i], m, n, b.width)
 	}
 	for _, k := range r.cell.keptBack {
-		kernel.ZeroRows(r.at(k, s, s, n), m, n, r.cell.plan.Slots[k].Width)
+		kernel.ZeroRows(r.at(k, s, s0, n), m, n, r.cell.plan.Slots[k].Width)
 	}
 }
 

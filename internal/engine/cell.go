@@ -21,18 +21,24 @@ type Cell struct {
 
 	once, hoist, steps, back        []instr
 	backAfter, backHoist, backInput []instr
-	keptSteps, keptBack             []int // slots with a place for every step that steps write, and that back writes
+	keptSteps, keptBack             []int  // slots with a place for every step that steps write, and that back writes
+	onWayBack                       []bool // slots that are made on the way back
+	backRows                        int    // about how many rows go back together, see backRowsOf
 	rows                            rowPlan
 	spreads                         []int // slots of masks that are read over many steps together
+	// program and backProgram: kernel.Program can run the steps, and the way back.
+	program, backProgram bool
 }
 
 // instr is an instruction ready to run, or a group of them that has a kernel.
 type instr struct {
 	cell.Instr
-	v     float32
-	fn    kernel.Func
-	group *cell.Group // nil: Instr
-	fused kernel.Fused
+	v       float32
+	fn      kernel.Func
+	group   *cell.Group // nil: Instr
+	fused   kernel.Fused
+	element kernel.Elementwise // of an operation that has a kernel by itself
+	alone   bool               // it has
 }
 
 // New is a cell that runs p.
@@ -46,6 +52,8 @@ func newCell(p *cell.Plan, fuse bool) *Cell {
 	c.backAfter, c.backHoist, c.backInput = ready(s.BackAfter, fuse), ready(s.BackHoist, fuse), ready(s.BackInput, fuse)
 	c.keptSteps, c.keptBack = kept(p, p.Steps), kept(p, p.BackSteps)
 	c.spreads = spreads(p)
+	c.onWayBack, c.backRows = onWayBack(p), backRowsOf(p, c.keptBack)
+	c.program, c.backProgram = c.programs(c.steps), c.programs(c.back)
 	return c
 }
 
@@ -60,6 +68,31 @@ func kept(p *cell.Plan, stages []cell.Stage) []int {
 		}
 	}
 	return out
+}
+
+// onWayBack marks the slots that are made on the way back.
+func onWayBack(p *cell.Plan) []bool {
+	made := make([]bool, len(p.Slots))
+	lists := [][]cell.Instr{p.BackAfter, p.BackHoist, p.BackInput}
+	for _, s := range p.BackSteps {
+		lists = append(lists, s.Instrs)
+	}
+	for _, list := range lists {
+		for _, in := range list {
+			made[in.D] = true
+		}
+	}
+	return made
+}
+
+// backRowsOf is how many rows go back together before what they left is summed into the weights' gradients: with 64 KB they are still in
+// the second-level cache. Fewer than 128 would not be worth a call, more than 512 gain nothing.
+func backRowsOf(p *cell.Plan, kept []int) int {
+	width := 1
+	for _, k := range kept {
+		width += p.Slots[k].Width
+	}
+	return max(128, min(512, 64<<10/4/width))
 }
 
 // ready looks up what the parts need: the kernel of a group, where there is one, and of a function.
@@ -89,6 +122,11 @@ func single(in cell.Instr) instr {
 			panic(fmt.Sprintf("engine: no kernel for function %q", in.Func))
 		}
 		out.fn = fn
+		out.element, out.alone = kernel.ElementwiseByFunc(fn, in.Code == cell.ApplyGrad)
+		return out
+	}
+	if name, ok := elementwise[in.Code]; ok {
+		out.element, out.alone = kernel.ElementwiseByName(name)
 	}
 	return out
 }

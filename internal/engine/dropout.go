@@ -35,12 +35,13 @@ func spreads(p *cell.Plan) []int {
 	return out
 }
 
-// spread writes those masks for the block [s0, end). Where all rows take part in all steps, the first block, which is the
-// longest, serves all.
+// spread writes those masks for the block [s0, end). Where all rows take part in all steps, the longest block so far serves all.
 func (r *Run) spread(s0, end int) {
-	if s0 > 0 && r.shape.Active == nil {
+	rows := r.offset[end] - r.offset[s0]
+	if len(r.cell.spreads) == 0 || r.shape.Active == nil && rows <= r.spreadRows {
 		return
 	}
+	r.spreadRows = rows
 	for _, slot := range r.cell.spreads {
 		sl := r.cell.plan.Slots[slot]
 		for s := s0; s < end; s++ {

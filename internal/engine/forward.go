@@ -28,7 +28,7 @@ type Input struct {
 // Forward walks the sequence. The results are read by Last, Sequence and Final, until the next Forward.
 func (r *Run) Forward(c *Cell, s Shape, in Input) {
 	r.prepare(c, s)
-	r.in = in
+	r.in, r.spreadRows = in, 0
 	r.arrange()
 	home := c.plan.OutputHome
 	r.ownOut = home >= 0 && r.mask != nil && (in.Initial != nil || in.ZeroMasked)
@@ -43,35 +43,47 @@ func (r *Run) Forward(c *Cell, s Shape, in Input) {
 		r.last = grow(r.last, s.N*width(c.plan))
 	}
 	r.constants()
-	r.handOver()
 	if s.T > 0 {
 		r.join(0, 0)
 	}
 	for s0 := 0; s0 < s.T; {
-		end := r.blockEnd(s0)
-		r.spread(s0, end)
-		if in.Rows != nil {
-			r.gather(s0, end)
-		} else {
+		end := s.T
+		if in.Rows == nil {
+			end = r.blockEnd(s0)
+			r.spread(s0, end)
 			r.exec(c.hoist, s0, s0, r.offset[end]-r.offset[s0])
 		}
-		for step := s0; step < end; step++ {
-			n := r.active(step)
+		for step := s0; step < end; {
+			n, alike := r.active(step), 1
 			r.leave(step)
-			if n > 0 {
-				r.exec(c.steps, step, s0, n)
-				if r.mask != nil {
-					r.keepMasked(step, n)
-				}
+			switch {
+			case n == 0:
+			case c.program && r.mask == nil:
+				alike = r.alike(step, 1, end)
+				r.walk(step, s0, alike)
+			default:
+				r.step(step, s0, n)
 			}
-			if step+1 < s.T {
-				r.join(step+1, n)
+			if step += alike; step < s.T {
+				r.join(step, n)
 			}
 		}
 		s0 = end
 	}
 	if s.T == 0 {
 		r.join(0, 0)
+	}
+}
+
+// step runs a step of n rows by itself, in the block that begins at s0.
+func (r *Run) step(s, s0, n int) {
+	if r.in.Rows != nil {
+		s0 = s
+		r.gather(s)
+	}
+	r.exec(r.cell.steps, s, s0, n)
+	if r.mask != nil {
+		r.keepMasked(s, n)
 	}
 }
 
@@ -167,10 +179,6 @@ func (r *Run) leave(s int) {
 	for _, k := range r.cell.keptSteps {
 		w := r.cell.plan.Slots[k].Width
 		copy(r.at(k, s, s, n)[stay*w:], r.at(k, s-1, s-1, n)[stay*w:])
-	}
-	for _, k := range r.cell.keptBack {
-		w := r.cell.plan.Slots[k].Width
-		clear(r.at(k, s, s, n)[stay*w:])
 	}
 }
 

@@ -13,10 +13,12 @@ type Rows struct {
 	X     []float32 // (D, C): the distinct rows
 	D     int
 	Index []int32 // of every place: its row
-	// Tables are the hoisted values of the distinct rows, (D, width), one for each of Cell.gathered; Cell.Project fills them.
-	Tables [][]float32
-	// Handover receives the gradients that the hoisted part of the way back reads: a row a place, one for each of Cell.handover.
-	Handover [][]float32
+	// Table is the hoisted values of the distinct rows, (D, Cell.TableWidth); Cell.Project fills it.
+	Table []float32
+	// Sums is where Backward adds up, row by row, the gradients that the hoisted part of the way back reads: (any number of rows,
+	// Cell.SumWidth). Local says for every place which row of Sums it adds to.
+	Sums  []float32
+	Local []int32
 }
 
 // rowPlan is what of a plan works on distinct rows.
@@ -84,15 +86,18 @@ func newRowPlan(p *cell.Plan) rowPlan {
 	return r
 }
 
-// RowWidths are the widths of Rows.Tables and of Rows.Handover.
-func (c *Cell) RowWidths() (tables, handover []int) {
-	for _, s := range c.rows.gathered {
-		tables = append(tables, c.plan.Slots[s].Width)
+// TableWidth is the width of Rows.Table: what steps read of the hoisted values, one behind the other.
+func (c *Cell) TableWidth() int { return c.widths(c.rows.gathered) }
+
+// SumWidth is the width of Rows.Sums.
+func (c *Cell) SumWidth() int { return c.widths(c.rows.handover) }
+
+func (c *Cell) widths(slots []int) int {
+	n := 0
+	for _, s := range slots {
+		n += c.plan.Slots[s].Width
 	}
-	for _, s := range c.rows.handover {
-		handover = append(handover, c.plan.Slots[s].Width)
-	}
-	return tables, handover
+	return n
 }
 
 // Project computes the hoisted values of the distinct rows from lo to before hi, at most ChunkRows of them. Parts may be
@@ -100,9 +105,11 @@ func (c *Cell) RowWidths() (tables, handover []int) {
 func (r *Run) Project(c *Cell, rows *Rows, lo, hi int) {
 	r.beginRows(c, rows.X, lo, hi)
 	r.exec(c.hoist, 0, 0, hi-lo)
-	for i, s := range c.rows.gathered {
+	at, ld := lo*c.TableWidth(), c.TableWidth()
+	for _, s := range c.rows.gathered {
 		w := c.plan.Slots[s].Width
-		copy(rows.Tables[i][lo*w:hi*w], r.at(s, 0, 0, hi-lo))
+		kernel.CopyRows(rows.Table[at:], ld, r.at(s, 0, 0, hi-lo), w, hi-lo, w)
+		at += w
 	}
 }
 
@@ -122,50 +129,50 @@ func (r *Run) beginRows(c *Cell, x []float32, lo, hi int) {
 }
 
 // BackRows is the hoisted part of the way back for the distinct rows from lo to before hi: sums are their summed gradients, one
-// for each of Rows.Handover, a row a distinct row from lo on. dx, (hi-lo, C), is overwritten unless it is nil; the weights'
+// like those of Rows.Sums, a row a distinct row from lo on. dx, (hi-lo, C), is overwritten unless it is nil; the weights'
 // gradients are added to.
-func (r *Run) BackRows(c *Cell, rows *Rows, lo, hi int, sums [][]float32, dx []float32, weights [][]float32) {
+func (r *Run) BackRows(c *Cell, rows *Rows, lo, hi int, sums, dx []float32, weights [][]float32) {
 	r.beginRows(c, rows.X, lo, hi)
 	n := hi - lo
 	if c.rows.rehoist {
 		r.exec(c.hoist, 0, 0, n)
 	}
-	for i, s := range c.rows.handover {
+	at, ld := 0, c.SumWidth()
+	for _, s := range c.rows.handover {
+		w := c.plan.Slots[s].Width
 		if c.plan.Slots[s].Kind == cell.AdjOutputSlot {
-			r.dy = sums[i]
-			continue
+			r.dyKept = grow(r.dyKept, n*w)
+			r.dy = r.dyKept
 		}
-		copy(r.at(s, 0, 0, n), sums[i][:n*c.plan.Slots[s].Width])
+		kernel.CopyRows(r.at(s, 0, 0, n), w, sums[at:], ld, n, w)
+		at += w
 	}
 	r.dx = dx
 	r.exec(c.backHoist, 0, 0, n)
 	if dx != nil {
 		r.exec(c.backInput, 0, 0, n)
 	}
-	r.weightGradients(c.plan.HoistGrads, weights)
+	r.weightGradients(c.plan.HoistGrads, weights, 0, n)
 }
 
-// gather fills the hoisted slots of a block from the tables.
-func (r *Run) gather(s0, end int) {
-	rows := r.in.Rows
-	lo, hi := r.offset[s0], r.offset[end]
-	for i, s := range r.cell.rows.gathered {
+// gather fills the hoisted slots of a step from the table.
+func (r *Run) gather(step int) {
+	rows, lo, hi := r.in.Rows, r.offset[step], r.offset[step+1]
+	at, ld := 0, r.cell.TableWidth()
+	for _, s := range r.cell.rows.gathered {
 		w := r.cell.plan.Slots[s].Width
-		kernel.Gather(r.at(s, s0, s0, hi-lo), rows.Tables[i], rows.Index[lo:hi], w)
+		kernel.Gather(r.at(s, step, step, hi-lo), rows.Table[at:], ld, rows.Index[lo:hi], w)
+		at += w
 	}
 }
 
-// handOver is where a gradient goes that is summed by distinct row: outside of the run, so that it outlives it.
-func (r *Run) handOver() {
-	if r.in.Rows == nil || len(r.in.Rows.Handover) == 0 {
-		return
-	}
-	for i, s := range r.cell.rows.handover {
-		if r.cell.plan.Slots[s].Kind == cell.AdjOutputSlot {
-			continue // the caller's, or gathered from it: copied when the loop is done
-		}
-		r.place[s].external = rows(r.in.Rows.Handover[i], r.offset[r.shape.T], r.cell.plan.Slots[s].Width)
+// scatter adds the gradients of the block of steps from s0 to before end to the sums of their distinct rows.
+func (r *Run) scatter(s0, end int) {
+	rows, lo, hi := r.in.Rows, r.offset[s0], r.offset[end]
+	at, ld := 0, r.cell.SumWidth()
+	for _, s := range r.cell.rows.handover {
+		w := r.cell.plan.Slots[s].Width
+		kernel.ScatterAdd(rows.Sums[at:], ld, rows.Local[lo:hi], r.at(s, s0, s0, hi-lo), w)
+		at += w
 	}
 }
-
-func rows(x []float32, n, width int) []float32 { return x[: n*width : n*width] }

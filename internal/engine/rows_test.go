@@ -27,12 +27,12 @@ func TestDistinctRows(t *testing.T) {
 		}
 		compared++
 
-		tables, handover := d.cell.RowWidths()
-		for _, w := range tables {
-			rows.Tables = append(rows.Tables, make([]float32, distinct*w))
-		}
-		for _, w := range handover {
-			rows.Handover = append(rows.Handover, make([]float32, places*w))
+		// Every other word has a row of sums of its own in each of two parts, as if they were shards.
+		width := d.cell.SumWidth()
+		rows.Table = make([]float32, distinct*d.cell.TableWidth())
+		rows.Sums, rows.Local = make([]float32, 2*distinct*width), make([]int32, places)
+		for i, id := range rows.Index {
+			rows.Local[i] = 2*id + int32(i%2)
 		}
 		var run Run
 		for lo := 0; lo < distinct; lo += 2 {
@@ -47,17 +47,10 @@ func TestDistinctRows(t *testing.T) {
 		dx := make([]float32, len(x))
 		for lo := 0; lo < distinct; lo += 2 {
 			hi := min(lo+2, distinct)
-			var sums [][]float32
-			for i, w := range handover {
-				sum := make([]float32, (hi-lo)*w)
-				for p, id := range rows.Index {
-					if int(id) >= lo && int(id) < hi {
-						for k := range w {
-							sum[(int(id)-lo)*w+k] += rows.Handover[i][p*w+k]
-						}
-					}
-				}
-				sums = append(sums, sum)
+			sums := make([]float32, (hi-lo)*width)
+			for i := range sums {
+				word, k := lo+i/width, i%width
+				sums[i] = rows.Sums[2*word*width+k] + rows.Sums[(2*word+1)*width+k]
 			}
 			run.BackRows(d.cell, rows, lo, hi, sums, dx[lo*d.c:hi*d.c], got.grads)
 		}

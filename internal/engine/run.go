@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/unroll-ml/unroll/internal/cell"
+	"github.com/unroll-ml/unroll/internal/kernel"
 )
 
 // Shape is what a run works on.
@@ -51,7 +52,11 @@ type Run struct {
 
 	views           []view      // of every slot
 	outputs, inputs [][]float32 // of the group that runs
-	drop            [][]float32 // room for the caller's masks of dropout
+	// steps is the program of a stretch of steps, operandsOut and operandsIn what is written to it at a time.
+	steps                   kernel.Program
+	operandsOut, operandsIn []kernel.Operand
+	drop                    [][]float32 // room for the caller's masks of dropout
+	spreadRows              int         // rows of the block that they were last spread over
 
 	placed, dplaced []float32 // input and its gradient, where the caller's do not stand in processing order
 	placedMask      []bool
@@ -62,7 +67,6 @@ type place struct {
 	start         int
 	full, inBlock bool
 	once          bool
-	external      []float32 // instead, a row a place: Rows.Handover
 }
 
 // stateBuf is a state of every step, a row a place and N more, or of two steps in turn; and its two gradients, which change
@@ -113,6 +117,9 @@ func (r *Run) prepare(c *Cell, s Shape) {
 	r.place = grow(r.place, len(p.Slots))
 	size, onceSize := 0, 0
 	rows := max(blockRows, s.N)
+	if s.Training {
+		rows = max(rows, c.backRows)
+	}
 	for i, sl := range p.Slots {
 		n, pl := 0, place{start: size}
 		block := rows * sl.Width
@@ -127,6 +134,8 @@ func (r *Run) prepare(c *Cell, s Shape) {
 			n, pl.inBlock = block, true
 		case cell.KeptSlot:
 			switch {
+			case c.onWayBack[i]:
+				n, pl.inBlock = block, true
 			case s.Training:
 				n, pl.full = all, true
 			case sl.Hoisted:
@@ -223,8 +232,6 @@ func (r *Run) at(slot, s, s0, rows int) []float32 {
 	}
 	p := &r.place[slot]
 	switch {
-	case p.external != nil:
-		return sub(p.external, r.offset[s]*sl.Width, n)
 	case p.once:
 		return sub(r.once, p.start, n)
 	case p.full:

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"slices"
-
 	"github.com/unroll-ml/unroll/internal/cell"
 )
 
@@ -58,8 +56,6 @@ func (r *Run) look() {
 			v.mode = viewAt
 		default:
 			switch {
-			case slices.Contains(r.cell.rows.handover, i):
-				v.mode = viewAt
 			case pl.once:
 				v.from = &r.once
 			case pl.full:

@@ -116,13 +116,13 @@ func BenchmarkRows(b *testing.B) {
 	}
 	b.Run("Gather", func(b *testing.B) {
 		for b.Loop() {
-			Gather(x, table, ids, width)
+			Gather(x, table, width, ids, width)
 		}
 		nanoseconds(b, n*width)
 	})
 	b.Run("ScatterAdd", func(b *testing.B) {
 		for b.Loop() {
-			ScatterAdd(table, ids, x, width)
+			ScatterAdd(table, width, ids, x, width)
 		}
 		nanoseconds(b, n*width)
 	})

@@ -68,3 +68,18 @@ func rSubAVX2(dst *float32, a *float32, c float32, n int)
 //
 //go:noescape
 func rDivAVX2(dst *float32, a *float32, c float32, n int)
+
+// copyAVX2 is dst = a, for n > 0 values.
+//
+//go:noescape
+func copyAVX2(dst *float32, a *float32, n int)
+
+// negAVX2 is dst = -a, for n > 0 values.
+//
+//go:noescape
+func negAVX2(dst *float32, a *float32, n int)
+
+// fillAVX2 is dst = c, for n > 0 values.
+//
+//go:noescape
+func fillAVX2(dst *float32, c float32, n int)

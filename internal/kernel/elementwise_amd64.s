@@ -859,3 +859,152 @@ blocks1end:
 end:
 	VZEROUPPER
 	RET
+
+// func copyAVX2(dst *float32, a *float32, n int)
+// Requires: AVX
+TEXT ·copyAVX2(SB), $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+
+blocks4:
+	CMPQ    DX, $0x20
+	JLT     blocks4end
+	VMOVUPS (CX), Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(CX), Y0
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS 96(CX), Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
+	SUBQ    $0x20, DX
+	JMP     blocks4
+
+blocks4end:
+blocks1:
+	CMPQ    DX, $0x08
+	JLT     blocks1end
+	VMOVUPS (CX), Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	SUBQ    $0x08, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      DX, DX
+	JEQ        end
+	NEGQ       DX
+	LEAQ       mask<>+0(SB), BX
+	VMOVUPS    32(BX)(DX*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func negAVX2(dst *float32, a *float32, n int)
+// Requires: AVX
+TEXT ·negAVX2(SB), $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+
+blocks4:
+	CMPQ    DX, $0x20
+	JLT     blocks4end
+	VMOVUPS (CX), Y0
+	VXORPS  c80000000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VXORPS  c80000000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS 64(CX), Y0
+	VXORPS  c80000000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS 96(CX), Y0
+	VXORPS  c80000000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
+	SUBQ    $0x20, DX
+	JMP     blocks4
+
+blocks4end:
+blocks1:
+	CMPQ    DX, $0x08
+	JLT     blocks1end
+	VMOVUPS (CX), Y0
+	VXORPS  c80000000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	SUBQ    $0x08, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      DX, DX
+	JEQ        end
+	NEGQ       DX
+	LEAQ       mask<>+0(SB), BX
+	VMOVUPS    32(BX)(DX*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VXORPS     c80000000<>+0(SB), Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c80000000<>+0(SB)/4, $0x80000000
+DATA c80000000<>+4(SB)/4, $0x80000000
+DATA c80000000<>+8(SB)/4, $0x80000000
+DATA c80000000<>+12(SB)/4, $0x80000000
+DATA c80000000<>+16(SB)/4, $0x80000000
+DATA c80000000<>+20(SB)/4, $0x80000000
+DATA c80000000<>+24(SB)/4, $0x80000000
+DATA c80000000<>+28(SB)/4, $0x80000000
+GLOBL c80000000<>(SB), RODATA|NOPTR, $32
+
+// func fillAVX2(dst *float32, c float32, n int)
+// Requires: AVX
+TEXT ·fillAVX2(SB), $0-24
+	MOVQ         dst+0(FP), AX
+	VBROADCASTSS c+8(FP), Y0
+	MOVQ         n+16(FP), CX
+
+blocks4:
+	CMPQ    CX, $0x20
+	JLT     blocks4end
+	VMOVUPS Y0, (AX)
+	VMOVUPS Y0, 32(AX)
+	VMOVUPS Y0, 64(AX)
+	VMOVUPS Y0, 96(AX)
+	ADDQ    $0x00000080, AX
+	SUBQ    $0x20, CX
+	JMP     blocks4
+
+blocks4end:
+blocks1:
+	CMPQ    CX, $0x08
+	JLT     blocks1end
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x08, CX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      CX, CX
+	JEQ        end
+	NEGQ       CX
+	LEAQ       mask<>+0(SB), DX
+	VMOVUPS    32(DX)(CX*4), Y1
+	VMASKMOVPS Y0, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET

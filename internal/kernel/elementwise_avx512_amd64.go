@@ -68,3 +68,18 @@ func rSubAVX512(dst *float32, a *float32, c float32, n int)
 //
 //go:noescape
 func rDivAVX512(dst *float32, a *float32, c float32, n int)
+
+// copyAVX512 is dst = a, for n > 0 values.
+//
+//go:noescape
+func copyAVX512(dst *float32, a *float32, n int)
+
+// negAVX512 is dst = -a, for n > 0 values.
+//
+//go:noescape
+func negAVX512(dst *float32, a *float32, n int)
+
+// fillAVX512 is dst = c, for n > 0 values.
+//
+//go:noescape
+func fillAVX512(dst *float32, c float32, n int)

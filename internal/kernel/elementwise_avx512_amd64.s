@@ -2,6 +2,8 @@
 
 //go:build amd64 && !purego
 
+#include "textflag.h"
+
 // func addAVX512(dst *float32, a *float32, b *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·addAVX512(SB), $0-32
@@ -835,6 +837,149 @@ blocks1end:
 	VMOVUPS.Z (CX), K1, Z1
 	VDIVPS    Z1, Z0, Z1
 	VMOVUPS   Z1, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func copyAVX512(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·copyAVX512(SB), $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ n+16(FP), DX
+
+blocks4:
+	CMPQ    DX, $0x40
+	JLT     blocks4end
+	VMOVUPS (CX), Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z0
+	VMOVUPS Z0, 64(AX)
+	VMOVUPS 128(CX), Z0
+	VMOVUPS Z0, 128(AX)
+	VMOVUPS 192(CX), Z0
+	VMOVUPS Z0, 192(AX)
+	ADDQ    $0x00000100, AX
+	ADDQ    $0x00000100, CX
+	SUBQ    $0x40, DX
+	JMP     blocks4
+
+blocks4end:
+blocks1:
+	CMPQ    DX, $0x10
+	JLT     blocks1end
+	VMOVUPS (CX), Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x10, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ     DX, DX
+	JEQ       end
+	MOVQ      $-1, BX
+	BZHIQ     DX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func negAVX512(dst *float32, a *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·negAVX512(SB), $0-24
+	VBROADCASTSS c80000000<>+0(SB), Z1
+	MOVQ         dst+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         n+16(FP), DX
+
+blocks4:
+	CMPQ    DX, $0x40
+	JLT     blocks4end
+	VMOVUPS (CX), Z0
+	VXORPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(CX), Z0
+	VXORPS  Z1, Z0, Z0
+	VMOVUPS Z0, 64(AX)
+	VMOVUPS 128(CX), Z0
+	VXORPS  Z1, Z0, Z0
+	VMOVUPS Z0, 128(AX)
+	VMOVUPS 192(CX), Z0
+	VXORPS  Z1, Z0, Z0
+	VMOVUPS Z0, 192(AX)
+	ADDQ    $0x00000100, AX
+	ADDQ    $0x00000100, CX
+	SUBQ    $0x40, DX
+	JMP     blocks4
+
+blocks4end:
+blocks1:
+	CMPQ    DX, $0x10
+	JLT     blocks1end
+	VMOVUPS (CX), Z0
+	VXORPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x10, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ     DX, DX
+	JEQ       end
+	MOVQ      $-1, BX
+	BZHIQ     DX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VXORPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c80000000<>+0(SB)/4, $0x80000000
+GLOBL c80000000<>(SB), RODATA|NOPTR, $4
+
+// func fillAVX512(dst *float32, c float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fillAVX512(SB), $0-24
+	MOVQ         dst+0(FP), AX
+	VBROADCASTSS c+8(FP), Z0
+	MOVQ         n+16(FP), CX
+
+blocks4:
+	CMPQ    CX, $0x40
+	JLT     blocks4end
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z0, 64(AX)
+	VMOVUPS Z0, 128(AX)
+	VMOVUPS Z0, 192(AX)
+	ADDQ    $0x00000100, AX
+	SUBQ    $0x40, CX
+	JMP     blocks4
+
+blocks4end:
+blocks1:
+	CMPQ    CX, $0x10
+	JLT     blocks1end
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x10, CX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ   CX, CX
+	JEQ     end
+	MOVQ    $-1, DX
+	BZHIQ   CX, DX, DX
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (AX)
 
 end:
 	VZEROUPPER

@@ -50,6 +50,9 @@ func TestGenerated(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range assembly {
+		if name == "program_amd64.s" {
+			continue // calls what is generated, and says so
+		}
 		if _, err := os.Stat(filepath.Join(written, name)); err != nil {
 			t.Errorf("%s is not written by the generator", name)
 		}

@@ -258,9 +258,13 @@ func outer1x16AVX512(dst *float32, ldd int, a *float32, lda int, d *float32, ldb
 
 func sumRowsAVX2(dst *float32, x *float32, ldx int, n int, m int) { panic(noAssembly) }
 
-func gatherAVX2(dst *float32, table *float32, ids *int32, n int, width int) { panic(noAssembly) }
+func gatherAVX2(dst *float32, table *float32, ld int, ids *int32, n int, left int, width int) {
+	panic(noAssembly)
+}
 
-func scatterAddAVX2(dst *float32, ids *int32, src *float32, n int, width int) { panic(noAssembly) }
+func scatterAddAVX2(dst *float32, ld int, ids *int32, src *float32, n int, width int) {
+	panic(noAssembly)
+}
 
 func copyPanelAVX2(dst *float32, src *float32, ld int, n int) { panic(noAssembly) }
 
@@ -268,9 +272,13 @@ func dotAVX2(s *float64, a *float32, b *float32, n int) { panic(noAssembly) }
 
 func sumRowsAVX512(dst *float32, x *float32, ldx int, n int, m int) { panic(noAssembly) }
 
-func gatherAVX512(dst *float32, table *float32, ids *int32, n int, width int) { panic(noAssembly) }
+func gatherAVX512(dst *float32, table *float32, ld int, ids *int32, n int, left int, width int) {
+	panic(noAssembly)
+}
 
-func scatterAddAVX512(dst *float32, ids *int32, src *float32, n int, width int) { panic(noAssembly) }
+func scatterAddAVX512(dst *float32, ld int, ids *int32, src *float32, n int, width int) {
+	panic(noAssembly)
+}
 
 func copyPanelAVX512(dst *float32, src *float32, ld int, n int) { panic(noAssembly) }
 
@@ -300,6 +308,12 @@ func rSubAVX2(dst *float32, a *float32, c float32, n int) { panic(noAssembly) }
 
 func rDivAVX2(dst *float32, a *float32, c float32, n int) { panic(noAssembly) }
 
+func copyAVX2(dst *float32, a *float32, n int) { panic(noAssembly) }
+
+func negAVX2(dst *float32, a *float32, n int) { panic(noAssembly) }
+
+func fillAVX2(dst *float32, c float32, n int) { panic(noAssembly) }
+
 func addAVX512(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
 
 func subAVX512(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
@@ -325,6 +339,12 @@ func scaleAVX512(dst *float32, a *float32, c float32, n int) { panic(noAssembly)
 func rSubAVX512(dst *float32, a *float32, c float32, n int) { panic(noAssembly) }
 
 func rDivAVX512(dst *float32, a *float32, c float32, n int) { panic(noAssembly) }
+
+func copyAVX512(dst *float32, a *float32, n int) { panic(noAssembly) }
+
+func negAVX512(dst *float32, a *float32, n int) { panic(noAssembly) }
+
+func fillAVX512(dst *float32, c float32, n int) { panic(noAssembly) }
 
 func tanhAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
@@ -609,3 +629,5 @@ func fusedMinimalGatedUnitBack2AVX512(operands **float32, n int) { panic(noAssem
 func fusedCoupledLSTMStep1AVX512(operands **float32, n int) { panic(noAssembly) }
 
 func fusedCoupledLSTMBack1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func entries(table *uintptr) { panic(noAssembly) }

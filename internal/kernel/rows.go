@@ -28,52 +28,65 @@ func sumRowsGeneric(dst []float32, x []float32, ldx, n, m int) {
 	}
 }
 
-// Gather copies rows of a table: row i of dst is row ids[i], width values each, rows without gaps. The ids are trusted to be
+// Gather copies rows of a table: row i of dst is row ids[i], width values each; those of the table are ld apart, those of dst without gaps. The ids are trusted to be
 // within the table: who takes them from outside checks them there.
-func Gather(dst, table []float32, ids []int32, width int) {
+func Gather(dst, table []float32, ld int, ids []int32, width int) {
 	checkMatrix("Gather", "dst", dst, width, len(ids), width)
 	if len(ids) == 0 || width == 0 {
 		return
 	}
 	switch {
 	case useAVX512:
-		gatherAVX512(&dst[0], &table[0], &ids[0], len(ids), width)
+		gatherAVX512(&dst[0], &table[0], ld, &ids[0], len(ids), len(ids), width)
 	case useAVX2:
-		gatherAVX2(&dst[0], &table[0], &ids[0], len(ids), width)
+		gatherAVX2(&dst[0], &table[0], ld, &ids[0], len(ids), len(ids), width)
 	default:
-		gatherGeneric(dst, table, ids, width)
+		gatherGeneric(dst, table, ld, ids, width)
 	}
 }
 
-func gatherGeneric(dst, table []float32, ids []int32, width int) {
+func gatherGeneric(dst, table []float32, ld int, ids []int32, width int) {
 	for i, id := range ids {
-		copy(dst[i*width:][:width], table[int(id)*width:][:width])
+		copy(dst[i*width:][:width], table[int(id)*ld:][:width])
 	}
 }
 
-// ScatterAdd adds row i of src to row ids[i] of dst, in the order of i, so that repeated ids give one sum in that order. The ids
+// ScatterAdd adds row i of src to row ids[i] of dst, whose rows are ld apart, in the order of i, so that repeated ids give one sum in that order. The ids
 // are trusted like Gather's.
-func ScatterAdd(dst []float32, ids []int32, src []float32, width int) {
+func ScatterAdd(dst []float32, ld int, ids []int32, src []float32, width int) {
 	checkMatrix("ScatterAdd", "src", src, width, len(ids), width)
 	if len(ids) == 0 || width == 0 {
 		return
 	}
 	switch {
 	case useAVX512:
-		scatterAddAVX512(&dst[0], &ids[0], &src[0], len(ids), width)
+		scatterAddAVX512(&dst[0], ld, &ids[0], &src[0], len(ids), width)
 	case useAVX2:
-		scatterAddAVX2(&dst[0], &ids[0], &src[0], len(ids), width)
+		scatterAddAVX2(&dst[0], ld, &ids[0], &src[0], len(ids), width)
 	default:
-		scatterAddGeneric(dst, ids, src, width)
+		scatterAddGeneric(dst, ld, ids, src, width)
 	}
 }
 
-func scatterAddGeneric(dst []float32, ids []int32, src []float32, width int) {
+func scatterAddGeneric(dst []float32, ld int, ids []int32, src []float32, width int) {
 	for i, id := range ids {
-		d := dst[int(id)*width:][:width]
+		d := dst[int(id)*ld:][:width]
 		for j, v := range src[i*width:][:width] {
 			d[j] += v
 		}
+	}
+}
+
+// CopyRows copies n rows of m values, ldx apart, to rows ldd apart.
+func CopyRows(dst []float32, ldd int, x []float32, ldx, n, m int) {
+	checkMatrix("CopyRows", "dst", dst, ldd, n, m)
+	checkMatrix("CopyRows", "x", x, ldx, n, m)
+	if ldd == m && ldx == m {
+		copy(dst[:n*m], x)
+		return
+	}
+	for i := range n {
+		copy(dst[i*ldd:i*ldd+m], x[i*ldx:])
 	}
 }
 

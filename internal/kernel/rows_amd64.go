@@ -9,15 +9,15 @@ package kernel
 //go:noescape
 func sumRowsAVX2(dst *float32, x *float32, ldx int, n int, m int)
 
-// gatherAVX2 copies row ids[i] of table to row i of dst, for n > 0 rows of width > 0.
+// gatherAVX2 copies row ids[i] of table, whose rows are ld apart, to row i of dst, for n > 0 rows of width > 0. Of ids, left >= n may be read.
 //
 //go:noescape
-func gatherAVX2(dst *float32, table *float32, ids *int32, n int, width int)
+func gatherAVX2(dst *float32, table *float32, ld int, ids *int32, n int, left int, width int)
 
-// scatterAddAVX2 adds row i of src to row ids[i] of dst, for n > 0 rows of width > 0, in the order of i.
+// scatterAddAVX2 adds row i of src to row ids[i] of dst, whose rows are ld apart, for n > 0 rows of width > 0, in the order of i.
 //
 //go:noescape
-func scatterAddAVX2(dst *float32, ids *int32, src *float32, n int, width int)
+func scatterAddAVX2(dst *float32, ld int, ids *int32, src *float32, n int, width int)
 
 // copyPanelAVX2 copies n > 0 rows of 16 floats, ld apart, to dst without gaps.
 //

@@ -80,103 +80,111 @@ oneend:
 	VZEROUPPER
 	RET
 
-// func gatherAVX2(dst *float32, table *float32, ids *int32, n int, width int)
+// func gatherAVX2(dst *float32, table *float32, ld int, ids *int32, n int, left int, width int)
 // Requires: AVX, MMX+
-TEXT ·gatherAVX2(SB), $0-40
+TEXT ·gatherAVX2(SB), $0-56
 	MOVQ dst+0(FP), AX
 	MOVQ table+8(FP), CX
-	MOVQ ids+16(FP), DX
-	MOVQ n+24(FP), BX
-	MOVQ width+32(FP), SI
+	MOVQ ids+24(FP), DX
+	MOVQ n+32(FP), BX
+	MOVQ width+48(FP), SI
 	SHLQ $0x02, SI
+	MOVQ ld+16(FP), DI
+	SHLQ $0x02, DI
+	MOVQ left+40(FP), R8
 
 row:
-	CMPQ       BX, $0x08
+	CMPQ       R8, $0x10
 	JLE        fetched
-	MOVLQSX    32(DX), DI
-	IMULQ      SI, DI
-	ADDQ       CX, DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
+	MOVLQSX    64(DX), R9
+	IMULQ      DI, R9
+	ADDQ       CX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
 
 fetched:
-	MOVLQSX (DX), DI
-	IMULQ   SI, DI
-	ADDQ    CX, DI
-	XORQ    R8, R8
+	MOVLQSX (DX), R9
+	IMULQ   DI, R9
+	ADDQ    CX, R9
+	XORQ    R10, R10
 
 whole:
-	LEAQ    32(R8), R9
-	CMPQ    R9, SI
+	LEAQ    32(R10), R11
+	CMPQ    R11, SI
 	JGT     part
-	VMOVUPS (DI)(R8*1), Y0
-	VMOVUPS Y0, (AX)(R8*1)
-	MOVQ    R9, R8
+	VMOVUPS (R9)(R10*1), Y0
+	VMOVUPS Y0, (AX)(R10*1)
+	MOVQ    R11, R10
 	JMP     whole
 
 part:
-	CMPQ   R8, SI
+	CMPQ   R10, SI
 	JGE    end
-	VMOVSS (DI)(R8*1), X0
-	VMOVSS X0, (AX)(R8*1)
-	ADDQ   $0x04, R8
+	VMOVSS (R9)(R10*1), X0
+	VMOVSS X0, (AX)(R10*1)
+	ADDQ   $0x04, R10
 	JMP    part
 
 end:
 	ADDQ SI, AX
 	ADDQ $0x04, DX
+	DECQ R8
 	DECQ BX
 	JNE  row
 	VZEROUPPER
 	RET
 
-// func scatterAddAVX2(dst *float32, ids *int32, src *float32, n int, width int)
+// func scatterAddAVX2(dst *float32, ld int, ids *int32, src *float32, n int, width int)
 // Requires: AVX, MMX+
-TEXT ·scatterAddAVX2(SB), $0-40
+TEXT ·scatterAddAVX2(SB), $0-48
 	MOVQ dst+0(FP), AX
-	MOVQ ids+8(FP), CX
-	MOVQ src+16(FP), DX
-	MOVQ n+24(FP), BX
-	MOVQ width+32(FP), SI
+	MOVQ ids+16(FP), CX
+	MOVQ src+24(FP), DX
+	MOVQ n+32(FP), BX
+	MOVQ width+40(FP), SI
 	SHLQ $0x02, SI
+	MOVQ ld+8(FP), DI
+	SHLQ $0x02, DI
+	MOVQ BX, R8
 
 row:
-	CMPQ       BX, $0x08
+	CMPQ       R8, $0x10
 	JLE        fetched
-	MOVLQSX    32(CX), DI
-	IMULQ      SI, DI
-	ADDQ       AX, DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
+	MOVLQSX    64(CX), R9
+	IMULQ      DI, R9
+	ADDQ       AX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
 
 fetched:
-	MOVLQSX (CX), DI
-	IMULQ   SI, DI
-	ADDQ    AX, DI
-	XORQ    R8, R8
+	MOVLQSX (CX), R9
+	IMULQ   DI, R9
+	ADDQ    AX, R9
+	XORQ    R10, R10
 
 whole:
-	LEAQ    32(R8), R9
-	CMPQ    R9, SI
+	LEAQ    32(R10), R11
+	CMPQ    R11, SI
 	JGT     part
-	VMOVUPS (DI)(R8*1), Y0
-	VADDPS  (DX)(R8*1), Y0, Y0
-	VMOVUPS Y0, (DI)(R8*1)
-	MOVQ    R9, R8
+	VMOVUPS (R9)(R10*1), Y0
+	VADDPS  (DX)(R10*1), Y0, Y0
+	VMOVUPS Y0, (R9)(R10*1)
+	MOVQ    R11, R10
 	JMP     whole
 
 part:
-	CMPQ   R8, SI
+	CMPQ   R10, SI
 	JGE    end
-	VMOVSS (DI)(R8*1), X0
-	VADDSS (DX)(R8*1), X0, X0
-	VMOVSS X0, (DI)(R8*1)
-	ADDQ   $0x04, R8
+	VMOVSS (R9)(R10*1), X0
+	VADDSS (DX)(R10*1), X0, X0
+	VMOVSS X0, (R9)(R10*1)
+	ADDQ   $0x04, R10
 	JMP    part
 
 end:
 	ADDQ SI, DX
 	ADDQ $0x04, CX
+	DECQ R8
 	DECQ BX
 	JNE  row
 	VZEROUPPER

@@ -48,7 +48,7 @@ func testGatherScatter(t *testing.T) {
 				ids[0] = rows - 1
 			}
 			table, dst := random(r, rows*width, true), random(r, n*width, true)
-			Gather(dst, table, ids, width)
+			Gather(dst, table, width, ids, width)
 			for i, id := range ids {
 				wantSame(t, fmt.Sprintf("Gather %d of %d, width %d", i, n, width), dst[i*width:][:width], table[int(id)*width:][:width])
 			}
@@ -59,15 +59,15 @@ func testGatherScatter(t *testing.T) {
 					want[int(id)*width+j] += src[i*width+j]
 				}
 			}
-			ScatterAdd(table, ids, src, width)
+			ScatterAdd(table, width, ids, src, width)
 			scatterAddGeneric(twin, ids, src, width)
 			wantSame(t, fmt.Sprintf("ScatterAdd of %d, width %d", n, width), table, want)
 			wantSame(t, fmt.Sprintf("twin of %d, width %d", n, width), twin, want)
 			release()
 		}
 	}
-	wantPanic(t, "Gather", func() { Gather(make([]float32, 5), make([]float32, 9), []int32{0, 1}, 3) })
-	wantPanic(t, "ScatterAdd", func() { ScatterAdd(make([]float32, 9), []int32{0, 1}, make([]float32, 5), 3) })
+	wantPanic(t, "Gather", func() { Gather(make([]float32, 5), make([]float32, 9), 3, []int32{0, 1}, 3) })
+	wantPanic(t, "ScatterAdd", func() { ScatterAdd(make([]float32, 9), 3, []int32{0, 1}, make([]float32, 5), 3) })
 }
 
 func TestRowMasks(t *testing.T) {

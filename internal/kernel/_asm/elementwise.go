@@ -210,6 +210,13 @@ func elementwise(a *asm) {
 			b.store(x, "dst")
 		})
 	}
+	a.loop("copy", "dst = a", []string{"dst", "a"}, nil, 4, nil, func(b *block) { b.store(b.load("a"), "dst") })
+	a.loop("neg", "dst = -a", []string{"dst", "a"}, nil, 4, nil, func(b *block) {
+		x := b.load("a")
+		b.VXORPS(b.constantBits(signBit), x, x)
+		b.store(x, "dst")
+	})
+	a.loop("fill", "dst = c", []string{"dst"}, []string{"c"}, 4, nil, func(b *block) { b.store(b.number["c"], "dst") })
 }
 
 // keepNaN runs op, which overwrites x with what VMINPS or VMAXPS return (the second operand when one is NaN), and puts NaN back

@@ -92,31 +92,33 @@ func (a *asm) sumRows() {
 }
 
 // ahead is how many rows before its use a row is fetched into the cache.
-const ahead = 8
+const ahead = 16
 
-// rowOf is the address of row id of a table of rows of width bytes.
-func (a *asm) rowOf(table, id, width reg.GPVirtual) reg.GPVirtual {
+// rowOf is the address of row id of a table whose rows are ld bytes apart.
+func (a *asm) rowOf(table, id, ld reg.GPVirtual) reg.GPVirtual {
 	p := a.GP64()
 	a.MOVLQSX(Mem{Base: id}, p)
-	a.IMULQ(width, p)
+	a.IMULQ(ld, p)
 	a.ADDQ(table, p)
 	return p
 }
 
-// eachRow calls body once a row with the row's address in the table; ids moves along, n > 0 counts down.
-func (a *asm) eachRow(table, ids, n, width reg.GPVirtual, body func(row reg.GPVirtual)) {
+// eachRow calls body once a row with the row's address in the table; ids moves along, n > 0 counts down. left is how many ids may be
+// read; where they are more than n, the last rows fetch what the next call will need.
+func (a *asm) eachRow(table, ld, ids, n, left reg.GPVirtual, body func(row reg.GPVirtual)) {
 	a.Label("row")
-	a.CMPQ(n, U8(ahead))
+	a.CMPQ(left, U8(ahead))
 	a.JLE(LabelRef("fetched"))
 	next := a.GP64()
 	a.MOVLQSX(Mem{Base: ids, Disp: 4 * ahead}, next)
-	a.IMULQ(width, next)
+	a.IMULQ(ld, next)
 	a.ADDQ(table, next)
 	a.PREFETCHT0(Mem{Base: next})
 	a.PREFETCHT0(Mem{Base: next, Disp: 64})
 	a.Label("fetched")
-	body(a.rowOf(table, ids, width))
+	body(a.rowOf(table, ids, ld))
 	a.ADDQ(U8(4), ids)
+	a.DECQ(left)
 	a.DECQ(n)
 	a.JNE(LabelRef("row"))
 	a.VZEROUPPER()
@@ -164,11 +166,12 @@ func (a *asm) gather() {
 	name := a.named("gather")
 	a.Function(name)
 	a.Pragma("noescape")
-	a.Doc(name + " copies row ids[i] of table to row i of dst, for n > 0 rows of width > 0.")
-	a.SignatureExpr("func(dst, table *float32, ids *int32, n, width int)")
+	a.Doc(name + " copies row ids[i] of table, whose rows are ld apart, to row i of dst, for n > 0 rows of width > 0. Of ids, left >= n may be read.")
+	a.SignatureExpr("func(dst, table *float32, ld int, ids *int32, n, left, width int)")
 	dst, table, ids, n, width := a.param("dst"), a.param("table"), a.param("ids"), a.param("n"), a.paramBytes("width")
+	ld, left := a.paramBytes("ld"), a.param("left")
 	some := a.lastLanes(width)
-	a.eachRow(table, ids, n, width, func(row reg.GPVirtual) {
+	a.eachRow(table, ld, ids, n, left, func(row reg.GPVirtual) {
 		a.alongRow(width, some, func(i reg.GPVirtual) {
 			y := a.vec()
 			a.VMOVUPS(at(row, i), y)
@@ -192,11 +195,13 @@ func (a *asm) scatterAdd() {
 	name := a.named("scatterAdd")
 	a.Function(name)
 	a.Pragma("noescape")
-	a.Doc(name + " adds row i of src to row ids[i] of dst, for n > 0 rows of width > 0, in the order of i.")
-	a.SignatureExpr("func(dst *float32, ids *int32, src *float32, n, width int)")
+	a.Doc(name + " adds row i of src to row ids[i] of dst, whose rows are ld apart, for n > 0 rows of width > 0, in the order of i.")
+	a.SignatureExpr("func(dst *float32, ld int, ids *int32, src *float32, n, width int)")
 	dst, ids, src, n, width := a.param("dst"), a.param("ids"), a.param("src"), a.param("n"), a.paramBytes("width")
+	ld, left := a.paramBytes("ld"), a.GP64()
+	a.MOVQ(n, left)
 	some := a.lastLanes(width)
-	a.eachRow(dst, ids, n, width, func(row reg.GPVirtual) {
+	a.eachRow(dst, ld, ids, n, left, func(row reg.GPVirtual) {
 		a.alongRow(width, some, func(i reg.GPVirtual) {
 			y := a.vec()
 			a.VMOVUPS(at(row, i), y)

@@ -1,0 +1,303 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"unsafe"
+)
+
+// Program is a list of operations that assembly runs over many steps without coming back in between. Operations are written in the
+// order in which a step runs them; Turn begins the operations of a step of the other kind, where two kinds take turns. It
+// computes what the functions of this package compute, with the same kernels.
+//
+// It holds addresses that the garbage collector does not see: the operands must be alive, and in place, until Run returns.
+type Program struct {
+	words  []uint64
+	turn   int // where the operations of the second kind begin; 0: there is one kind
+	tables []tableAt
+}
+
+// tableAt says where the address of an operation's own table belongs, and where that table is.
+type tableAt struct{ argument, table int }
+
+// Operand is a slice of values as the first step sees it, and how many values further it lies from one step of its kind to the next.
+type Operand struct {
+	X    []float32
+	Move int
+}
+
+// Programs reports whether this machine runs programs.
+func Programs() bool { return programs }
+
+// Reset makes the program empty.
+func (p *Program) Reset() { p.words, p.tables, p.turn = p.words[:0], p.tables[:0], 0 }
+
+// Turn ends the operations of the first kind of step.
+func (p *Program) Turn() { p.turn = len(p.words) }
+
+// Run runs so many steps.
+func (p *Program) Run(steps int) {
+	if steps <= 0 || len(p.words) == 0 {
+		return
+	}
+	for _, t := range p.tables {
+		p.words[t.argument] = uint64(uintptr(unsafe.Pointer(&p.words[t.table])))
+	}
+	p.words = append(p.words, 0) // so that the end has an address
+	first, end := &p.words[0], &p.words[len(p.words)-1]
+	if p.turn == 0 {
+		runProgram(first, end, steps)
+	} else {
+		if steps > 1 {
+			runProgram(first, end, steps/2)
+		}
+		if steps%2 == 1 {
+			runProgram(first, &p.words[p.turn], 1)
+		}
+	}
+	p.words = p.words[:len(p.words)-1]
+}
+
+// entry is the address of every function of the assembly, by name; see entries.
+var entry = entryAddresses()
+
+func entryAddresses() map[string]uintptr {
+	m := make(map[string]uintptr, len(entryNames))
+	if programs {
+		var table [len(entryNames)]uintptr
+		entries(&table[0])
+		for i, name := range entryNames {
+			m[name] = table[i]
+		}
+	}
+	return m
+}
+
+// entryOf is the function of this name for the best path that has one; 0 where none has.
+func entryOf(base string) uintptr {
+	if useAVX512 {
+		if e := entry[base+"AVX512"]; e != 0 {
+			return e
+		}
+	}
+	return entry[base+"AVX2"]
+}
+
+// argument is a word of an operation, and how far it moves.
+type argument struct{ word, move uint64 }
+
+func number(n int) argument { return argument{word: uint64(n)} }
+
+func (o Operand) argument() argument {
+	return argument{uint64(uintptr(unsafe.Pointer(&o.X[0]))), uint64(4 * o.Move)}
+}
+
+// header is the number of words before the arguments.
+const header = 4
+
+// operation writes a call of the function at entry.
+func (p *Program) operation(entry uintptr, arguments, table []argument) {
+	if entry == 0 {
+		panic("kernel: Program: no such kernel")
+	}
+	fours := func(n int) int { return (n + 3) / 4 }
+	a, t := fours(len(arguments)), fours(len(table))
+	at := len(p.words)
+	size := header + 8*(a+t)
+	for range size {
+		p.words = append(p.words, 0)
+	}
+	w := p.words[at:]
+	w[0], w[1], w[2], w[3] = uint64(entry), uint64(a), uint64(t), uint64(8*size)
+	put := func(w []uint64, n int, list []argument) {
+		for i, x := range list {
+			w[i], w[n+i] = x.word, x.move
+		}
+	}
+	put(w[header:], 4*a, arguments)
+	put(w[header+8*a:], 4*t, table)
+	if t > 0 {
+		p.tables = append(p.tables, tableAt{at + header, at + header + 8*a})
+	}
+}
+
+// Elementwise is a function over values: a kernel of one to three operands, and perhaps a number.
+type Elementwise struct {
+	entry  uintptr
+	number bool
+}
+
+// ElementwiseByName finds the kernel of a function of this package, such as Add, or MulAdd, by its name in lower case first; false where
+// a program has none.
+func ElementwiseByName(name string) (Elementwise, bool) {
+	e := entryOf(name)
+	switch name {
+	case "addConst", "scale", "rSub", "rDiv", "fill":
+		return Elementwise{e, true}, e != 0
+	}
+	return Elementwise{e, false}, e != 0
+}
+
+// applyNames are the functions with kernels, by the kernels' names.
+var applyNames = map[Func]string{Relu: "relu", LeakyRelu: "leakyRelu", Relu6: "relu6", Elu: "elu", Selu: "selu", Celu: "elu", Silu: "silu",
+	Softplus: "softplus", Tanh: "tanh", HardTanh: "hardTanh", Sigmoid: "sigmoid", HardSigmoid: "hardSigmoid", LogSigmoid: "logSigmoid",
+	Exp: "exp", Log: "log", Sqrt: "sqrt", Abs: "abs", Square: "square", Linear: "copy"}
+
+// ElementwiseByFunc finds the kernel of a function, or with slope of its ApplyGrad, whose operands are then dst, dy and x or y.
+func ElementwiseByFunc(f Func, slope bool) (Elementwise, bool) {
+	name := applyNames[f]
+	if slope {
+		name += "Grad"
+	}
+	return ElementwiseByName(name)
+}
+
+// Elementwise writes a call: operands from dst on, all of one length, and the number if the function takes one.
+func (p *Program) Elementwise(e Elementwise, v float32, operands ...Operand) {
+	n := len(operands[0].X)
+	var list [5]argument
+	k := 0
+	for _, o := range operands {
+		checkSame("Program", "operand", o.X, n)
+		if n == 0 {
+			return
+		}
+		list[k] = o.argument()
+		k++
+	}
+	if e.number {
+		list[k] = argument{word: uint64(math.Float32bits(v))}
+		k++
+	}
+	list[k] = number(n)
+	p.operation(e.entry, list[:k+1], nil)
+}
+
+// fusedEntries are the addresses of the fused loops.
+var fusedEntries = func() []uintptr {
+	var all []uintptr
+	for i := range fusedForms {
+		all = append(all, entryOf("fused"+fusedForms[i].name))
+	}
+	return all
+}()
+
+// Fused writes a call of f.Run.
+func (p *Program) Fused(f Fused, outputs, inputs []Operand) {
+	form := &fusedForms[f.form]
+	if len(inputs) != form.inputs || len(outputs) != len(form.stored) {
+		panic(fmt.Sprintf("kernel: %s: expected %d inputs and %d outputs, got %d and %d", f, form.inputs, len(form.stored), len(inputs), len(outputs)))
+	}
+	n := len(outputs[0].X)
+	if n == 0 {
+		return
+	}
+	var table [fusedOperands]argument
+	k := 0
+	for _, list := range [2][]Operand{inputs, outputs} {
+		for _, o := range list {
+			checkSame(form.name, "operand", o.X, n)
+			table[k] = o.argument()
+			k++
+		}
+	}
+	for i, o := range form.over {
+		if o >= 0 && table[o].word != table[len(inputs)+i].word {
+			panic(fmt.Sprintf("kernel: %s: output %d must be input %d", f, i, o))
+		}
+	}
+	p.operation(fusedEntries[f.form], []argument{{}, number(n)}, table[:k])
+}
+
+// Gather writes a call of Gather, of the n rows of ids that a step needs. The next step's follow behind them; so do those of all later steps.
+func (p *Program) Gather(dst Operand, table []float32, ld int, ids []int32, n, move, width int) {
+	checkMatrix("Program", "dst", dst.X, width, n, width)
+	if n == 0 || width == 0 {
+		return
+	}
+	p.operation(gatherEntry, []argument{dst.argument(), Operand{X: table}.argument(), number(ld),
+		{uint64(uintptr(unsafe.Pointer(&ids[0]))), uint64(4 * move)}, number(n), {uint64(len(ids)), uint64(-move)}, number(width)}, nil)
+}
+
+var gatherEntry = entryOf("gather")
+
+// CanMatMul reports whether a program can multiply with a matrix of k by m.
+func CanMatMul(k, m int) bool { return m%panelWidth == 0 && k > 0 && k <= blockK }
+
+// MatMul writes dst = start + a B, without gaps between rows: n rows of b.M and of b.K values. Of start, there are n rows, or one for all
+// (shared), or none: 0.
+func (p *Program) MatMul(dst, start Operand, shared bool, a Operand, b *Packed, n int) {
+	checkMatrix("Program", "dst", dst.X, b.M, n, b.M)
+	checkMatrix("Program", "a", a.X, b.K, n, b.K)
+	if !CanMatMul(b.K, b.M) {
+		panic(fmt.Sprintf("kernel: Program: no kernel for a matrix of %d by %d", b.K, b.M))
+	}
+	row := 0
+	for _, r := range splitProgram(n) {
+		if r.tiles == 0 {
+			continue
+		}
+		entries := &matMulEntries[r.rows]
+		j := 0
+		for panels := widestProgram(r.rows); panels > 0; panels /= 2 {
+			groups := (b.M - j) / (panels * panelWidth)
+			if groups == 0 {
+				continue
+			}
+			at := func(o Operand, i int) argument { return Operand{o.X[i:], o.Move}.argument() }
+			x, lds, starts := Operand{X: noStart[:]}.argument(), 0, 0
+			switch {
+			case start.X != nil && shared:
+				x, starts = at(start, j), panels*panelWidth
+			case start.X != nil:
+				x, lds, starts = at(start, row*b.M+j), b.M, panels*panelWidth
+			}
+			p.operation(entries[panels], []argument{at(dst, row*b.M+j), number(b.M), x, number(lds), number(starts), at(a, row*b.K), number(b.K),
+				{word: uint64(uintptr(unsafe.Pointer(&b.data[j*b.K])))}, number(b.K * panelWidth), number(b.K), number(r.tiles), number(groups),
+				number(wholeMask)}, nil)
+			j += groups * panels * panelWidth
+		}
+		row += r.rows * r.tiles
+	}
+}
+
+// matMulEntries are the addresses of the tiles, by rows and panels.
+var matMulEntries = func() (e [13][9]uintptr) {
+	for rows := range e {
+		for panels := range e[rows] {
+			e[rows][panels] = entryOfPath(fmt.Sprintf("matMul%dx%d", rows, panels*panelWidth))
+		}
+	}
+	return e
+}()
+
+// entryOfPath is the function of this name for the path in use alone: tiles of two paths do not mix, since their arguments differ.
+func entryOfPath(base string) uintptr {
+	if useAVX512 {
+		return entry[base+"AVX512"]
+	}
+	return entry[base+"AVX2"]
+}
+
+// splitProgram cuts n rows into tiles as the products of the path in use do.
+func splitProgram(n int) [3]run {
+	if useAVX512 {
+		return splitTall(n)
+	}
+	tall, low, last := splitRows(n)
+	r := [3]run{{tileRows, tall}}
+	if low > 0 {
+		r[1] = run{low, 1}
+	}
+	if last > 0 {
+		r[2] = run{last, 1}
+	}
+	return r
+}
+
+func widestProgram(rows int) int {
+	if useAVX512 {
+		return widestAVX512(rows)
+	}
+	return widestAVX2[rows]
+}
