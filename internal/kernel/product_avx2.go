@@ -3,14 +3,46 @@ package kernel
 // tileRows is the height of the tallest tile: 6 rows of 16 columns are twelve registers of sums.
 const tileRows = 6
 
-// splitRows cuts n rows into tiles: tall ones of six, then at most two lower ones. Seven and eight rows are better as 4 + 3 and
-// 4 + 4 than as 6 + 1 and 6 + 2, because a tile lower than four cannot hide the latency of its sums.
-func splitRows(n int) (tall, low, last int) {
-	tall, low = n/tileRows, n%tileRows
-	if tall > 0 && (low == 1 || low == 2) {
-		return tall - 1, 4, low + 2
+// run is a number of tiles of the same height, one below the other.
+type run struct{ rows, tiles int }
+
+// splitRows cuts n rows into tiles for a product. Twelve sums hide the latency of a multiply-add well: six rows of one panel or three of two;
+// ten, of five rows, nearly; eight, of four, badly.
+func splitRows(n int) [3]run {
+	tall, low := n/tileRows, n%tileRows
+	switch {
+	case low == 4 && tall > 0:
+		return [3]run{{6, tall - 1}, {5, 2}}
+	case low == 2 && tall > 0:
+		return [3]run{{6, tall - 1}, {5, 1}, {3, 1}}
+	case low == 1 && tall > 1:
+		return [3]run{{6, tall - 2}, {5, 2}, {3, 1}}
+	case low == 1 && tall > 0:
+		return [3]run{{4, 1}, {3, 1}}
 	}
-	return tall, low, 0
+	return [3]run{{6, tall}, {low, 1}}
+}
+
+// splitOuter cuts n rows into tiles for an outer product, whose tiles are all one panel wide: sixes and fives, or fives and fours, if that
+// can be.
+func splitOuter(n int) [3]run {
+	fives := -n % 6
+	if fives < 0 {
+		fives += 6
+	}
+	fours := -n % 5
+	if fours < 0 {
+		fours += 5
+	}
+	switch {
+	case 5*fives <= n:
+		return [3]run{{6, (n - 5*fives) / 6}, {5, fives}}
+	case 4*fours <= n:
+		return [3]run{{5, (n - 4*fours) / 5}, {4, fours}}
+	case n == 7:
+		return [3]run{{4, 1}, {3, 1}}
+	}
+	return [3]run{{n, 1}}
 }
 
 // matMulBlockAVX2 does what matMulBlockGeneric does.
@@ -22,16 +54,11 @@ func matMulBlockAVX2(dst []float32, ldd int, a []float32, lda int, b *Packed, k,
 		}
 		dst, a, n = dst[done:], a[done*lda:], n-done
 	}
-	tall, low, last := splitRows(n)
-	if panels := b.M / panelWidth; tall > 0 && panels > 0 {
-		x, lds, starts := startAt(from, dst, ldd, bias, panelWidth)
-		matMul6x16AVX2(&dst[0], ldd, x, lds, starts, &a[0], lda, &b.data[k*panelWidth], b.K*panelWidth, kc, tall, panels)
-	}
-	row := tall * tileRows
-	for _, rows := range [2]int{low, last} {
-		if rows > 0 {
-			matMulLowAVX2(rows, dst[row*ldd:], ldd, a[row*lda:], lda, b, k, kc, from, bias)
-			row += rows
+	row := 0
+	for _, r := range splitRows(n) {
+		if r.tiles > 0 && r.rows > 0 {
+			matMulRowsAVX2(r, dst[row*ldd:], ldd, a[row*lda:], lda, b, k, kc, from, bias)
+			row += r.rows * r.tiles
 		}
 	}
 	if b.M%panelWidth != 0 {
@@ -74,10 +101,10 @@ var noStart [8 * panelWidth]float32
 // widestAVX2 is how many panels a tile of so many rows takes: the lower, the wider.
 var widestAVX2 = [tileRows + 1]int{1: 4, 2: 2, 3: 2, 4: 1, 5: 1, 6: 1}
 
-// matMulLowAVX2 runs one tile of one to five rows along the whole panels.
-func matMulLowAVX2(rows int, dst []float32, ldd int, a []float32, lda int, b *Packed, k, kc int, from start, bias []float32) {
+// matMulRowsAVX2 runs tiles, one below the other, along the whole panels.
+func matMulRowsAVX2(r run, dst []float32, ldd int, a []float32, lda int, b *Packed, k, kc int, from start, bias []float32) {
 	j := 0
-	for panels, left := widestAVX2[rows], b.M/panelWidth; left > 0; panels /= 2 {
+	for panels, left := widestAVX2[r.rows], b.M/panelWidth; left > 0; panels /= 2 {
 		groups := left / panels
 		if groups == 0 {
 			continue
@@ -87,7 +114,7 @@ func matMulLowAVX2(rows int, dst []float32, ldd int, a []float32, lda int, b *Pa
 			begin = bias[j:]
 		}
 		x, lds, starts := startAt(from, dst[j:], ldd, begin, panels*panelWidth)
-		matMulTileAVX2(rows, panels, &dst[j], ldd, x, lds, starts, &a[0], lda, &b.data[j*b.K+k*panelWidth], b.K*panelWidth, kc, 1, groups)
+		matMulTileAVX2(r.rows, panels, &dst[j], ldd, x, lds, starts, &a[0], lda, &b.data[j*b.K+k*panelWidth], b.K*panelWidth, kc, r.tiles, groups)
 		left -= groups * panels
 		j += groups * panels * panelWidth
 	}
@@ -172,15 +199,11 @@ func outerWideAVX2(dst []float32, ldd int, a []float32, lda, k int, d []float32,
 
 // outerPanelAVX2 does 16 columns.
 func outerPanelAVX2(dst []float32, ldd int, a []float32, lda, k int, d []float32, ldb, n int) {
-	tall, low, last := splitRows(k)
-	if tall > 0 {
-		outer6x16AVX2(&dst[0], ldd, &a[0], lda, &d[0], ldb, n, tall)
-	}
-	i := tall * tileRows
-	for _, rows := range [2]int{low, last} {
-		if rows > 0 {
-			outerTileAVX2(rows, &dst[i*ldd], ldd, &a[i], lda, &d[0], ldb, n)
-			i += rows
+	i := 0
+	for _, r := range splitOuter(k) {
+		if r.tiles > 0 && r.rows > 0 {
+			outerTileAVX2(r, &dst[i*ldd], ldd, &a[i], lda, &d[0], ldb, n)
+			i += r.rows * r.tiles
 		}
 	}
 }
@@ -202,19 +225,21 @@ func outerTailAVX2(dst []float32, ldd int, a []float32, lda, k int, d []float32,
 	}
 }
 
-// outerTileAVX2 is one tile of one to five rows by 16 columns.
-func outerTileAVX2(rows int, dst *float32, ldd int, a *float32, lda int, d *float32, ldb, n int) {
-	switch rows {
+// outerTileAVX2 is tiles of one to six rows by 16 columns.
+func outerTileAVX2(r run, dst *float32, ldd int, a *float32, lda int, d *float32, ldb, n int) {
+	switch r.rows {
 	case 1:
-		outer1x16AVX2(dst, ldd, a, lda, d, ldb, n, 1)
+		outer1x16AVX2(dst, ldd, a, lda, d, ldb, n, r.tiles)
 	case 2:
-		outer2x16AVX2(dst, ldd, a, lda, d, ldb, n, 1)
+		outer2x16AVX2(dst, ldd, a, lda, d, ldb, n, r.tiles)
 	case 3:
-		outer3x16AVX2(dst, ldd, a, lda, d, ldb, n, 1)
+		outer3x16AVX2(dst, ldd, a, lda, d, ldb, n, r.tiles)
 	case 4:
-		outer4x16AVX2(dst, ldd, a, lda, d, ldb, n, 1)
+		outer4x16AVX2(dst, ldd, a, lda, d, ldb, n, r.tiles)
 	case 5:
-		outer5x16AVX2(dst, ldd, a, lda, d, ldb, n, 1)
+		outer5x16AVX2(dst, ldd, a, lda, d, ldb, n, r.tiles)
+	case 6:
+		outer6x16AVX2(dst, ldd, a, lda, d, ldb, n, r.tiles)
 	}
 }
 

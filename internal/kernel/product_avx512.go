@@ -3,9 +3,6 @@ package kernel
 // outerWidth is how many columns an outer product takes at a time with AVX-512: two registers.
 const outerWidth = 2 * panelWidth
 
-// run is a number of tiles of the same height, one below the other.
-type run struct{ rows, tiles int }
-
 // splitTall cuts n rows into tiles of twelve, which with two panels are 24 registers of sums, and lower ones. From the ninth row on none
 // is lower than four: with two panels that is eight sums, as many as hide the latency of a multiply-add.
 func splitTall(n int) [3]run {

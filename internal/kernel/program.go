@@ -234,7 +234,7 @@ func (p *Program) MatMul(dst, start Operand, shared bool, a Operand, b *Packed, 
 	}
 	row := 0
 	for _, r := range splitProgram(n) {
-		if r.tiles == 0 {
+		if r.tiles == 0 || r.rows == 0 {
 			continue
 		}
 		entries := &matMulEntries[r.rows]
@@ -284,15 +284,7 @@ func splitProgram(n int) [3]run {
 	if useAVX512 {
 		return splitTall(n)
 	}
-	tall, low, last := splitRows(n)
-	r := [3]run{{tileRows, tall}}
-	if low > 0 {
-		r[1] = run{low, 1}
-	}
-	if last > 0 {
-		r[2] = run{last, 1}
-	}
-	return r
+	return splitRows(n)
 }
 
 func widestProgram(rows int) int {

@@ -60,7 +60,7 @@ func testGatherScatter(t *testing.T) {
 				}
 			}
 			ScatterAdd(table, width, ids, src, width)
-			scatterAddGeneric(twin, ids, src, width)
+			scatterAddGeneric(twin, width, ids, src, width)
 			wantSame(t, fmt.Sprintf("ScatterAdd of %d, width %d", n, width), table, want)
 			wantSame(t, fmt.Sprintf("twin of %d, width %d", n, width), twin, want)
 			release()

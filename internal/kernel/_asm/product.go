@@ -428,27 +428,43 @@ func (a *asm) outer(t tile, masked bool) {
 	ap, dp, n := a.GP64(), a.GP64(), a.param("n")
 	a.MOVQ(src, ap)
 	a.MOVQ(d, dp)
-	a.Label("step")
-	v := make([]reg.VecVirtual, columns)
-	for c := range v {
-		v[c] = a.vec()
-		load(Mem{Base: dp, Disp: c * size}, c, v[c])
-	}
-	for r := range acc {
-		if columns == 1 {
-			a.VFMADD231PS_BCST(Mem{Base: ap, Disp: 4 * r}, v[0], acc[r][0])
-			continue
-		}
-		s := a.vec()
-		a.VBROADCASTSS(Mem{Base: ap, Disp: 4 * r}, s)
+	one := func() {
+		v := make([]reg.VecVirtual, columns)
 		for c := range v {
-			a.VFMADD231PS(v[c], s, acc[r][c])
+			v[c] = a.vec()
+			load(Mem{Base: dp, Disp: c * size}, c, v[c])
 		}
+		for r := range acc {
+			if columns == 1 {
+				a.VFMADD231PS_BCST(Mem{Base: ap, Disp: 4 * r}, v[0], acc[r][0])
+				continue
+			}
+			s := a.vec()
+			a.VBROADCASTSS(Mem{Base: ap, Disp: 4 * r}, s)
+			for c := range v {
+				a.VFMADD231PS(v[c], s, acc[r][c])
+			}
+		}
+		a.ADDQ(lda, ap)
+		a.ADDQ(ldb, dp)
 	}
-	a.ADDQ(lda, ap)
-	a.ADDQ(ldb, dp)
+	const unroll = 4
+	a.SUBQ(U8(unroll), n)
+	a.JLT(LabelRef("few"))
+	a.Label("many")
+	for range unroll {
+		one()
+	}
+	a.SUBQ(U8(unroll), n)
+	a.JGE(LabelRef("many"))
+	a.Label("few")
+	a.ADDQ(U8(unroll), n)
+	a.JEQ(LabelRef("store"))
+	a.Label("step")
+	one()
 	a.DECQ(n)
 	a.JNE(LabelRef("step"))
+	a.Label("store")
 	t0 = a.rowsAt(dst, ldd, rows)
 	for r := range acc {
 		for c := range columns {
