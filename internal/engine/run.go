@@ -79,10 +79,11 @@ type stateBuf struct {
 	next, in []float32
 }
 
-// grow returns a slice of n values, in b when it is large enough. The contents are not defined.
+// grow returns a slice of n values, in b when it is large enough. The contents are not defined. Shards differ in what they need: with some
+// room to spare, a slice is large enough after the first few of them.
 func grow[E any](b []E, n int) []E {
 	if cap(b) < n {
-		return make([]E, n)
+		return make([]E, n, n+n/2)
 	}
 	return b[:n]
 }
