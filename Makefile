@@ -2,7 +2,7 @@
 
 GO ?= go
 # Packages whose code starts goroutines.
-RACE = . ./layers ./internal/engine ./cmd/unroll
+RACE = . ./layers ./internal/engine ./datasets/imdb ./cmd/unroll
 
 .PHONY: check format vet static test race purego paths static-binary generate fuzz
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"gonum.org/v1/gonum/mathext/prng"
 
@@ -44,10 +45,15 @@ func load(path string, o datasets.Options) (train, test datasets.Split, err erro
 	if err != nil {
 		return train, test, err
 	}
-	if train, err = readSplit(z, "x_train", "y_train"); err != nil {
-		return train, test, err
+	var testErr error
+	var read sync.WaitGroup
+	read.Go(func() { test, testErr = readSplit(z, "x_test", "y_test") })
+	train, err = readSplit(z, "x_train", "y_train")
+	read.Wait()
+	if err == nil {
+		err = testErr
 	}
-	if test, err = readSplit(z, "x_test", "y_test"); err != nil {
+	if err != nil {
 		return train, test, err
 	}
 	if seed, some := o.Seed.Or(kerasSeed); some {

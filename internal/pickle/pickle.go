@@ -91,6 +91,9 @@ func (m *machine) run() (value, error) {
 				return value{}, err
 			}
 			err = m.push(value{int64(b), isInt{}})
+			if err == nil {
+				err = m.pushNext()
+			}
 			if err != nil {
 				return value{}, err
 			}
@@ -99,6 +102,9 @@ func (m *machine) run() (value, error) {
 			n, err := m.uint(2)
 			if err == nil {
 				err = m.push(value{int64(n), isInt{}})
+			}
+			if err == nil {
+				err = m.pushNext()
 			}
 			if err != nil {
 				return value{}, err
@@ -114,6 +120,30 @@ func (m *machine) run() (value, error) {
 			return value{}, err
 		}
 	}
+}
+
+// pushNext pushes the small integers that lie next in the buffer, in one go: a file of sequences is hardly anything else.
+func (m *machine) pushNext() (err error) {
+	buf, _ := m.r.Peek(m.r.Buffered())
+	at := 0
+	for at+3 <= len(buf) && err == nil {
+		n := int64(buf[at+1])
+		switch buf[at] {
+		case 'K':
+			at += 2
+		case 'M':
+			n |= int64(buf[at+2]) << 8
+			at += 3
+		default:
+			m.at += at
+			_, _ = m.r.Discard(at) // they are in the buffer
+			return nil
+		}
+		err = m.push(value{n, isInt{}})
+	}
+	m.at += at
+	_, _ = m.r.Discard(at)
+	return err
 }
 
 func (m *machine) step(op byte) error {
