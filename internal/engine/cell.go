@@ -26,6 +26,7 @@ type Cell struct {
 	backRows                        int    // about how many rows go back together, see backRowsOf
 	rows                            rowPlan
 	spreads                         []int // slots of masks that are read over many steps together
+	side                            side
 	// program and backProgram: kernel.Program can run the steps, and the way back.
 	program, backProgram bool
 }
@@ -53,6 +54,7 @@ func newCell(p *cell.Plan, fuse bool) *Cell {
 	c.keptSteps, c.keptBack = kept(p, p.Steps), kept(p, p.BackSteps)
 	c.spreads = spreads(p)
 	c.onWayBack, c.backRows = onWayBack(p), backRowsOf(p, c.keptBack)
+	c.side = c.sideBySide()
 	c.program, c.backProgram = c.programs(c.steps), c.programs(c.back)
 	return c
 }
@@ -148,5 +150,8 @@ func (c *Cell) Bind(weights [][]float32, training bool) {
 		} else {
 			c.packs[i].Pack(w, p.Ld, p.K, p.M)
 		}
+	}
+	if len(c.side.slots) > 0 {
+		c.side.pack.Beside(c.side.parts)
 	}
 }

@@ -36,11 +36,11 @@ func (r *Run) exec(ins []instr, s, s0, rows int) {
 		}
 		switch in.Code {
 		case cell.MatMul:
-			kernel.MatMul(d, w, a, slots[in.A].Width, &r.cell.packs[in.Pack], rows)
+			kernel.MatMul(d, r.views[in.D].ld, a, slots[in.A].Width, &r.cell.packs[in.Pack], rows)
 		case cell.MatMulAcc:
-			kernel.MatMulAcc(d, w, a, slots[in.A].Width, &r.cell.packs[in.Pack], rows)
+			kernel.MatMulAcc(d, r.views[in.D].ld, a, slots[in.A].Width, &r.cell.packs[in.Pack], rows)
 		case cell.MatMulFrom:
-			kernel.MatMulBias(d, w, at(in.C)[:w], a, slots[in.A].Width, &r.cell.packs[in.Pack], rows)
+			kernel.MatMulBias(d, r.views[in.D].ld, at(in.C)[:w], a, slots[in.A].Width, &r.cell.packs[in.Pack], rows)
 		case cell.Copy:
 			copy(d, a)
 		case cell.Fill:

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/internal/kernel"
 )
@@ -65,7 +67,7 @@ func (r *Run) write(s, s0, n, away int) writer {
 func (w *writer) operand(slot int) kernel.Operand {
 	v := &w.views[slot]
 	if v.mode != viewAt {
-		return kernel.Operand{X: v.rows(&w.before, w.n), Move: w.moves[v.mode] * v.width}
+		return kernel.Operand{X: v.rows(&w.before, w.n), Move: w.moves[v.mode] * v.ld}
 	}
 	mode := viewPlaces
 	if w.cell.plan.Slots[slot].Kind == cell.MaskSlot {
@@ -76,11 +78,17 @@ func (w *writer) operand(slot int) kernel.Operand {
 	return kernel.Operand{X: w.at(slot, w.s, w.s0, w.n), Move: w.moves[mode] * v.width}
 }
 
-// list writes the operations of a list.
-func (w *writer) list(list []instr) {
+// list writes the operations of a list, of steps forward or back.
+func (w *writer) list(list []instr, forward bool) {
 	p := &w.steps
-	for i := range list {
+	for i := 0; i < len(list); i++ {
 		in := &list[i]
+		if w.beside && forward && i == w.cell.side.first {
+			d := w.sideOperand()
+			p.MatMul(d, d, false, w.operand(in.A), &w.cell.side.pack, 1)
+			i += len(w.cell.side.slots) - 1
+			continue
+		}
 		if in.group != nil {
 			w.operandsOut, w.operandsIn = w.operandsOut[:0], w.operandsIn[:0]
 			for _, slot := range in.group.Out {
@@ -117,7 +125,13 @@ func (w *writer) list(list []instr) {
 // gatherStep writes what gather does, for one step.
 func (w *writer) gatherStep() {
 	rows, at, ld := w.in.Rows, 0, w.cell.TableWidth()
-	for _, s := range w.cell.rows.gathered {
+	gathered := w.cell.rows.gathered
+	if n := len(w.cell.side.slots); w.beside && len(gathered) >= n && slices.Equal(gathered[:n], w.cell.side.slots) {
+		d := w.sideOperand()
+		w.steps.Gather(d, rows.Table, ld, rows.Index[w.offset[w.s]:], 1, w.moves[viewPlaces], len(d.X))
+		gathered, at = gathered[n:], len(d.X)
+	}
+	for _, s := range gathered {
 		width := w.cell.plan.Slots[s].Width
 		w.steps.Gather(w.operand(s), rows.Table[at:], ld, rows.Index[w.offset[w.s]:], w.n, w.moves[viewPlaces], width)
 		at += width
@@ -143,7 +157,7 @@ func (r *Run) walk(s, s0, count int) {
 			w.moves[viewBlock] = 0
 			w.gatherStep()
 		}
-		w.list(r.cell.steps)
+		w.list(r.cell.steps, true)
 	}
 	r.steps.Run(count)
 }
@@ -168,7 +182,7 @@ func (r *Run) walkBack(g Gradient, s, s0, count int) {
 		if home := r.cell.plan.OutputHome; home >= 0 && g.Sequence != nil {
 			w.addTo(home, g.Sequence, s-k)
 		}
-		w.list(r.cell.back)
+		w.list(r.cell.back, false)
 	}
 	if count > 1 {
 		r.swap()

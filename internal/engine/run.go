@@ -31,6 +31,7 @@ type Run struct {
 	offset []int // where the rows of every step begin among those of all steps; the last is the number of places
 	ending bool  // rows end before the last step
 	rows   int   // of a block at the most
+	beside bool  // the slots of Cell.side lie side by side
 	bound  uint64
 	place  []place
 	arena  []float32
@@ -65,6 +66,7 @@ type Run struct {
 // place is where a slot lies in its memory: at start, and behind it a row for every place (full) or for those of a block.
 type place struct {
 	start         int
+	ld            int // from one row to the next
 	full, inBlock bool
 	once          bool
 }
@@ -121,8 +123,9 @@ func (r *Run) prepare(c *Cell, s Shape) {
 	if s.Training {
 		rows = max(rows, c.backRows)
 	}
+	size += r.layBeside(size, rows)
 	for i, sl := range p.Slots {
-		n, pl := 0, place{start: size}
+		n, pl := 0, place{start: size, ld: sl.Width}
 		block := rows * sl.Width
 		all := total * sl.Width
 		switch sl.Kind {
@@ -132,6 +135,9 @@ func (r *Run) prepare(c *Cell, s Shape) {
 		case cell.TempSlot:
 			n = block
 		case cell.BlockSlot:
+			if r.beside && slices.Contains(c.side.slots, i) {
+				continue
+			}
 			n, pl.inBlock = block, true
 		case cell.KeptSlot:
 			switch {
@@ -238,7 +244,7 @@ func (r *Run) at(slot, s, s0, rows int) []float32 {
 	case p.full:
 		return sub(r.arena, p.start+r.offset[s]*sl.Width, n)
 	case p.inBlock:
-		return sub(r.arena, p.start+(r.offset[s]-r.offset[s0])*sl.Width, n)
+		return sub(r.arena, p.start+(r.offset[s]-r.offset[s0])*p.ld, (rows-1)*p.ld+sl.Width)
 	}
 	return sub(r.arena, p.start, n)
 }

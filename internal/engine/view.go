@@ -4,12 +4,12 @@ import (
 	"github.com/unroll-ml/unroll/internal/cell"
 )
 
-// view says where a slot's rows lie, worked out once a layout: in a slice of the Run, at start, and behind it so many rows of width
+// view says where a slot's rows lie, worked out once a layout: in a slice of the Run, at start, and behind it so many rows, ld apart,
 // as the mode says. Run.at is its definition.
 type view struct {
-	from         *[]float32
-	start, width int
-	mode         viewMode
+	from             *[]float32
+	start, ld, width int
+	mode             viewMode
 }
 
 type viewMode uint8
@@ -30,7 +30,7 @@ func (r *Run) look() {
 	p := r.cell.plan
 	r.views = grow(r.views, len(p.Slots))
 	for i, sl := range p.Slots {
-		v := view{from: &r.arena, start: r.place[i].start, width: sl.Width}
+		v := view{from: &r.arena, start: r.place[i].start, ld: r.place[i].ld, width: sl.Width}
 		switch pl := &r.place[i]; sl.Kind {
 		case cell.InputSlot:
 			v.from, v.start, v.mode = &r.x, 0, viewPlaces
@@ -70,7 +70,7 @@ func (r *Run) look() {
 
 // rows are n rows of the slot, not for viewAt.
 func (v *view) rows(before *[viewModes]int, n int) []float32 {
-	return sub(*v.from, v.start+before[v.mode]*v.width, n*v.width)
+	return sub(*v.from, v.start+before[v.mode]*v.ld, (n-1)*v.ld+v.width)
 }
 
 // rowsBefore are the rows of every mode for step s of the block that begins at step s0.

@@ -86,6 +86,23 @@ func (p *Packed) resize(k, m int) {
 	p.data = p.data[:n]
 }
 
+// Beside lays out matrices of one K side by side, each but the last a whole number of panels wide: their product is those of the parts,
+// one beside the other. It allocates like Pack.
+func (p *Packed) Beside(parts []*Packed) {
+	m := 0
+	for i, q := range parts {
+		if q.K != parts[0].K || i < len(parts)-1 && q.M%panelWidth != 0 {
+			panic(fmt.Sprintf("kernel: Beside: expected %d rows and whole panels of %d, got a matrix of %d by %d", parts[0].K, panelWidth, q.K, q.M))
+		}
+		m += q.M
+	}
+	p.resize(parts[0].K, m)
+	at := 0
+	for _, q := range parts {
+		at += copy(p.data[at:], q.data)
+	}
+}
+
 // at is element (i, j) of the matrix, for tests and for reading back.
 func (p *Packed) at(i, j int) float32 {
 	return p.data[(j-j%panelWidth)*p.K+i*panelWidth+j%panelWidth]

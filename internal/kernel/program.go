@@ -40,10 +40,10 @@ func (p *Program) Run(steps int) {
 	if steps <= 0 || len(p.words) == 0 {
 		return
 	}
+	p.words = append(p.words, 0) // so that the end has an address; from here on the words stay where they are
 	for _, t := range p.tables {
 		p.words[t.argument] = uint64(uintptr(unsafe.Pointer(&p.words[t.table])))
 	}
-	p.words = append(p.words, 0) // so that the end has an address
 	first, end := &p.words[0], &p.words[len(p.words)-1]
 	if p.turn == 0 {
 		runProgram(first, end, steps)
