@@ -152,15 +152,16 @@ class Bench:
         programs = [k for k, v in times if v == kind]
         firsts = {k: first[k, kind] for k in programs}
         apart = {k: distance(v, firsts.get("unroll", [])) for k, v in firsts.items()}
+        far = [k for k, a in apart.items() if a is None or a > TOLERANCE]  # did something else: no peers of this row
         r = {
             "work": w.name, "kind": kind, "what": KINDS[kind], "goal": w.ratios[kind],
-            "apart": apart, "counts": all(a is not None and a <= TOLERANCE for a in apart.values()),
+            "apart": apart, "far": far, "counts": not any(k in far for k in OURS),
             "compared": "predictions" if kind != TRAIN or w.model.dropout else "losses",
             "first": {k: v[:COMPARED] for k, v in firsts.items()},
             "ms": {k: {"min": min(times[k, kind]), "median": statistics.median(times[k, kind])} for k in programs},
             "none": {k: v for (k, of), v in said.items() if of == kind},
         }  # fmt: skip
-        others = {k: v["median"] for k, v in r["ms"].items() if k not in OURS}
+        others = {k: v["median"] for k, v in r["ms"].items() if k not in OURS and k not in far}
         if w.beside:  # another row of unroll's
             others = {x["work"]: x["ms"]["unroll"]["median"] for x in self.results
                       if x["work"] == f"{w.beside}, {w.rows} rows" and x["kind"] == kind and "unroll" in x["ms"]}  # fmt: skip
@@ -189,7 +190,7 @@ def key(m):
 def line(r):
     ms = ", ".join(f"{k} {v['median']:.3g}" for k, v in r["ms"].items())
     none = "".join(f"; {k}: {v}" for k, v in r["none"].items())
-    return f"{r['work']}, {r['what']}: {ms} ms{'' if r['counts'] else '; does not count: ' + str(r['apart'])}{none}"
+    return f"{r['work']}, {r['what']}: {ms} ms{'; apart: ' + ', '.join(f'{k} {r["apart"][k]}' for k in r['far']) if r['far'] else ''}{none}"
 
 
 def machine():
