@@ -189,8 +189,9 @@ def key(m):
 
 def line(r):
     ms = ", ".join(f"{k} {v['median']:.3g}" for k, v in r["ms"].items())
+    far = "".join(f"; {k} is apart: {r['apart'][k]}" for k in r["far"])
     none = "".join(f"; {k}: {v}" for k, v in r["none"].items())
-    return f"{r['work']}, {r['what']}: {ms} ms{'; apart: ' + ', '.join(f'{k} {r["apart"][k]}' for k in r['far']) if r['far'] else ''}{none}"
+    return f"{r['work']}, {r['what']}: {ms} ms{far}{none}"
 
 
 def machine():
