@@ -45,9 +45,7 @@ func (s *session) project() {
 	b.rows.X = resize(b.rows.X, d*width)
 	kernel.Gather(b.rows.X, b.table.Data, width, b.distinct, width)
 	b.rows.Table = resize(b.rows.Table, d*c.TableWidth())
-	s.crew.shard = s.doProject
-	s.run((d + engine.ChunkRows - 1) / engine.ChunkRows)
-	s.crew.shard = s.doShards
+	s.run(s.doProject, (d+engine.ChunkRows-1)/engine.ChunkRows)
 }
 
 func (s *session) projectChunk(w *worker, chunk int) {
@@ -123,9 +121,7 @@ func (s *session) endFront() {
 	}
 	b.sums = resize(b.sums, len(b.distinct)*b.walks[0].Cell.SumWidth())
 	b.dtable = resize(b.dtable, len(b.distinct)*b.table.Shape[1])
-	s.crew.shard = s.doBackRows
-	s.run(b.chunks())
-	s.crew.shard = s.doShards
+	s.run(s.doBackRows, b.chunks())
 }
 
 func (s *session) backRowsChunk(w *worker, chunk int) {

@@ -7,14 +7,16 @@ import (
 
 // worker takes shards through the model, one at a time, in a workspace of its own.
 type worker struct {
-	model *Model
-	pass  layers.Pass
-	steps []workStep
-	front frontWork
-	out   layers.Value // the prediction, plain
-	final exchange     // of out
-	logit exchange     // of the logits
-	dfin  []float32
+	model     *Model
+	pass      layers.Pass
+	steps     []workStep
+	front     frontWork
+	judge     judge
+	rowsShape tensor.Shape // of the shard's input
+	out       layers.Value // the prediction, plain
+	final     exchange     // of out
+	logit     exchange     // of the logits
+	dfin      []float32
 	// dinput is what backward returned last: the gradient of the input, where somebody asks for it.
 	dinput []float32
 }

@@ -11,13 +11,11 @@ import (
 // session is a run over batches: the crew, and the sums that its shards hand back.
 type session struct {
 	*crew
-	c      *compiled
-	grads  *gradients // nil outside training
-	sums   []sums     // by shard
-	judges map[*worker]*judge
-	shapes map[*worker][]int
-	batch  Batch
-	rows   []int
+	c     *compiled
+	grads *gradients // nil outside training
+	sums  []sums     // by shard
+	batch Batch
+	rows  []int
 
 	// Of the batch in work.
 	n, perShard, shards int
@@ -32,10 +30,7 @@ type session struct {
 }
 
 func (m *Model) newSession(c *compiled, training bool) *session {
-	s := &session{crew: m.newCrew(), c: c, judges: map[*worker]*judge{}, shapes: map[*worker][]int{}}
-	for _, w := range s.workers {
-		s.judges[w], s.shapes[w] = &judge{}, make([]int, 8)
-	}
+	s := &session{crew: m.newCrew(), c: c}
 	if training {
 		s.grads = m.newGradients()
 	}
@@ -50,7 +45,6 @@ func (s *session) begin() {
 		s.front = &frontBatch{front: f, savings: s.model.savings}
 	}
 	s.doShards, s.doProject, s.doBackRows = s.doShard, s.projectChunk, s.backRowsChunk
-	s.crew.shard = s.doShards
 }
 
 // load reads the rows of a batch and checks them at the door.
@@ -129,7 +123,7 @@ func (s *session) doShard(w *worker, shard int) {
 		w.pass.Rows = s.front.order[lo:hi]
 		v = s.front.forward(w, shard, lo, hi, s.grads != nil)
 	} else {
-		v = rowsOf(s.batch.X, lo, hi, s.shapes[w])
+		v = rowsOf(s.batch.X, lo, hi, &w.rowsShape)
 	}
 	pred := w.forward(from, v)
 	if s.keep != nil {
@@ -141,7 +135,7 @@ func (s *session) doShard(w *worker, shard int) {
 	perRow := s.batch.Y.Len() / s.n
 	sum := &s.sums[shard]
 	sum.reset()
-	dout := s.judges[w].count(s.c, w, pred, target.Slice(lo*perRow, hi*perRow), s.divisor, sum, s.grads != nil)
+	dout := w.judge.count(s.c, w, pred, target.Slice(lo*perRow, hi*perRow), s.divisor, sum, s.grads != nil)
 	if s.grads == nil {
 		return
 	}
@@ -174,7 +168,7 @@ func (s *session) runBatch() {
 	if s.grads != nil {
 		s.grads.begin(s.leaves)
 	}
-	s.run(s.shards)
+	s.run(s.doShards, s.shards)
 	if s.front != nil && s.grads != nil {
 		s.endFront()
 	}
