@@ -180,6 +180,7 @@ func (c *crew) close() {
 	for i := range c.beds {
 		c.beds[i].rouse()
 	}
+	c.forget()
 	c.model.mu.Lock()
 	c.model.idle = append(c.model.idle, c.workers...)
 	c.model.mu.Unlock()

@@ -11,6 +11,8 @@ type worker struct {
 	pass      layers.Pass
 	steps     []workStep
 	front     frontWork
+	update    updateWork
+	batch     *frontBatch // of the crew whose first worker this is
 	judge     judge
 	rowsShape tensor.Shape // of the shard's input
 	out       layers.Value // the prediction, plain
@@ -141,9 +143,11 @@ func swap[E any](dst, src []E, outer, inner int) {
 	}
 }
 
+// resize is a slice of n values, in b when it is large enough. The contents are not defined. A quarter more is asked for: batches
+// differ in size by little, and each a bit larger than all before would take fresh memory, which costs more than the work in it.
 func resize[E any](b []E, n int) []E {
 	if cap(b) < n {
-		return make([]E, n)
+		return make([]E, n, n+n/4)
 	}
 	return b[:n]
 }

@@ -148,7 +148,7 @@ type gradients struct {
 	size   int // of all dense gradients together
 	shards []layers.Grads
 	total  []float32 // dense gradients of the batch, by weight one after the other
-	tables [][]float32
+	tables []*tableGrad
 
 	mu      sync.Mutex
 	pending [][][]float32 // by level and place
@@ -157,10 +157,10 @@ type gradients struct {
 }
 
 func (m *Model) newGradients() *gradients {
-	g := &gradients{model: m, tables: make([][]float32, len(m.weights))}
+	g := &gradients{model: m, tables: make([]*tableGrad, len(m.weights))}
 	for _, w := range m.weights {
 		if w.Table {
-			g.tables[w.Index] = make([]float32, len(w.Data))
+			g.tables[w.Index] = &tableGrad{}
 		} else {
 			g.size += len(w.Data)
 		}

@@ -3,7 +3,6 @@ package unroll
 import (
 	"fmt"
 
-	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/metrics"
 )
@@ -24,9 +23,14 @@ type session struct {
 	keep                []float32 // predictions go here, when not nil
 
 	front *frontBatch // nil where the model has no front
-	// leaves is how many contributions to the gradients a batch has, firstChunk the first that comes from distinct rows.
-	leaves, firstChunk              int
-	doShards, doProject, doBackRows func(*worker, int)
+	// Of an optimizer step.
+	rate    float64
+	touched []*touched // by weight, see touch
+	jobs    []job
+
+	leaves int // contributions to the gradients that a batch has
+	// The regions of a batch.
+	doLook, doBefore, doShards, doBehind, doJob func(*worker, int)
 }
 
 func (m *Model) newSession(c *compiled, training bool) *session {
@@ -41,10 +45,16 @@ func (m *Model) newSession(c *compiled, training bool) *session {
 
 // begin makes the crew work for this session.
 func (s *session) begin() {
-	if f := s.model.front; f != nil && s.front == nil && s.model.savings != (savings{}) {
-		s.front = &frontBatch{front: f, savings: s.model.savings}
+	if f := s.model.front; f != nil && s.front == nil && s.model.savings.front() {
+		first := s.workers[0]
+		if first.batch == nil {
+			first.batch = &frontBatch{front: f}
+		}
+		s.front = first.batch
+		s.front.savings = s.model.savings
 	}
-	s.doShards, s.doProject, s.doBackRows = s.doShard, s.projectChunk, s.backRowsChunk
+	s.doLook, s.doBefore, s.doShards, s.doBehind = s.lookAt, s.before, s.doShard, s.behind
+	s.doJob = s.job
 }
 
 // load reads the rows of a batch and checks them at the door.
@@ -59,13 +69,16 @@ func (s *session) load(d Data, rows []int) error {
 	if err := fitsInput(m.input, b.X); err != nil {
 		return err
 	}
+	s.n = len(rows)
+	s.shards = (s.n + s.perShard - 1) / s.perShard
+	if s.front != nil && s.look() {
+		return nil
+	}
 	if first, ok := m.nodes[0].layer.(interface{ CheckInput(layers.Value) error }); ok {
 		if err := first.CheckInput(b.X); err != nil {
 			return fmt.Errorf("unroll: %w", err)
 		}
 	}
-	s.n = len(rows)
-	s.shards = (s.n + s.perShard - 1) / s.perShard
 	return nil
 }
 
@@ -185,9 +198,10 @@ func (s *session) train(d Data, rows []int, epoch, step int, total *sums) (float
 	m := s.model
 	m.prepare(true)
 	s.pass = layers.Pass{Training: true, Seed: m.seed, Epoch: epoch, Step: step}
+	s.beginUpdate()
 	s.runBatch()
 	loss := s.collect(total)
-	s.apply()
+	s.update()
 	m.changed()
 	return loss, nil
 }
@@ -217,64 +231,4 @@ func (s *session) collect(total *sums) float64 {
 	}
 	total.loss += loss * float64(s.n)
 	return loss
-}
-
-// apply takes an optimizer step with the gradients of a batch.
-func (s *session) apply() {
-	c := s.c
-	c.start(s.model)
-	rate := c.rate
-	if _, schedule := c.optimizer.Rate(); schedule != nil {
-		rate = schedule.At(c.iteration)
-	}
-	c.iteration++
-	at := 0
-	for _, w := range s.model.weights {
-		var grad []float32
-		if w.Table {
-			grad = s.tableGradient(w)
-		} else {
-			grad = s.grads.total[at : at+len(w.Data)]
-			at += len(w.Data)
-		}
-		if w.Trainable {
-			c.optimizer.Apply(c.iteration, rate, w.Data, grad, c.slots[w.Index])
-		}
-	}
-}
-
-// tableGradient adds up a table's gradient, by shards and rows in order.
-func (s *session) tableGradient(w *layers.Weight) []float32 {
-	t := s.grads.tables[w.Index]
-	clear(t)
-	for i := range s.leaves {
-		for _, part := range s.grads.shards[i].Rows[w.Index] {
-			kernel.ScatterAdd(t, w.Shape[1], part.IDs, part.Rows, w.Shape[1])
-		}
-	}
-	if b := s.front; b != nil && b.savings.rows && w == b.table {
-		kernel.ScatterAdd(t, w.Shape[1], b.distinct, b.dtable, w.Shape[1])
-	}
-	return t
-}
-
-// start makes the optimizer's arrays.
-func (c *compiled) start(m *Model) {
-	if c.slots != nil {
-		return
-	}
-	c.slots = make([][][]float32, len(m.weights))
-	for _, w := range m.weights {
-		for _, group := range c.optimizer.Slots() {
-			for _, slot := range group {
-				values := make([]float32, len(w.Data))
-				if slot.Start != 0 {
-					for i := range values {
-						values[i] = slot.Start
-					}
-				}
-				c.slots[w.Index] = append(c.slots[w.Index], values)
-			}
-		}
-	}
 }
