@@ -101,8 +101,7 @@ type frontBatch struct {
 
 	seers  [][]byte // of the workers that looked: the words that they saw
 	rows   engine.Rows
-	shares []share   // in training: of every shard, then of the prefix
-	sums   []float32 // all shares together, a row a distinct word
+	shares []share // in training: of every shard, then of the prefix
 
 	joined [][][]float32 // of every walk and state: the gradients of the states with which the rows began
 	target metrics.Target

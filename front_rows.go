@@ -27,7 +27,6 @@ func (b *frontBatch) makeRows(training bool) {
 	if training {
 		b.shares = resize(b.shares, b.shards+b.alone())
 		b.rows.Local = resize(b.rows.Local, len(b.index))
-		b.sums = resize(b.sums, d*c.SumWidth())
 		b.words.rows = resize(b.words.rows, d*b.table.Shape[1])
 	}
 }
@@ -47,24 +46,16 @@ func (b *frontBatch) project(w *worker, lo, hi int) {
 	w.front.rowsRun.Project(b.walks[0].Cell, &b.rows, lo, hi)
 }
 
-// meet finds the words of a shard, for its share, and gives the places their numbers in it.
+// meet takes the words that were marked as a shard's, for its share, and gives the places their numbers in it.
 func (b *frontBatch) meet(f *frontWork, shard int) {
-	d := len(b.words.distinct)
-	if len(f.marks) < d {
-		f.marks = marks(d + d/4)
-	}
-	index := b.index[b.places[shard]:b.places[shard+1]]
-	seen := f.marks[:d]
-	for _, k := range index {
-		seen[k] = 1
-	}
-	f.met.collect(d, -1, f.marks)
+	f.met.collect(len(b.words.distinct), -1, f.marks)
 	s := &b.shares[shard]
 	s.words = append(s.words[:0], f.met.distinct...)
 	s.sums = resize(s.sums, len(s.words)*b.walks[0].Cell.SumWidth())
-	local := b.rows.Local[b.places[shard]:b.places[shard+1]]
+	index, number := b.index[b.places[shard]:b.places[shard+1]], f.met.local
+	local := b.rows.Local[b.places[shard]:b.places[shard+1]][:len(index)]
 	for p, k := range index {
-		local[p] = f.met.local[k]
+		local[p] = number[k]
 	}
 }
 
@@ -103,18 +94,22 @@ func (b *frontBatch) backRows(w *worker, lo, hi int, grads *layers.Grads) {
 	f := &w.front
 	c := b.walks[0].Cell
 	n := c.SumWidth()
-	sums := b.sums[lo*n : hi*n]
-	clear(sums)
+	f.sums = resize(f.sums, (hi-lo)*n)
+	clear(f.sums)
 	for i := range b.shares {
 		s := &b.shares[i]
 		from, _ := slices.BinarySearch(s.words, int32(lo))
 		to, _ := slices.BinarySearch(s.words, int32(hi))
-		kernel.ScatterAdd(b.sums, n, s.words[from:to], s.sums[from*n:to*n], n)
+		f.among = resize(f.among, to-from)
+		for k, word := range s.words[from:to] {
+			f.among[k] = word - int32(lo)
+		}
+		kernel.ScatterAdd(f.sums, n, f.among, s.sums[from*n:to*n], n)
 	}
 	f.grads = f.grads[:0]
 	for _, wt := range b.walks[0].Weights {
 		f.grads = append(f.grads, grads.Of(wt))
 	}
 	width := b.table.Shape[1]
-	f.rowsRun.BackRows(c, &b.rows, lo, hi, sums, b.words.rows[lo*width:hi*width], f.grads)
+	f.rowsRun.BackRows(c, &b.rows, lo, hi, f.sums, b.words.rows[lo*width:hi*width], f.grads)
 }

@@ -63,7 +63,7 @@ func (s *session) before(w *worker, task int) {
 		b.walkPrefix(s.grads != nil)
 	case shard < b.shards:
 		b.arrange(&w.front, shard)
-		if b.byWords && s.grads != nil {
+		if len(b.shares) > 0 {
 			b.meet(&w.front, shard)
 		}
 	default:
@@ -101,7 +101,8 @@ func (s *session) behind(w *worker, task int) {
 	}
 }
 
-// arrange lists what stands at every place of a shard: the number of the word, or the id itself, and whether it counts.
+// arrange lists what stands at every place of a shard: the number of the word, or the id itself, and whether it counts. In
+// training by words, those that the shard meets are marked.
 func (b *frontBatch) arrange(f *frontWork, shard int) {
 	rows := b.shardRows(shard)
 	active := b.stretch[shard*b.t : (shard+1)*b.t]
@@ -128,15 +129,27 @@ func (b *frontBatch) arrange(f *frontWork, shard int) {
 	if b.holes {
 		mask = b.mask[b.places[shard]:b.places[shard+1]]
 	}
+	meets := len(b.shares) > 0
+	if words := len(b.words.distinct); meets && len(f.marks) < words {
+		f.marks = marks(words + words/4)
+	}
+	met, number := f.marks, b.words.local
 	for i, r := range rows {
 		begin, end := b.begin[r], b.end[r]
 		ids := b.ids[r*b.t+begin : r*b.t+end]
 		offset := f.offset[begin:end]
-		if b.byWords {
+		switch {
+		case meets:
 			for t, id := range ids {
-				index[int(offset[t])+i] = b.words.local[id]
+				k := number[id]
+				index[int(offset[t])+i] = k
+				met[k] = 1
 			}
-		} else {
+		case b.byWords:
+			for t, id := range ids {
+				index[int(offset[t])+i] = number[id]
+			}
+		default:
 			for t, id := range ids {
 				index[int(offset[t])+i] = id
 			}
@@ -148,6 +161,9 @@ func (b *frontBatch) arrange(f *frontWork, shard int) {
 		}
 		if end < b.t { // the place that it leaves behind; padding is word 0
 			index[int(f.offset[end])+i] = 0
+			if meets {
+				met[0] = 1
+			}
 			if b.holes {
 				mask[int(f.offset[end])+i] = false
 			}

@@ -68,12 +68,14 @@ func (t *touched) catchUp(slots [][]float32, lo, rows, width int) {
 
 // shrink multiplies x by rate n times, each product rounded.
 func shrink(x []float32, rate float32, n int64) {
-	for ; n > 0; n-- {
-		kernel.Scale(x, x, rate)
-		if n%64 == 0 && settled(x, rate) {
+	const most = 64 // at a time, between two looks whether it is worth going on
+	for ; n > most; n -= most {
+		kernel.Shrink(x, rate, most)
+		if settled(x, rate) {
 			return
 		}
 	}
+	kernel.Shrink(x, rate, int(n))
 }
 
 // settled reports whether another product would change nothing, as it comes to be near zero.

@@ -146,7 +146,7 @@ func (s *session) job(w *worker, k int) {
 		w.update.grad = grad
 		for r := j.lo; r < j.hi; r++ {
 			to := grad[(r-j.lo)*width : (r-j.lo+1)*width]
-			if at := int(j.table.local[r]); at >= 0 {
+			if at := j.table.number(r); at >= 0 {
 				copy(to, j.table.rows[at*width:])
 			} else {
 				clear(to)

@@ -8,43 +8,47 @@ import (
 // words are the distinct rows of a table that a batch has to do with, in the order of their ids, but one may stand first.
 type words struct {
 	distinct []int32
-	local    []int32 // of every row of the table: its number among them; -1: none
+	local    []int32 // of every row among them: its number; of others anything
 }
 
-// collect takes the words that are marked in any of seen, and clears the marks: bytes of 0 and 1, one a row of the table and as many
-// more as make them a multiple of eight. first, unless it is -1, comes first, marked or not.
+// number is that of a row of the table; -1 where it is not among the words.
+func (d *words) number(row int) int {
+	if k := int(d.local[row]); k < len(d.distinct) && int(d.distinct[k]) == row {
+		return k
+	}
+	return -1
+}
+
+// marks are room for the marks of that many rows: bytes of 0 and 1, and as many more as make them a multiple of eight.
+func marks(rows int) []byte { return make([]byte, (rows+7)&^7) }
+
+// collect takes the rows, below the number of them, that are marked in any of seen, and clears the marks. first, unless it is -1, comes
+// first, marked or not.
 func (d *words) collect(rows int, first int32, seen ...[]byte) {
-	for _, id := range d.distinct {
-		d.local[id] = -1
-	}
-	d.distinct = d.distinct[:0]
-	if cap(d.local) < rows {
-		d.local = resize(d.local, rows)
-		all := d.local[:cap(d.local)]
-		for i := range all {
-			all[i] = -1
-		}
-	}
-	d.local = d.local[:rows]
+	d.local, d.distinct = resize(d.local, rows), resize(d.distinct, rows)
+	local, distinct, n := d.local, d.distinct, 0
 	if first >= 0 {
-		d.distinct = append(d.distinct, first)
+		local[first], distinct[0], n = 0, first, 1
+		for _, s := range seen {
+			s[first] = 0
+		}
 	}
 	for at := 0; at < rows; at += 8 {
 		eight := uint64(0)
 		for _, s := range seen {
 			eight |= binary.LittleEndian.Uint64(s[at:])
+		}
+		if eight == 0 {
+			continue
+		}
+		for _, s := range seen {
 			binary.LittleEndian.PutUint64(s[at:], 0)
 		}
 		for ; eight != 0; eight &= eight - 1 {
-			if id := int32(at + bits.TrailingZeros64(eight)/8); id != first {
-				d.distinct = append(d.distinct, id)
-			}
+			id := at + bits.TrailingZeros64(eight)>>3
+			local[id], distinct[n] = int32(n), int32(id)
+			n++
 		}
 	}
-	for i, id := range d.distinct {
-		d.local[id] = int32(i)
-	}
+	d.distinct = distinct[:n]
 }
-
-// marks are room for the marks of that many rows.
-func marks(rows int) []byte { return make([]byte, (rows+7)&^7) }
