@@ -3,6 +3,7 @@ package unroll
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/layers"
@@ -13,18 +14,21 @@ import (
 // saving that its layers allow; Paths says which, and why not the others.
 type Saving string
 
-// The savings. All are of models that begin with an Embedding, followed by recurrent layers.
+// The savings. The first three are of recurrent layers in models that begin with an Embedding.
 const (
-	// SavingRows: what the first recurrent layer computes from its input alone is computed once a distinct word of the batch.
+	// SavingRows: what the first recurrent layer computes from its input alone is computed once a distinct word of the batch, where the
+	// batch has so many words that it pays.
 	SavingRows Saving = "rows"
 	// SavingPrefix: rows that begin with the same word again and again, as padding does that is not masked, walk that stretch as one.
 	SavingPrefix Saving = "prefix"
 	// SavingActive: steps that a mask hides at the beginning or the end of a row are not computed.
 	SavingActive Saving = "active"
+	// SavingTouched: of an Embedding's table, the optimizer visits the rows alone that the batch read. This one changes no bit.
+	SavingTouched Saving = "touched"
 )
 
 // Savings are all savings.
-func Savings() []Saving { return []Saving{SavingRows, SavingPrefix, SavingActive} }
+func Savings() []Saving { return []Saving{SavingRows, SavingPrefix, SavingActive, SavingTouched} }
 
 // Without has the model compute without these savings from now on, and with all others: to measure what they are worth, and to
 // test that they change nothing.
@@ -32,7 +36,7 @@ func (m *Model) Without(off ...Saving) error {
 	if !m.built {
 		return errors.New("unroll: Without: the model is not built")
 	}
-	s := savings{rows: true, prefix: true, active: true}
+	s := savings{rows: true, prefix: true, active: true, touched: true}
 	for _, o := range off {
 		on := s.of(o)
 		if on == nil {
@@ -53,36 +57,48 @@ func (s *savings) of(name Saving) *bool {
 		return &s.prefix
 	case SavingActive:
 		return &s.active
+	case SavingTouched:
+		return &s.touched
 	}
 	return nil
 }
 
-// Path is how a recurrent layer is computed.
+// Path is how a recurrent layer is computed, or an Embedding updated.
 type Path struct {
 	Layer string            `json:"layer"`
 	Class string            `json:"class"`
 	On    []Saving          `json:"on"`  // the savings that it takes
-	Off   map[Saving]string `json:"off"` // the others, and why not
+	Off   map[Saving]string `json:"off"` // the others of its kind, and why not
 	// Runs are the parts of the layer's work, each with its products, its fused loops and the operations that run alone. A
 	// layer with dropout and a Bidirectional do not say.
 	Runs []string `json:"runs,omitempty"`
 }
 
-// Paths are those of the recurrent layers, in order; nil before the model is built.
+// Paths are those of the embeddings and of the recurrent layers, in order; nil before the model is built.
 func (m *Model) Paths() []Path {
 	var paths []Path
 	plain := m.whyPlain()
 	for i, n := range m.nodes {
-		if !layers.IsRecurrent(n.spec) {
-			continue
-		}
 		p := Path{Layer: n.name, Class: n.spec.Class(), On: []Saving{}, Off: map[Saving]string{}}
-		for _, s := range Savings() {
-			if why := m.whyOff(s, i, plain); why != "" {
+		note := func(s Saving, why string) {
+			switch {
+			case !*m.savings.of(s):
+				p.Off[s] = "switched off"
+			case why != "":
 				p.Off[s] = why
-			} else {
+			default:
 				p.On = append(p.On, s)
 			}
+		}
+		switch table, _, embeds := layers.TableOf(n.layer); {
+		case embeds:
+			note(SavingTouched, m.whyDense(table))
+		case layers.IsRecurrent(n.spec):
+			for _, s := range []Saving{SavingRows, SavingPrefix, SavingActive} {
+				note(s, m.whyOff(s, i, plain))
+			}
+		default:
+			continue
 		}
 		if w, ok := layers.WalkOf(n.layer); ok {
 			for _, part := range w.Cell.Paths() {
@@ -94,17 +110,30 @@ func (m *Model) Paths() []Path {
 	return paths
 }
 
+// whyDense is why the optimizer visits a whole table; "" where it does not.
+func (m *Model) whyDense(table *layers.Weight) string {
+	switch {
+	case !table.Trainable:
+		return "it is not trained"
+	case m.compiled == nil:
+		return "the model is not compiled"
+	case !m.compiled.optimizer.Traits().SparseSafe:
+		return m.compiled.optimizer.Class() + ", as it is set, changes rows without a gradient"
+	}
+	return ""
+}
+
 // whyOff is why layer i does not take a saving; "" where it does. plain is why no layer can take any.
 func (m *Model) whyOff(s Saving, i int, plain string) string {
 	switch {
-	case !*m.savings.of(s):
-		return "switched off"
 	case plain != "":
 		return plain
 	case i > m.front.last:
 		return fmt.Sprintf("it stands behind %s, which returns its last output alone", m.nodes[m.front.last].name)
 	case s == SavingRows && i > 1:
 		return fmt.Sprintf("its input is what %s computes, another at every place", m.nodes[i-1].name)
+	case s == SavingRows && m.front.wordsFrom == math.MaxInt:
+		return "it computes so little of its input that finding the distinct words takes longer"
 	case s == SavingPrefix && m.front.masked:
 		return "the padding is masked (mask_zero)"
 	case s == SavingActive && !m.front.masked:
@@ -177,15 +206,15 @@ func (m *Model) Work(d Data, rows []int) (Work, error) {
 	if b == nil {
 		return w, nil
 	}
-	b.plan(s.batch.X.IDs, s.n, x[1])
+	b.plan()
 	w.Prefix, w.Walked = b.shared, b.shared
 	for r := range s.n {
 		w.Walked += b.end[r] - b.begin[r]
 	}
 	w.Inputs = w.Walked
-	if b.savings.rows {
-		b.number()
-		w.Inputs = len(b.distinct)
+	if b.byWords {
+		s.number()
+		w.Inputs = len(b.words.distinct)
 	}
 	return w, nil
 }

@@ -25,6 +25,9 @@ func benched(t *testing.T, mask *bool, stack ...layers.Spec) *Model {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if m.front != nil {
+		m.front.wordsFrom = 0
+	}
 	return m
 }
 
@@ -59,12 +62,12 @@ func TestPaths(t *testing.T) {
 			if err := c.model.Without(c.off...); err != nil {
 				t.Fatal(err)
 			}
-			paths := c.model.Paths()
+			paths := slices.DeleteFunc(c.model.Paths(), func(p Path) bool { return p.Class == "Embedding" })
 			if len(paths) != len(c.want) {
 				t.Fatalf("%d recurrent layers, want %d", len(paths), len(c.want))
 			}
 			for i, p := range paths {
-				for _, s := range Savings() {
+				for _, s := range recurrentSavings() {
 					why, off := p.Off[s]
 					want, wantOff := c.want[i][s]
 					if off != wantOff || !strings.Contains(why, want) || off == slices.Contains(p.On, s) {
@@ -82,6 +85,60 @@ func TestPaths(t *testing.T) {
 	}
 	if err := benched(t, &no, layers.LSTM{Units: 2}).Without("time"); err == nil || !strings.Contains(err.Error(), `got "time"`) {
 		t.Errorf("a saving that there is not: %v", err)
+	}
+}
+
+func recurrentSavings() []Saving { return []Saving{SavingRows, SavingPrefix, SavingActive} }
+
+// What Paths says of an embedding is what touch does.
+func TestPathsOfTables(t *testing.T) {
+	no := false
+	for _, c := range []struct {
+		opt    optimizers.Optimizer
+		off    []Saving
+		frozen bool
+		want   string
+	}{
+		{optimizers.RMSprop{}, nil, false, ""},
+		{optimizers.SGD{}, []Saving{SavingRows}, false, ""},
+		{optimizers.SGD{}, []Saving{SavingTouched}, false, "switched off"},
+		{optimizers.SGD{}, nil, true, "not trained"},
+		{optimizers.SGD{Momentum: 0.9}, nil, false, "SGD, as it is set"},
+		{optimizers.RMSprop{Momentum: 0.9}, nil, false, "RMSprop, as it is set"},
+		{optimizers.RMSprop{Centered: true}, nil, false, "RMSprop, as it is set"},
+		{optimizers.RMSprop{WeightDecay: tensor.F(0.1)}, nil, false, "RMSprop, as it is set"},
+		{optimizers.RMSprop{Epsilon: tensor.F(0)}, nil, false, "RMSprop, as it is set"},
+		{optimizers.Adam{}, nil, false, "Adam, as it is set"},
+		{nil, nil, false, "not compiled"},
+	} {
+		m := benched(t, &no, layers.SimpleRNN{Units: 3})
+		if err := m.Without(c.off...); err != nil {
+			t.Fatal(err)
+		}
+		m.weights[0].Trainable = !c.frozen
+		if c.opt != nil {
+			if err := m.Compile(c.opt, losses.BinaryCrossentropy{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p := m.Paths()[0]
+		why, off := p.Off[SavingTouched]
+		if p.Class != "Embedding" || off != (c.want != "") || !strings.Contains(why, c.want) || off == slices.Contains(p.On, SavingTouched) {
+			t.Errorf("%T %+v: %+v, want %q", c.opt, c.opt, p, c.want)
+		}
+		if c.opt == nil || c.frozen {
+			continue
+		}
+		m.compiled.start(m)
+		if touched := m.compiled.touch(m.weights[0], m.savings.touched, 0.1) != nil; touched == off {
+			t.Errorf("%T %+v: off %v, but touched %v", c.opt, c.opt, off, touched)
+		}
+	}
+	// A front that goes by words where it never pays.
+	m := benched(t, &no, layers.SimpleRNN{Units: 3})
+	m.front.weigh()
+	if why := m.Paths()[1].Off[SavingRows]; !strings.Contains(why, "takes longer") {
+		t.Errorf("3 units: %q", why)
 	}
 }
 

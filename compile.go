@@ -27,6 +27,7 @@ type compiled struct {
 	iteration int64         // optimizer steps taken
 	rate      float64       // the learning rate, unless a schedule says it
 	slots     [][][]float32 // the optimizer's arrays, by weight
+	touched   []*touched    // by weight: a table whose slots may be behind; nil: up to date
 }
 
 // Compile says how the model is trained. It starts the optimizer afresh.
@@ -47,7 +48,7 @@ func (m *Model) Compile(opt optimizers.Optimizer, loss losses.Loss, ms ...metric
 
 // reset starts the optimizer afresh.
 func (c *compiled) reset() {
-	c.iteration, c.slots = 0, nil
+	c.iteration, c.slots, c.touched = 0, nil, nil
 	c.rate, _ = c.optimizer.Rate()
 }
 

@@ -124,7 +124,7 @@ func (m *Model) Fit(ctx context.Context, data Data, opts ...FitOption) (*History
 	}
 	s := m.newSession(c, true)
 	defer s.close()
-	v := &session{crew: s.crew, c: c, judges: s.judges, shapes: s.shapes, perShard: s.perShard} // the same workers validate
+	v := &session{crew: s.crew, c: c, perShard: s.perShard} // the same workers validate
 	if err := each(o.callbacks, func(cb Callback) error { return cb.TrainBegin(t) }); err != nil {
 		return h, err
 	}

@@ -75,7 +75,7 @@ func TestSavings(t *testing.T) {
 						if m.front == nil {
 							t.Fatal("the model has no front")
 						}
-						m.savings = s
+						m.savings, m.front.wordsFrom = s, 0
 						if err := m.Compile(optimizers.SGD{LearningRate: tensor.F(0.5)}, losses.BinaryCrossentropy{}); err != nil {
 							t.Fatal(err)
 						}
@@ -96,8 +96,8 @@ func TestSavings(t *testing.T) {
 						return p.Data, q.Data, weights
 					}
 					want, wantAfter, wantW := run(savings{})
-					for k := 1; k < 8; k++ {
-						s := savings{rows: k&1 != 0, prefix: k&2 != 0, active: k&4 != 0}
+					for k := 1; k < 16; k++ {
+						s := savings{rows: k&1 != 0, prefix: k&2 != 0, active: k&4 != 0, touched: k&8 != 0}
 						got, gotAfter, gotW := run(s)
 						for i := range want {
 							if math.Float32bits(got[i]) != math.Float32bits(want[i]) {

@@ -91,6 +91,9 @@ func checkNames(names []string) error {
 // optimizerState are the arrays of an optimizer in the order in which Keras stores them: see optimizers.Optimizer, Slots. Weights
 // that are not trained have none there.
 func (c *compiled) optimizerState(m *Model) (of []*layers.Weight, values [][]float32) {
+	for _, w := range m.weights {
+		c.settle(w)
+	}
 	from := 0
 	for _, slots := range c.optimizer.Slots() {
 		for _, w := range m.weights {

@@ -123,7 +123,7 @@ func (m *Model) assemble(in layers.Signature, room *int) error {
 		at = n.out
 	}
 	m.nodes, m.weights, m.input, m.built = nodes, weights, in, true
-	m.front, m.savings = newFront(nodes), savings{rows: true, prefix: true, active: true}
+	m.front, m.savings = newFront(nodes), savings{rows: true, prefix: true, active: true, touched: true}
 	return nil
 }
 

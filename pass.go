@@ -7,14 +7,18 @@ import (
 
 // worker takes shards through the model, one at a time, in a workspace of its own.
 type worker struct {
-	model *Model
-	pass  layers.Pass
-	steps []workStep
-	front frontWork
-	out   layers.Value // the prediction, plain
-	final exchange     // of out
-	logit exchange     // of the logits
-	dfin  []float32
+	model     *Model
+	pass      layers.Pass
+	steps     []workStep
+	front     frontWork
+	update    updateWork
+	batch     *frontBatch // of the crew whose first worker this is
+	judge     judge
+	rowsShape tensor.Shape // of the shard's input
+	out       layers.Value // the prediction, plain
+	final     exchange     // of out
+	logit     exchange     // of the logits
+	dfin      []float32
 	// dinput is what backward returned last: the gradient of the input, where somebody asks for it.
 	dinput []float32
 }
@@ -139,9 +143,11 @@ func swap[E any](dst, src []E, outer, inner int) {
 	}
 }
 
+// resize is a slice of n values, in b when it is large enough. The contents are not defined. A quarter more is asked for: batches
+// differ in size by little, and each a bit larger than all before would take fresh memory, which costs more than the work in it.
 func resize[E any](b []E, n int) []E {
 	if cap(b) < n {
-		return make([]E, n)
+		return make([]E, n, n+n/4)
 	}
 	return b[:n]
 }

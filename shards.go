@@ -1,83 +1,13 @@
 package unroll
 
 import (
-	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/metrics"
+	"github.com/unroll-ml/unroll/tensor"
 )
-
-// crew is the workers of one call of Fit, Evaluate or Predict. A batch is cut into shards of a fixed number of rows, which the
-// workers take as they come; what a shard gives depends on the shard alone and is added up by shard numbers, so that the
-// result does not depend on how many workers there are.
-type crew struct {
-	model   *Model
-	workers []*worker
-	shard   func(w *worker, shard int)
-	shards  int          // to do in all
-	next    atomic.Int64 // the shard that a worker takes next
-	wake    chan struct{}
-	busy    sync.WaitGroup
-}
-
-func (m *Model) newCrew() *crew {
-	c := &crew{model: m, wake: make(chan struct{})}
-	m.mu.Lock()
-	for range runtime.GOMAXPROCS(0) {
-		var w *worker
-		if k := len(m.idle); k > 0 {
-			w, m.idle = m.idle[k-1], m.idle[:k-1]
-		} else {
-			w = newWorker(m)
-		}
-		c.workers = append(c.workers, w)
-	}
-	m.mu.Unlock()
-	for _, w := range c.workers[1:] {
-		go func() {
-			for range c.wake {
-				c.work(w)
-				c.busy.Done()
-			}
-		}()
-	}
-	return c
-}
-
-// run does all shards; this goroutine is the first worker.
-func (c *crew) run(shards int) {
-	c.shards = shards
-	c.next.Store(0)
-	others := min(len(c.workers), shards) - 1
-	c.busy.Add(max(0, others))
-	for range others {
-		c.wake <- struct{}{}
-	}
-	c.work(c.workers[0])
-	c.busy.Wait()
-}
-
-// work takes shards until none is left.
-func (c *crew) work(w *worker) {
-	for {
-		s := int(c.next.Add(1)) - 1
-		if s >= c.shards {
-			return
-		}
-		c.shard(w, s)
-	}
-}
-
-// close ends the workers and gives their workspaces back.
-func (c *crew) close() {
-	close(c.wake)
-	c.model.mu.Lock()
-	c.model.idle = append(c.model.idle, c.workers...)
-	c.model.mu.Unlock()
-}
 
 // prepare hands changed weights to the layers.
 func (m *Model) prepare(training bool) {
@@ -105,9 +35,10 @@ func (m *Model) shardRows() int {
 }
 
 // rowsOf is the rows [lo, hi) of a batch's input.
-func rowsOf(v layers.Value, lo, hi int, shape []int) layers.Value {
+func rowsOf(v layers.Value, lo, hi int, shape *tensor.Shape) layers.Value {
 	w := v.Shape[1:].Size()
-	out := layers.Value{Shape: append(append(shape[:0], hi-lo), v.Shape[1:]...)}
+	*shape = append(append((*shape)[:0], hi-lo), v.Shape[1:]...)
+	out := layers.Value{Shape: *shape}
 	if v.Data != nil {
 		out.Data = v.Data[lo*w : hi*w]
 	}
@@ -217,7 +148,7 @@ type gradients struct {
 	size   int // of all dense gradients together
 	shards []layers.Grads
 	total  []float32 // dense gradients of the batch, by weight one after the other
-	tables [][]float32
+	tables []*tableGrad
 
 	mu      sync.Mutex
 	pending [][][]float32 // by level and place
@@ -226,10 +157,10 @@ type gradients struct {
 }
 
 func (m *Model) newGradients() *gradients {
-	g := &gradients{model: m, tables: make([][]float32, len(m.weights))}
+	g := &gradients{model: m, tables: make([]*tableGrad, len(m.weights))}
 	for _, w := range m.weights {
 		if w.Table {
-			g.tables[w.Index] = make([]float32, len(w.Data))
+			g.tables[w.Index] = &tableGrad{}
 		} else {
 			g.size += len(w.Data)
 		}

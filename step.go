@@ -3,7 +3,6 @@ package unroll
 import (
 	"fmt"
 
-	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/metrics"
 )
@@ -11,13 +10,11 @@ import (
 // session is a run over batches: the crew, and the sums that its shards hand back.
 type session struct {
 	*crew
-	c      *compiled
-	grads  *gradients // nil outside training
-	sums   []sums     // by shard
-	judges map[*worker]*judge
-	shapes map[*worker][]int
-	batch  Batch
-	rows   []int
+	c     *compiled
+	grads *gradients // nil outside training
+	sums  []sums     // by shard
+	batch Batch
+	rows  []int
 
 	// Of the batch in work.
 	n, perShard, shards int
@@ -26,16 +23,18 @@ type session struct {
 	keep                []float32 // predictions go here, when not nil
 
 	front *frontBatch // nil where the model has no front
-	// leaves is how many contributions to the gradients a batch has, firstChunk the first that comes from distinct rows.
-	leaves, firstChunk              int
-	doShards, doProject, doBackRows func(*worker, int)
+	// Of an optimizer step.
+	rate    float64
+	touched []*touched // by weight, see touch
+	jobs    []job
+
+	leaves int // contributions to the gradients that a batch has
+	// The regions of a batch.
+	doLook, doBefore, doShards, doBehind, doJob func(*worker, int)
 }
 
 func (m *Model) newSession(c *compiled, training bool) *session {
-	s := &session{crew: m.newCrew(), c: c, judges: map[*worker]*judge{}, shapes: map[*worker][]int{}}
-	for _, w := range s.workers {
-		s.judges[w], s.shapes[w] = &judge{}, make([]int, 8)
-	}
+	s := &session{crew: m.newCrew(), c: c}
 	if training {
 		s.grads = m.newGradients()
 	}
@@ -46,11 +45,16 @@ func (m *Model) newSession(c *compiled, training bool) *session {
 
 // begin makes the crew work for this session.
 func (s *session) begin() {
-	if f := s.model.front; f != nil && s.front == nil && s.model.savings != (savings{}) {
-		s.front = &frontBatch{front: f, savings: s.model.savings}
+	if f := s.model.front; f != nil && s.front == nil && s.model.savings.front() {
+		first := s.workers[0]
+		if first.batch == nil {
+			first.batch = &frontBatch{front: f}
+		}
+		s.front = first.batch
+		s.front.savings = s.model.savings
 	}
-	s.doShards, s.doProject, s.doBackRows = s.doShard, s.projectChunk, s.backRowsChunk
-	s.crew.shard = s.doShards
+	s.doLook, s.doBefore, s.doShards, s.doBehind = s.lookAt, s.before, s.doShard, s.behind
+	s.doJob = s.job
 }
 
 // load reads the rows of a batch and checks them at the door.
@@ -65,13 +69,16 @@ func (s *session) load(d Data, rows []int) error {
 	if err := fitsInput(m.input, b.X); err != nil {
 		return err
 	}
+	s.n = len(rows)
+	s.shards = (s.n + s.perShard - 1) / s.perShard
+	if s.front != nil && s.look() {
+		return nil
+	}
 	if first, ok := m.nodes[0].layer.(interface{ CheckInput(layers.Value) error }); ok {
 		if err := first.CheckInput(b.X); err != nil {
 			return fmt.Errorf("unroll: %w", err)
 		}
 	}
-	s.n = len(rows)
-	s.shards = (s.n + s.perShard - 1) / s.perShard
 	return nil
 }
 
@@ -129,7 +136,7 @@ func (s *session) doShard(w *worker, shard int) {
 		w.pass.Rows = s.front.order[lo:hi]
 		v = s.front.forward(w, shard, lo, hi, s.grads != nil)
 	} else {
-		v = rowsOf(s.batch.X, lo, hi, s.shapes[w])
+		v = rowsOf(s.batch.X, lo, hi, &w.rowsShape)
 	}
 	pred := w.forward(from, v)
 	if s.keep != nil {
@@ -141,7 +148,7 @@ func (s *session) doShard(w *worker, shard int) {
 	perRow := s.batch.Y.Len() / s.n
 	sum := &s.sums[shard]
 	sum.reset()
-	dout := s.judges[w].count(s.c, w, pred, target.Slice(lo*perRow, hi*perRow), s.divisor, sum, s.grads != nil)
+	dout := w.judge.count(s.c, w, pred, target.Slice(lo*perRow, hi*perRow), s.divisor, sum, s.grads != nil)
 	if s.grads == nil {
 		return
 	}
@@ -174,7 +181,7 @@ func (s *session) runBatch() {
 	if s.grads != nil {
 		s.grads.begin(s.leaves)
 	}
-	s.run(s.shards)
+	s.run(s.doShards, s.shards)
 	if s.front != nil && s.grads != nil {
 		s.endFront()
 	}
@@ -191,9 +198,10 @@ func (s *session) train(d Data, rows []int, epoch, step int, total *sums) (float
 	m := s.model
 	m.prepare(true)
 	s.pass = layers.Pass{Training: true, Seed: m.seed, Epoch: epoch, Step: step}
+	s.beginUpdate()
 	s.runBatch()
 	loss := s.collect(total)
-	s.apply()
+	s.update()
 	m.changed()
 	return loss, nil
 }
@@ -223,64 +231,4 @@ func (s *session) collect(total *sums) float64 {
 	}
 	total.loss += loss * float64(s.n)
 	return loss
-}
-
-// apply takes an optimizer step with the gradients of a batch.
-func (s *session) apply() {
-	c := s.c
-	c.start(s.model)
-	rate := c.rate
-	if _, schedule := c.optimizer.Rate(); schedule != nil {
-		rate = schedule.At(c.iteration)
-	}
-	c.iteration++
-	at := 0
-	for _, w := range s.model.weights {
-		var grad []float32
-		if w.Table {
-			grad = s.tableGradient(w)
-		} else {
-			grad = s.grads.total[at : at+len(w.Data)]
-			at += len(w.Data)
-		}
-		if w.Trainable {
-			c.optimizer.Apply(c.iteration, rate, w.Data, grad, c.slots[w.Index])
-		}
-	}
-}
-
-// tableGradient adds up a table's gradient, by shards and rows in order.
-func (s *session) tableGradient(w *layers.Weight) []float32 {
-	t := s.grads.tables[w.Index]
-	clear(t)
-	for i := range s.leaves {
-		for _, part := range s.grads.shards[i].Rows[w.Index] {
-			kernel.ScatterAdd(t, w.Shape[1], part.IDs, part.Rows, w.Shape[1])
-		}
-	}
-	if b := s.front; b != nil && b.savings.rows && w == b.table {
-		kernel.ScatterAdd(t, w.Shape[1], b.distinct, b.dtable, w.Shape[1])
-	}
-	return t
-}
-
-// start makes the optimizer's arrays.
-func (c *compiled) start(m *Model) {
-	if c.slots != nil {
-		return
-	}
-	c.slots = make([][][]float32, len(m.weights))
-	for _, w := range m.weights {
-		for _, group := range c.optimizer.Slots() {
-			for _, slot := range group {
-				values := make([]float32, len(w.Data))
-				if slot.Start != 0 {
-					for i := range values {
-						values[i] = slot.Start
-					}
-				}
-				c.slots[w.Index] = append(c.slots[w.Index], values)
-			}
-		}
-	}
 }

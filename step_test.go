@@ -114,6 +114,7 @@ func fronted(t testing.TB) *Model {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.front.wordsFrom = 0
 	if err := m.Compile(optimizers.RMSprop{}, losses.SparseCategoricalCrossentropy{}, metrics.Accuracy{}); err != nil {
 		t.Fatal(err)
 	}

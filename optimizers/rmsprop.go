@@ -51,9 +51,11 @@ func (o RMSprop) Slots() [][]Slot {
 	return groups
 }
 
-// Traits implements Optimizer. Centered is not sparse-safe: the rounding of v - average² could differ after a late decay.
+// Traits implements Optimizer. Centered is not sparse-safe: the rounding of v - average² could differ after a late decay. Nor is it where
+// 0 / 0 could come up, without an Epsilon, or 0 · ∞, without a Rho.
 func (o RMSprop) Traits() Traits {
-	return Traits{Elementwise: true, SparseSafe: o.Momentum == 0 && !o.Centered && o.WeightDecay.Or(0) == 0, Decay: o.Rho.Or(0.9)}
+	numbers := float32(o.Rho.Or(0.9)) > 0 && float32(o.Epsilon.Or(1e-7)) > 0
+	return Traits{Elementwise: true, SparseSafe: o.Momentum == 0 && !o.Centered && o.WeightDecay.Or(0) == 0 && numbers, Decay: o.Rho.Or(0.9)}
 }
 
 // Apply implements Optimizer.

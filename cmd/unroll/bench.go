@@ -36,8 +36,9 @@ of each one's fastest. A training step is what train does with a batch, reading 
 GFLOP/s counts the matrix products of a training step as if nothing were saved, so it may pass what the machine can do.
 
 A model that begins with an embedding may do less and get the same: rows computes each distinct word of a batch
-once, prefix walks a beginning that rows share as one, active leaves out what is masked. --savings=false switches all off,
---rows=false, --prefix=false and --active=false one. -v says which a layer takes, and why not the others.`,
+once, prefix walks a beginning that rows share as one, active leaves out what is masked, touched updates the rows
+of the embedding that the batch read. --savings=false switches all off, --rows=false, --prefix=false, --active=false and
+--touched=false one. -v says which a layer takes, and why not the others.`,
 		Example: `  unroll bench
   unroll bench 'embedding(10000, 32) |> lstm(32) |> dense(1, sigmoid)' --data imdb -v
   unroll bench lstm.keras --data imdb --savings=false --json`,
@@ -60,13 +61,14 @@ once, prefix walks a beginning that rows share as one, active leaves out what is
 	fs.Uint64Var(&f.seed, "seed", 0, "decides the first weights and dropout")
 	fs.BoolVar(&f.savings, "savings", true, "do less where the result is the same")
 	for saving, what := range map[unroll.Saving]string{
-		unroll.SavingRows:   "compute each distinct word of a batch once",
-		unroll.SavingPrefix: "walk a beginning that rows share as one",
-		unroll.SavingActive: "leave out what is masked",
+		unroll.SavingRows:    "compute each distinct word of a batch once",
+		unroll.SavingPrefix:  "walk a beginning that rows share as one",
+		unroll.SavingActive:  "leave out what is masked",
+		unroll.SavingTouched: "update the rows of an embedding that the batch read",
 	} {
 		f.save[saving] = fs.Bool(string(saving), true, what)
 	}
-	fs.BoolVarP(&f.verbose, "verbose", "v", false, "say how every recurrent layer is computed, and why so")
+	fs.BoolVarP(&f.verbose, "verbose", "v", false, "say how embeddings and recurrent layers are computed, and why so")
 	fs.BoolVar(&f.json, "json", false, "print the results as one JSON object")
 	return cmd
 }
@@ -315,7 +317,7 @@ func (r *benchReport) printPaths(w io.Writer) error {
 		for _, s := range unroll.Savings() {
 			if why, off := p.Off[s]; off {
 				fmt.Fprintf(out, "  %s: off, %s\n", s, why)
-			} else {
+			} else if slices.Contains(p.On, s) {
 				fmt.Fprintf(out, "  %s: on\n", s)
 			}
 		}

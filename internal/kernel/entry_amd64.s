@@ -315,152 +315,156 @@ TEXT ·entries(SB), $0-8
 	MOVQ CX, 1224(AX)
 	LEAQ ·reluGradAVX512+0(SB), CX
 	MOVQ CX, 1232(AX)
-	LEAQ ·sgdAVX2+0(SB), CX
+	LEAQ ·shrinkAVX2+0(SB), CX
 	MOVQ CX, 1240(AX)
-	LEAQ ·momentumAVX2+0(SB), CX
+	LEAQ ·sgdAVX2+0(SB), CX
 	MOVQ CX, 1248(AX)
-	LEAQ ·nesterovAVX2+0(SB), CX
+	LEAQ ·momentumAVX2+0(SB), CX
 	MOVQ CX, 1256(AX)
-	LEAQ ·rmsPropAVX2+0(SB), CX
+	LEAQ ·nesterovAVX2+0(SB), CX
 	MOVQ CX, 1264(AX)
-	LEAQ ·rmsPropCenteredAVX2+0(SB), CX
+	LEAQ ·rmsPropAVX2+0(SB), CX
 	MOVQ CX, 1272(AX)
-	LEAQ ·rmsPropMomentumAVX2+0(SB), CX
+	LEAQ ·rmsPropCenteredAVX2+0(SB), CX
 	MOVQ CX, 1280(AX)
-	LEAQ ·rmsPropFullAVX2+0(SB), CX
+	LEAQ ·rmsPropMomentumAVX2+0(SB), CX
 	MOVQ CX, 1288(AX)
-	LEAQ ·adamAVX2+0(SB), CX
+	LEAQ ·rmsPropFullAVX2+0(SB), CX
 	MOVQ CX, 1296(AX)
-	LEAQ ·amsGradAVX2+0(SB), CX
+	LEAQ ·adamAVX2+0(SB), CX
 	MOVQ CX, 1304(AX)
-	LEAQ ·sgdAVX512+0(SB), CX
+	LEAQ ·amsGradAVX2+0(SB), CX
 	MOVQ CX, 1312(AX)
-	LEAQ ·momentumAVX512+0(SB), CX
+	LEAQ ·shrinkAVX512+0(SB), CX
 	MOVQ CX, 1320(AX)
-	LEAQ ·nesterovAVX512+0(SB), CX
+	LEAQ ·sgdAVX512+0(SB), CX
 	MOVQ CX, 1328(AX)
-	LEAQ ·rmsPropAVX512+0(SB), CX
+	LEAQ ·momentumAVX512+0(SB), CX
 	MOVQ CX, 1336(AX)
-	LEAQ ·rmsPropCenteredAVX512+0(SB), CX
+	LEAQ ·nesterovAVX512+0(SB), CX
 	MOVQ CX, 1344(AX)
-	LEAQ ·rmsPropMomentumAVX512+0(SB), CX
+	LEAQ ·rmsPropAVX512+0(SB), CX
 	MOVQ CX, 1352(AX)
-	LEAQ ·rmsPropFullAVX512+0(SB), CX
+	LEAQ ·rmsPropCenteredAVX512+0(SB), CX
 	MOVQ CX, 1360(AX)
-	LEAQ ·adamAVX512+0(SB), CX
+	LEAQ ·rmsPropMomentumAVX512+0(SB), CX
 	MOVQ CX, 1368(AX)
-	LEAQ ·amsGradAVX512+0(SB), CX
+	LEAQ ·rmsPropFullAVX512+0(SB), CX
 	MOVQ CX, 1376(AX)
-	LEAQ ·fusedLSTMStep1AVX2+0(SB), CX
+	LEAQ ·adamAVX512+0(SB), CX
 	MOVQ CX, 1384(AX)
-	LEAQ ·fusedLSTMBack1AVX2+0(SB), CX
+	LEAQ ·amsGradAVX512+0(SB), CX
 	MOVQ CX, 1392(AX)
-	LEAQ ·fusedLSTMStep2AVX2+0(SB), CX
+	LEAQ ·fusedLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 1400(AX)
-	LEAQ ·fusedLSTMBack2AVX2+0(SB), CX
+	LEAQ ·fusedLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 1408(AX)
-	LEAQ ·fusedGRUStep1AVX2+0(SB), CX
+	LEAQ ·fusedLSTMStep2AVX2+0(SB), CX
 	MOVQ CX, 1416(AX)
-	LEAQ ·fusedGRUBack1AVX2+0(SB), CX
+	LEAQ ·fusedLSTMBack2AVX2+0(SB), CX
 	MOVQ CX, 1424(AX)
-	LEAQ ·fusedGRUStep2AVX2+0(SB), CX
+	LEAQ ·fusedGRUStep1AVX2+0(SB), CX
 	MOVQ CX, 1432(AX)
-	LEAQ ·fusedGRUAfter1AVX2+0(SB), CX
+	LEAQ ·fusedGRUBack1AVX2+0(SB), CX
 	MOVQ CX, 1440(AX)
-	LEAQ ·fusedGRUResetBeforeStep1AVX2+0(SB), CX
+	LEAQ ·fusedGRUStep2AVX2+0(SB), CX
 	MOVQ CX, 1448(AX)
-	LEAQ ·fusedGRUResetBeforeStep2AVX2+0(SB), CX
+	LEAQ ·fusedGRUAfter1AVX2+0(SB), CX
 	MOVQ CX, 1456(AX)
-	LEAQ ·fusedGRUResetBeforeBack1AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep1AVX2+0(SB), CX
 	MOVQ CX, 1464(AX)
-	LEAQ ·fusedGRUResetBeforeBack2AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep2AVX2+0(SB), CX
 	MOVQ CX, 1472(AX)
-	LEAQ ·fusedGRUResetBeforeBack3AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack1AVX2+0(SB), CX
 	MOVQ CX, 1480(AX)
-	LEAQ ·fusedGRUResetBeforeStep3AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack2AVX2+0(SB), CX
 	MOVQ CX, 1488(AX)
-	LEAQ ·fusedGRUResetBeforeStep4AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack3AVX2+0(SB), CX
 	MOVQ CX, 1496(AX)
-	LEAQ ·fusedGRUResetBeforeBack4AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep3AVX2+0(SB), CX
 	MOVQ CX, 1504(AX)
-	LEAQ ·fusedLectureLSTMStep1AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep4AVX2+0(SB), CX
 	MOVQ CX, 1512(AX)
-	LEAQ ·fusedLectureLSTMBack1AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack4AVX2+0(SB), CX
 	MOVQ CX, 1520(AX)
-	LEAQ ·fusedLectureLSTMBack2AVX2+0(SB), CX
+	LEAQ ·fusedLectureLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 1528(AX)
-	LEAQ ·fusedPeepholeLSTMStep1AVX2+0(SB), CX
+	LEAQ ·fusedLectureLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 1536(AX)
-	LEAQ ·fusedPeepholeLSTMBack1AVX2+0(SB), CX
+	LEAQ ·fusedLectureLSTMBack2AVX2+0(SB), CX
 	MOVQ CX, 1544(AX)
-	LEAQ ·fusedPeepholeLSTMAfter1AVX2+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 1552(AX)
-	LEAQ ·fusedMinimalGatedUnitStep1AVX2+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 1560(AX)
-	LEAQ ·fusedMinimalGatedUnitStep2AVX2+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMAfter1AVX2+0(SB), CX
 	MOVQ CX, 1568(AX)
-	LEAQ ·fusedMinimalGatedUnitBack1AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep1AVX2+0(SB), CX
 	MOVQ CX, 1576(AX)
-	LEAQ ·fusedMinimalGatedUnitBack2AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep2AVX2+0(SB), CX
 	MOVQ CX, 1584(AX)
-	LEAQ ·fusedCoupledLSTMStep1AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack1AVX2+0(SB), CX
 	MOVQ CX, 1592(AX)
-	LEAQ ·fusedCoupledLSTMBack1AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack2AVX2+0(SB), CX
 	MOVQ CX, 1600(AX)
-	LEAQ ·fusedLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedCoupledLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 1608(AX)
-	LEAQ ·fusedLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedCoupledLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 1616(AX)
-	LEAQ ·fusedLSTMStep2AVX512+0(SB), CX
+	LEAQ ·fusedLSTMStep1AVX512+0(SB), CX
 	MOVQ CX, 1624(AX)
-	LEAQ ·fusedLSTMBack2AVX512+0(SB), CX
+	LEAQ ·fusedLSTMBack1AVX512+0(SB), CX
 	MOVQ CX, 1632(AX)
-	LEAQ ·fusedGRUStep1AVX512+0(SB), CX
+	LEAQ ·fusedLSTMStep2AVX512+0(SB), CX
 	MOVQ CX, 1640(AX)
-	LEAQ ·fusedGRUBack1AVX512+0(SB), CX
+	LEAQ ·fusedLSTMBack2AVX512+0(SB), CX
 	MOVQ CX, 1648(AX)
-	LEAQ ·fusedGRUStep2AVX512+0(SB), CX
+	LEAQ ·fusedGRUStep1AVX512+0(SB), CX
 	MOVQ CX, 1656(AX)
-	LEAQ ·fusedGRUAfter1AVX512+0(SB), CX
+	LEAQ ·fusedGRUBack1AVX512+0(SB), CX
 	MOVQ CX, 1664(AX)
-	LEAQ ·fusedGRUResetBeforeStep1AVX512+0(SB), CX
+	LEAQ ·fusedGRUStep2AVX512+0(SB), CX
 	MOVQ CX, 1672(AX)
-	LEAQ ·fusedGRUResetBeforeStep2AVX512+0(SB), CX
+	LEAQ ·fusedGRUAfter1AVX512+0(SB), CX
 	MOVQ CX, 1680(AX)
-	LEAQ ·fusedGRUResetBeforeBack1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep1AVX512+0(SB), CX
 	MOVQ CX, 1688(AX)
-	LEAQ ·fusedGRUResetBeforeBack2AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep2AVX512+0(SB), CX
 	MOVQ CX, 1696(AX)
-	LEAQ ·fusedGRUResetBeforeBack3AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack1AVX512+0(SB), CX
 	MOVQ CX, 1704(AX)
-	LEAQ ·fusedGRUResetBeforeStep3AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack2AVX512+0(SB), CX
 	MOVQ CX, 1712(AX)
-	LEAQ ·fusedGRUResetBeforeStep4AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack3AVX512+0(SB), CX
 	MOVQ CX, 1720(AX)
-	LEAQ ·fusedGRUResetBeforeBack4AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep3AVX512+0(SB), CX
 	MOVQ CX, 1728(AX)
-	LEAQ ·fusedLectureLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep4AVX512+0(SB), CX
 	MOVQ CX, 1736(AX)
-	LEAQ ·fusedLectureLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack4AVX512+0(SB), CX
 	MOVQ CX, 1744(AX)
-	LEAQ ·fusedLectureLSTMBack2AVX512+0(SB), CX
+	LEAQ ·fusedLectureLSTMStep1AVX512+0(SB), CX
 	MOVQ CX, 1752(AX)
-	LEAQ ·fusedPeepholeLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedLectureLSTMBack1AVX512+0(SB), CX
 	MOVQ CX, 1760(AX)
-	LEAQ ·fusedPeepholeLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedLectureLSTMBack2AVX512+0(SB), CX
 	MOVQ CX, 1768(AX)
-	LEAQ ·fusedPeepholeLSTMAfter1AVX512+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMStep1AVX512+0(SB), CX
 	MOVQ CX, 1776(AX)
-	LEAQ ·fusedMinimalGatedUnitStep1AVX512+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMBack1AVX512+0(SB), CX
 	MOVQ CX, 1784(AX)
-	LEAQ ·fusedMinimalGatedUnitStep2AVX512+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMAfter1AVX512+0(SB), CX
 	MOVQ CX, 1792(AX)
-	LEAQ ·fusedMinimalGatedUnitBack1AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep1AVX512+0(SB), CX
 	MOVQ CX, 1800(AX)
-	LEAQ ·fusedMinimalGatedUnitBack2AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep2AVX512+0(SB), CX
 	MOVQ CX, 1808(AX)
-	LEAQ ·fusedCoupledLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack1AVX512+0(SB), CX
 	MOVQ CX, 1816(AX)
-	LEAQ ·fusedCoupledLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack2AVX512+0(SB), CX
 	MOVQ CX, 1824(AX)
+	LEAQ ·fusedCoupledLSTMStep1AVX512+0(SB), CX
+	MOVQ CX, 1832(AX)
+	LEAQ ·fusedCoupledLSTMBack1AVX512+0(SB), CX
+	MOVQ CX, 1840(AX)
 	RET

@@ -450,6 +450,8 @@ func logSigmoidGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(
 
 func reluGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
+func shrinkAVX2(x *float32, rate float32, times int, n int) { panic(noAssembly) }
+
 func sgdAVX2(w *float32, grad *float32, lr float32, n int) { panic(noAssembly) }
 
 func momentumAVX2(w *float32, m *float32, grad *float32, lr float32, mu float32, n int) {
@@ -483,6 +485,8 @@ func adamAVX2(w *float32, m *float32, v *float32, grad *float32, alpha float32, 
 func amsGradAVX2(w *float32, m *float32, v *float32, top *float32, grad *float32, alpha float32, rest1 float32, rest2 float32, eps float32, n int) {
 	panic(noAssembly)
 }
+
+func shrinkAVX512(x *float32, rate float32, times int, n int) { panic(noAssembly) }
 
 func sgdAVX512(w *float32, grad *float32, lr float32, n int) { panic(noAssembly) }
 

@@ -180,5 +180,26 @@ func amsGradGeneric(w, m, v, vmax, g []float32, alpha, rest1, rest2, eps float32
 	}
 }
 
+// Shrink is x *= rate, times times, each product rounded: what so many sweeps without a gradient make of a slot that decays.
+func Shrink(x []float32, rate float32, times int) {
+	switch {
+	case len(x) == 0 || times <= 0:
+	case useAVX512:
+		shrinkAVX512(&x[0], rate, times, len(x))
+	case useAVX2:
+		shrinkAVX2(&x[0], rate, times, len(x))
+	default:
+		shrinkGeneric(x, rate, times)
+	}
+}
+
+func shrinkGeneric(x []float32, rate float32, times int) {
+	for range times {
+		for i := range x {
+			x[i] *= rate
+		}
+	}
+}
+
 // sqrt rounds to float32 what is exact to float64: the correctly rounded root.
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }

@@ -4,6 +4,11 @@
 
 package kernel
 
+// shrinkAVX2 is x *= rate, times > 0 times, for n > 0 values.
+//
+//go:noescape
+func shrinkAVX2(x *float32, rate float32, times int, n int)
+
 // sgdAVX2 is w -= lr g, for n > 0 values.
 //
 //go:noescape

@@ -4,6 +4,90 @@
 
 #include "textflag.h"
 
+// func shrinkAVX2(x *float32, rate float32, times int, n int)
+// Requires: AVX
+TEXT ·shrinkAVX2(SB), $0-32
+	MOVQ         x+0(FP), AX
+	VBROADCASTSS rate+8(FP), Y0
+	MOVQ         n+24(FP), CX
+
+blocks4:
+	CMPQ    CX, $0x20
+	JLT     blocks4end
+	VMOVUPS (AX), Y1
+	VMOVUPS 32(AX), Y2
+	VMOVUPS 64(AX), Y3
+	VMOVUPS 96(AX), Y4
+	MOVQ    times+16(FP), DX
+
+blocks4again:
+	VMULPS  Y1, Y0, Y1
+	VMULPS  Y2, Y0, Y2
+	VMULPS  Y3, Y0, Y3
+	VMULPS  Y4, Y0, Y4
+	DECQ    DX
+	JNE     blocks4again
+	VMOVUPS Y1, (AX)
+	VMOVUPS Y2, 32(AX)
+	VMOVUPS Y3, 64(AX)
+	VMOVUPS Y4, 96(AX)
+	ADDQ    $0x00000080, AX
+	SUBQ    $0x20, CX
+	JMP     blocks4
+
+blocks4end:
+blocks1:
+	CMPQ    CX, $0x08
+	JLT     blocks1end
+	VMOVUPS (AX), Y1
+	MOVQ    times+16(FP), DX
+
+blocks1again:
+	VMULPS  Y1, Y0, Y1
+	DECQ    DX
+	JNE     blocks1again
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x00000020, AX
+	SUBQ    $0x08, CX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      CX, CX
+	JEQ        end
+	NEGQ       CX
+	LEAQ       mask<>+0(SB), DX
+	VMOVUPS    32(DX)(CX*4), Y1
+	VMASKMOVPS (AX), Y1, Y2
+	MOVQ       times+16(FP), CX
+
+some:
+	VMULPS     Y2, Y0, Y2
+	DECQ       CX
+	JNE        some
+	VMASKMOVPS Y2, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA mask<>+0(SB)/4, $0xffffffff
+DATA mask<>+4(SB)/4, $0xffffffff
+DATA mask<>+8(SB)/4, $0xffffffff
+DATA mask<>+12(SB)/4, $0xffffffff
+DATA mask<>+16(SB)/4, $0xffffffff
+DATA mask<>+20(SB)/4, $0xffffffff
+DATA mask<>+24(SB)/4, $0xffffffff
+DATA mask<>+28(SB)/4, $0xffffffff
+DATA mask<>+32(SB)/4, $0x00000000
+DATA mask<>+36(SB)/4, $0x00000000
+DATA mask<>+40(SB)/4, $0x00000000
+DATA mask<>+44(SB)/4, $0x00000000
+DATA mask<>+48(SB)/4, $0x00000000
+DATA mask<>+52(SB)/4, $0x00000000
+DATA mask<>+56(SB)/4, $0x00000000
+DATA mask<>+60(SB)/4, $0x00000000
+GLOBL mask<>(SB), RODATA|NOPTR, $64
+
 // func sgdAVX2(w *float32, grad *float32, lr float32, n int)
 // Requires: AVX
 TEXT ·sgdAVX2(SB), $0-32
@@ -69,24 +153,6 @@ blocks1end:
 end:
 	VZEROUPPER
 	RET
-
-DATA mask<>+0(SB)/4, $0xffffffff
-DATA mask<>+4(SB)/4, $0xffffffff
-DATA mask<>+8(SB)/4, $0xffffffff
-DATA mask<>+12(SB)/4, $0xffffffff
-DATA mask<>+16(SB)/4, $0xffffffff
-DATA mask<>+20(SB)/4, $0xffffffff
-DATA mask<>+24(SB)/4, $0xffffffff
-DATA mask<>+28(SB)/4, $0xffffffff
-DATA mask<>+32(SB)/4, $0x00000000
-DATA mask<>+36(SB)/4, $0x00000000
-DATA mask<>+40(SB)/4, $0x00000000
-DATA mask<>+44(SB)/4, $0x00000000
-DATA mask<>+48(SB)/4, $0x00000000
-DATA mask<>+52(SB)/4, $0x00000000
-DATA mask<>+56(SB)/4, $0x00000000
-DATA mask<>+60(SB)/4, $0x00000000
-GLOBL mask<>(SB), RODATA|NOPTR, $64
 
 // func momentumAVX2(w *float32, m *float32, grad *float32, lr float32, mu float32, n int)
 // Requires: AVX

@@ -2,6 +2,72 @@
 
 //go:build amd64 && !purego
 
+// func shrinkAVX512(x *float32, rate float32, times int, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·shrinkAVX512(SB), $0-32
+	MOVQ         x+0(FP), AX
+	VBROADCASTSS rate+8(FP), Z0
+	MOVQ         n+24(FP), CX
+
+blocks4:
+	CMPQ    CX, $0x40
+	JLT     blocks4end
+	VMOVUPS (AX), Z1
+	VMOVUPS 64(AX), Z2
+	VMOVUPS 128(AX), Z3
+	VMOVUPS 192(AX), Z4
+	MOVQ    times+16(FP), DX
+
+blocks4again:
+	VMULPS  Z1, Z0, Z1
+	VMULPS  Z2, Z0, Z2
+	VMULPS  Z3, Z0, Z3
+	VMULPS  Z4, Z0, Z4
+	DECQ    DX
+	JNE     blocks4again
+	VMOVUPS Z1, (AX)
+	VMOVUPS Z2, 64(AX)
+	VMOVUPS Z3, 128(AX)
+	VMOVUPS Z4, 192(AX)
+	ADDQ    $0x00000100, AX
+	SUBQ    $0x40, CX
+	JMP     blocks4
+
+blocks4end:
+blocks1:
+	CMPQ    CX, $0x10
+	JLT     blocks1end
+	VMOVUPS (AX), Z1
+	MOVQ    times+16(FP), DX
+
+blocks1again:
+	VMULPS  Z1, Z0, Z1
+	DECQ    DX
+	JNE     blocks1again
+	VMOVUPS Z1, (AX)
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x10, CX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ     CX, CX
+	JEQ       end
+	MOVQ      $-1, DX
+	BZHIQ     CX, DX, DX
+	KMOVW     DX, K1
+	VMOVUPS.Z (AX), K1, Z1
+	MOVQ      times+16(FP), CX
+
+some:
+	VMULPS  Z1, Z0, Z1
+	DECQ    CX
+	JNE     some
+	VMOVUPS Z1, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
 // func sgdAVX512(w *float32, grad *float32, lr float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·sgdAVX512(SB), $0-32

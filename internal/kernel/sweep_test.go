@@ -180,3 +180,30 @@ func TestSweepSizes(t *testing.T) {
 		}
 	}
 }
+
+// TestShrink: the bits of its twin, and of RMSprop's slot under gradients of 0, on every path.
+func TestShrink(t *testing.T) { eachPath(t, testShrink) }
+
+func testShrink(t *testing.T) {
+	for _, n := range lengths {
+		for _, times := range []int{0, 1, 2, 7, 300} {
+			r := newRand(uint64(n))
+			x := random(r, n, true)
+			want, v := clone(x), clone(x)
+			Shrink(x, rho, times)
+			shrinkGeneric(want, rho, times)
+			wantSame(t, fmt.Sprintf("Shrink of %d, %d times", n, times), x, want)
+			for i := range v {
+				v[i] = max(v[i], 0)
+			}
+			want = clone(v)
+			Shrink(v, rho, times)
+			w, g := make([]float32, n), make([]float32, n)
+			for range times {
+				RMSprop(w, want, g, lr, rho, eps)
+			}
+			wantSame(t, fmt.Sprintf("RMSprop of %d, %d times", n, times), v, want)
+			release()
+		}
+	}
+}

@@ -1,9 +1,15 @@
 package main
 
-import "github.com/mmcloughlin/avo/reg"
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
 
 // The optimizers' formulas stand above the Go functions. Products and sums are rounded apart, as there.
 func sweeps(a *asm) {
+	a.shrink()
 	a.loop("sgd", "w -= lr g", []string{"w", "grad"}, []string{"lr"}, 4, nil, func(b *block) {
 		g := b.load("grad")
 		b.VMULPS(g, b.number["lr"], g)
@@ -122,4 +128,60 @@ func (b *block) lower(d reg.VecVirtual) {
 	w := b.load("w")
 	b.VSUBPS(d, w, w)
 	b.store(w, "w")
+}
+
+// shrink keeps four registers of values, then one, while it multiplies them time and again.
+func (a *asm) shrink() {
+	name := a.named("shrink")
+	a.Function(name)
+	a.Pragma("noescape")
+	a.Doc(name + " is x *= rate, times > 0 times, for n > 0 values.")
+	a.SignatureExpr("func(x *float32, rate float32, times, n int)")
+	b := &block{asm: a, at: map[string]reg.GPVirtual{"x": a.param("x")}}
+	rate := a.vec()
+	addr, err := a.Param("rate").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	a.VBROADCASTSS(addr.Addr, rate)
+	again := func(label string, values []reg.VecVirtual) {
+		times := a.param("times")
+		a.Label(label)
+		for _, y := range values {
+			a.VMULPS(y, rate, y)
+		}
+		a.DECQ(times)
+		a.JNE(LabelRef(label))
+	}
+	n := a.param("n")
+	for _, blocks := range []int{4, 1} {
+		label := fmt.Sprintf("blocks%d", blocks)
+		a.Label(label)
+		a.CMPQ(n, U8(a.lanes*blocks))
+		a.JLT(LabelRef(label + "end"))
+		var values []reg.VecVirtual
+		for i := range blocks {
+			b.disp = a.bytes() * i
+			values = append(values, b.load("x"))
+		}
+		again(label+"again", values)
+		for i, y := range values {
+			b.disp = a.bytes() * i
+			b.store(y, "x")
+		}
+		a.ADDQ(U32(a.bytes()*blocks), b.at["x"])
+		a.SUBQ(U8(a.lanes*blocks), n)
+		a.JMP(LabelRef(label))
+		a.Label(label + "end")
+	}
+	a.TESTQ(n, n)
+	a.JEQ(LabelRef("end"))
+	b.disp = 0
+	b.first(n)
+	y := b.load("x")
+	again("some", []reg.VecVirtual{y})
+	b.store(y, "x")
+	a.Label("end")
+	a.VZEROUPPER()
+	a.RET()
 }

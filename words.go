@@ -1,0 +1,54 @@
+package unroll
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// words are the distinct rows of a table that a batch has to do with, in the order of their ids, but one may stand first.
+type words struct {
+	distinct []int32
+	local    []int32 // of every row among them: its number; of others anything
+}
+
+// number is that of a row of the table; -1 where it is not among the words.
+func (d *words) number(row int) int {
+	if k := int(d.local[row]); k < len(d.distinct) && int(d.distinct[k]) == row {
+		return k
+	}
+	return -1
+}
+
+// marks are room for the marks of that many rows: bytes of 0 and 1, and as many more as make them a multiple of eight.
+func marks(rows int) []byte { return make([]byte, (rows+7)&^7) }
+
+// collect takes the rows, below the number of them, that are marked in any of seen, and clears the marks. first, unless it is -1, comes
+// first, marked or not.
+func (d *words) collect(rows int, first int32, seen ...[]byte) {
+	d.local, d.distinct = resize(d.local, rows), resize(d.distinct, rows)
+	local, distinct, n := d.local, d.distinct, 0
+	if first >= 0 {
+		local[first], distinct[0], n = 0, first, 1
+		for _, s := range seen {
+			s[first] = 0
+		}
+	}
+	for at := 0; at < rows; at += 8 {
+		eight := uint64(0)
+		for _, s := range seen {
+			eight |= binary.LittleEndian.Uint64(s[at:])
+		}
+		if eight == 0 {
+			continue
+		}
+		for _, s := range seen {
+			binary.LittleEndian.PutUint64(s[at:], 0)
+		}
+		for ; eight != 0; eight &= eight - 1 {
+			id := at + bits.TrailingZeros64(eight)>>3
+			local[id], distinct[n] = int32(n), int32(id)
+			n++
+		}
+	}
+	d.distinct = distinct[:n]
+}
