@@ -175,12 +175,15 @@ func matMulTailAVX2(dst []float32, ldd int, a []float32, lda int, b *Packed, k, 
 
 // outerBlockAVX2 does what outerBlockGeneric does.
 func outerBlockAVX2(dst []float32, ldd int, a []float32, lda, k int, d []float32, ldb, m int, n int) {
-	whole := m / panelWidth * panelWidth
-	if k >= 64 && ldb >= 128 {
-		outerWideAVX2(dst, ldd, a, lda, k, d, ldb, whole, n)
+	whole, rows := m/panelWidth*panelWidth, 0
+	if rows = k / outerRows * outerRows; rows > 0 && whole > 0 && lda >= outerApart {
+		outerWideAVX2(dst, ldd, a, lda, rows, d, ldb, whole, n)
 	} else {
+		rows = 0
+	}
+	if rows < k {
 		for j := 0; j < whole; j += panelWidth {
-			outerPanelAVX2(dst[j:], ldd, a, lda, k, d[j:], ldb, n)
+			outerPanelAVX2(dst[rows*ldd+j:], ldd, a[rows:], lda, k-rows, d[j:], ldb, n)
 		}
 	}
 	if whole < m {
@@ -188,12 +191,28 @@ func outerBlockAVX2(dst []float32, ldd int, a []float32, lda, k int, d []float32
 	}
 }
 
-// outerWideAVX2 brings each panel of d together before its use: the rows of a wide matrix share a few sets of the cache.
+const (
+	// outerApart is how far apart, in floats, the rows of a matrix must lie for its columns to be brought together before their use: the rows of a
+	// wide one share a few sets of the first-level cache.
+	outerApart = 128
+	// outerRows is how many columns of a are brought together, which are rows of dst: with blockP rows, 32 KB.
+	outerRows = 64
+)
+
+// outerWideAVX2 brings columns of a and d together before their use. k is a multiple of outerRows, m of 16.
 func outerWideAVX2(dst []float32, ldd int, a []float32, lda, k int, d []float32, ldb, m int, n int) {
+	var columns [outerRows / panelWidth][blockP * panelWidth]float32
 	var panel [blockP * panelWidth]float32
-	for j := 0; j < m; j += panelWidth {
-		copyPanelAVX2(&panel[0], &d[j], ldb, n)
-		outerPanelAVX2(dst[j:], ldd, a, lda, k, panel[:], panelWidth, n)
+	for i := 0; i < k; i += outerRows {
+		for c := range columns {
+			copyPanelAVX2(&columns[c][0], &a[i+c*panelWidth], lda, n)
+		}
+		for j := 0; j < m; j += panelWidth {
+			copyPanelAVX2(&panel[0], &d[j], ldb, n)
+			for c := range columns {
+				outerPanelAVX2(dst[(i+c*panelWidth)*ldd+j:], ldd, columns[c][:], panelWidth, panelWidth, panel[:], panelWidth, n)
+			}
+		}
 	}
 }
 

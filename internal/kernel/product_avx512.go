@@ -132,22 +132,37 @@ func matMulTileAVX512(rows, panels int, dst *float32, ldd int, x *float32, lds, 
 
 // outerBlockAVX512 does what outerBlockGeneric does.
 func outerBlockAVX512(dst []float32, ldd int, a []float32, lda, k int, d []float32, ldb, m int, n int) {
-	j := 0
-	if k >= 64 && ldb >= 128 {
-		j = m / outerWidth * outerWidth
-		outerWideAVX512(dst, ldd, a, lda, k, d, ldb, j, n)
+	rows, whole := k/outerRows*outerRows, m/outerWidth*outerWidth
+	if rows == 0 || whole == 0 || lda < outerApart {
+		rows, whole = 0, 0
+	} else {
+		outerWideAVX512(dst, ldd, a, lda, rows, d, ldb, whole, n)
 	}
-	for ; j < m; j += outerWidth {
-		outerColumnsAVX512(dst[j:], ldd, a, lda, k, d[j:], ldb, min(outerWidth, m-j), n)
+	for j := 0; j < m; j += outerWidth {
+		from := 0
+		if j < whole {
+			from = rows
+		}
+		if from < k {
+			outerColumnsAVX512(dst[from*ldd+j:], ldd, a[from:], lda, k-from, d[j:], ldb, min(outerWidth, m-j), n)
+		}
 	}
 }
 
-// outerWideAVX512 brings the columns of d together before their use: the rows of a wide matrix share a few sets of the cache.
+// outerWideAVX512 brings columns of a and d together before their use. k is a multiple of outerRows, m of outerWidth.
 func outerWideAVX512(dst []float32, ldd int, a []float32, lda, k int, d []float32, ldb, m int, n int) {
+	var rows [outerRows / outerWidth][blockP * outerWidth]float32
 	var columns [blockP * outerWidth]float32
-	for j := 0; j < m; j += outerWidth {
-		copyPanelAVX512(&columns[0], &d[j], ldb, n)
-		outerColumnsAVX512(dst[j:], ldd, a, lda, k, columns[:], outerWidth, outerWidth, n)
+	for i := 0; i < k; i += outerRows {
+		for c := range rows {
+			copyPanelAVX512(&rows[c][0], &a[i+c*outerWidth], lda, n)
+		}
+		for j := 0; j < m; j += outerWidth {
+			copyPanelAVX512(&columns[0], &d[j], ldb, n)
+			for c := range rows {
+				outerColumnsAVX512(dst[(i+c*outerWidth)*ldd+j:], ldd, rows[c][:], outerWidth, outerWidth, columns[:], outerWidth, outerWidth, n)
+			}
+		}
 	}
 }
 
