@@ -66,6 +66,9 @@ func main() {
 		if err := pass.Compile.Execute(file); err != nil {
 			log.Fatal(err)
 		}
+		if err := a.checkRegisters(file); err != nil {
+			log.Fatal(err)
+		}
 		cfg := printer.Config{Name: "avo", Argv: []string{"go", "generate"}, Pkg: "kernel"}
 		write(*dir, part.name+"_amd64.s", printer.NewGoAsm(cfg), file)
 		write(*dir, part.name+"_amd64.go", printer.NewStubs(cfg), file)
