@@ -12,35 +12,105 @@ TEXT ·tanhAVX2(SB), $0-24
 	VMOVUPS c41200000<>+0(SB), Y0
 	MOVQ    n+16(FP), DX
 
+blocks3:
+	CMPQ         DX, $0x18
+	JLT          blocks3end
+	VMOVUPS      (CX), Y1
+	VMOVUPS      32(CX), Y6
+	VMOVUPS      64(CX), Y11
+	VANDPS       c7fffffff<>+0(SB), Y1, Y2
+	VANDPS       c7fffffff<>+0(SB), Y6, Y7
+	VANDPS       c7fffffff<>+0(SB), Y11, Y12
+	VMINPS       Y2, Y0, Y2
+	VMINPS       Y7, Y0, Y7
+	VMINPS       Y12, Y0, Y12
+	VMOVUPS      c49c003f1<>+0(SB), Y3
+	VMOVUPS      c49c003f1<>+0(SB), Y8
+	VMOVUPS      c49c003f1<>+0(SB), Y13
+	VFMADD231PS  c4038aa3b<>+0(SB), Y2, Y3
+	VFMADD231PS  c4038aa3b<>+0(SB), Y7, Y8
+	VFMADD231PS  c4038aa3b<>+0(SB), Y12, Y13
+	VANDPS       cfffffff8<>+0(SB), Y3, Y3
+	VANDPS       cfffffff8<>+0(SB), Y8, Y8
+	VANDPS       cfffffff8<>+0(SB), Y13, Y13
+	VSUBPS       c49c003f0<>+0(SB), Y3, Y4
+	VSUBPS       c49c003f0<>+0(SB), Y8, Y9
+	VSUBPS       c49c003f0<>+0(SB), Y13, Y14
+	VFNMADD231PS c3eb17218<>+0(SB), Y4, Y2
+	VFNMADD231PS c3eb17218<>+0(SB), Y9, Y7
+	VFNMADD231PS c3eb17218<>+0(SB), Y14, Y12
+	VMULPS       Y2, Y2, Y4
+	VMULPS       Y7, Y7, Y9
+	VMULPS       Y12, Y12, Y14
+	VADDPS       c4170e03e<>+0(SB), Y4, Y5
+	VADDPS       c4170e03e<>+0(SB), Y9, Y10
+	VADDPS       c4170e03e<>+0(SB), Y14, Y15
+	VMULPS       Y2, Y5, Y5
+	VMULPS       Y7, Y10, Y10
+	VMULPS       Y12, Y15, Y15
+	VMOVUPS      c4170e03e<>+0(SB), Y2
+	VMOVUPS      c4170e03e<>+0(SB), Y7
+	VMOVUPS      c4170e03e<>+0(SB), Y12
+	VFMADD231PS  c40c09537<>+0(SB), Y4, Y2
+	VFMADD231PS  c40c09537<>+0(SB), Y9, Y7
+	VFMADD231PS  c40c09537<>+0(SB), Y14, Y12
+	VADDPS       Y5, Y2, Y4
+	VADDPS       Y10, Y7, Y9
+	VADDPS       Y15, Y12, Y14
+	VPSLLD       $0x14, Y3, Y3
+	VPSLLD       $0x14, Y8, Y8
+	VPSLLD       $0x14, Y13, Y13
+	VADDPS       cbf000000<>+0(SB), Y3, Y3
+	VADDPS       cbf000000<>+0(SB), Y8, Y8
+	VADDPS       cbf000000<>+0(SB), Y13, Y13
+	VFMADD231PS  Y4, Y3, Y5
+	VFMADD231PS  Y9, Y8, Y10
+	VFMADD231PS  Y14, Y13, Y15
+	VFMADD231PS  Y4, Y3, Y2
+	VFMADD231PS  Y9, Y8, Y7
+	VFMADD231PS  Y14, Y13, Y12
+	VDIVPS       Y2, Y5, Y5
+	VDIVPS       Y7, Y10, Y10
+	VDIVPS       Y12, Y15, Y15
+	VANDPS       c80000000<>+0(SB), Y1, Y1
+	VANDPS       c80000000<>+0(SB), Y6, Y6
+	VANDPS       c80000000<>+0(SB), Y11, Y11
+	VORPS        Y5, Y1, Y1
+	VORPS        Y10, Y6, Y6
+	VORPS        Y15, Y11, Y11
+	VMOVUPS      Y1, (AX)
+	VMOVUPS      Y6, 32(AX)
+	VMOVUPS      Y11, 64(AX)
+	ADDQ         $0x00000060, AX
+	ADDQ         $0x00000060, CX
+	SUBQ         $0x18, DX
+	JMP          blocks3
+
+blocks3end:
 blocks1:
 	CMPQ         DX, $0x08
 	JLT          blocks1end
 	VMOVUPS      (CX), Y1
-	VANDPS       c80000000<>+0(SB), Y1, Y2
-	VXORPS       Y2, Y1, Y1
-	VMINPS       Y1, Y0, Y1
-	VCMPPS       $0x11, c3e2e147b<>+0(SB), Y1, Y3
-	VANDPS       c80000000<>+0(SB), Y3, Y3
-	VXORPS       Y3, Y1, Y1
-	VMOVUPS      c4b40007f<>+0(SB), Y3
-	VFMADD231PS  c4038aa3b<>+0(SB), Y1, Y3
-	VSUBPS       c4b40007f<>+0(SB), Y3, Y4
-	VFNMADD231PS c3eb17218<>+0(SB), Y4, Y1
-	VMOVUPS      c3d35f604<>+0(SB), Y5
-	VFMADD213PS  c3e0913b6<>+0(SB), Y1, Y5
-	VFMADD213PS  c3eaaab3a<>+0(SB), Y1, Y5
-	VFMADD213PS  c3f2aaa58<>+0(SB), Y1, Y5
-	VFMADD213PS  c3f7fffff<>+0(SB), Y1, Y5
-	VMULPS       Y1, Y1, Y4
-	VFMADD213PS  Y1, Y4, Y5
-	VPSLLD       $0x17, Y3, Y3
-	VMOVUPS      cbf000000<>+0(SB), Y4
-	VFMADD231PS  c3f000000<>+0(SB), Y3, Y4
-	VFMADD213PS  Y4, Y3, Y5
-	VADDPS       c3f800000<>+0(SB), Y5, Y3
-	VDIVPS       Y3, Y5, Y5
-	VANDPS       c7fffffff<>+0(SB), Y5, Y5
-	VORPS        Y2, Y5, Y1
+	VANDPS       c7fffffff<>+0(SB), Y1, Y2
+	VMINPS       Y2, Y0, Y2
+	VMOVUPS      c49c003f1<>+0(SB), Y3
+	VFMADD231PS  c4038aa3b<>+0(SB), Y2, Y3
+	VANDPS       cfffffff8<>+0(SB), Y3, Y3
+	VSUBPS       c49c003f0<>+0(SB), Y3, Y4
+	VFNMADD231PS c3eb17218<>+0(SB), Y4, Y2
+	VMULPS       Y2, Y2, Y4
+	VADDPS       c4170e03e<>+0(SB), Y4, Y5
+	VMULPS       Y2, Y5, Y5
+	VMOVUPS      c4170e03e<>+0(SB), Y2
+	VFMADD231PS  c40c09537<>+0(SB), Y4, Y2
+	VADDPS       Y5, Y2, Y4
+	VPSLLD       $0x14, Y3, Y3
+	VADDPS       cbf000000<>+0(SB), Y3, Y3
+	VFMADD231PS  Y4, Y3, Y5
+	VFMADD231PS  Y4, Y3, Y2
+	VDIVPS       Y2, Y5, Y5
+	VANDPS       c80000000<>+0(SB), Y1, Y1
+	VORPS        Y5, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	ADDQ         $0x00000020, AX
 	ADDQ         $0x00000020, CX
@@ -54,31 +124,26 @@ blocks1end:
 	LEAQ         mask<>+0(SB), BX
 	VMOVUPS      32(BX)(DX*4), Y1
 	VMASKMOVPS   (CX), Y1, Y2
-	VANDPS       c80000000<>+0(SB), Y2, Y3
-	VXORPS       Y3, Y2, Y2
-	VMINPS       Y2, Y0, Y2
-	VCMPPS       $0x11, c3e2e147b<>+0(SB), Y2, Y0
-	VANDPS       c80000000<>+0(SB), Y0, Y0
-	VXORPS       Y0, Y2, Y2
-	VMOVUPS      c4b40007f<>+0(SB), Y0
-	VFMADD231PS  c4038aa3b<>+0(SB), Y2, Y0
-	VSUBPS       c4b40007f<>+0(SB), Y0, Y4
-	VFNMADD231PS c3eb17218<>+0(SB), Y4, Y2
-	VMOVUPS      c3d35f604<>+0(SB), Y5
-	VFMADD213PS  c3e0913b6<>+0(SB), Y2, Y5
-	VFMADD213PS  c3eaaab3a<>+0(SB), Y2, Y5
-	VFMADD213PS  c3f2aaa58<>+0(SB), Y2, Y5
-	VFMADD213PS  c3f7fffff<>+0(SB), Y2, Y5
-	VMULPS       Y2, Y2, Y4
-	VFMADD213PS  Y2, Y4, Y5
-	VPSLLD       $0x17, Y0, Y0
-	VMOVUPS      cbf000000<>+0(SB), Y4
-	VFMADD231PS  c3f000000<>+0(SB), Y0, Y4
-	VFMADD213PS  Y4, Y0, Y5
-	VADDPS       c3f800000<>+0(SB), Y5, Y0
-	VDIVPS       Y0, Y5, Y5
-	VANDPS       c7fffffff<>+0(SB), Y5, Y5
-	VORPS        Y3, Y5, Y2
+	VANDPS       c7fffffff<>+0(SB), Y2, Y3
+	VMINPS       Y3, Y0, Y3
+	VMOVUPS      c49c003f1<>+0(SB), Y0
+	VFMADD231PS  c4038aa3b<>+0(SB), Y3, Y0
+	VANDPS       cfffffff8<>+0(SB), Y0, Y0
+	VSUBPS       c49c003f0<>+0(SB), Y0, Y4
+	VFNMADD231PS c3eb17218<>+0(SB), Y4, Y3
+	VMULPS       Y3, Y3, Y4
+	VADDPS       c4170e03e<>+0(SB), Y4, Y5
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      c4170e03e<>+0(SB), Y3
+	VFMADD231PS  c40c09537<>+0(SB), Y4, Y3
+	VADDPS       Y5, Y3, Y4
+	VPSLLD       $0x14, Y0, Y0
+	VADDPS       cbf000000<>+0(SB), Y0, Y0
+	VFMADD231PS  Y4, Y0, Y5
+	VFMADD231PS  Y4, Y0, Y3
+	VDIVPS       Y3, Y5, Y5
+	VANDPS       c80000000<>+0(SB), Y2, Y2
+	VORPS        Y5, Y2, Y2
 	VMASKMOVPS   Y2, Y1, (AX)
 
 end:
@@ -95,35 +160,25 @@ DATA c41200000<>+24(SB)/4, $0x41200000
 DATA c41200000<>+28(SB)/4, $0x41200000
 GLOBL c41200000<>(SB), RODATA|NOPTR, $32
 
-DATA c80000000<>+0(SB)/4, $0x80000000
-DATA c80000000<>+4(SB)/4, $0x80000000
-DATA c80000000<>+8(SB)/4, $0x80000000
-DATA c80000000<>+12(SB)/4, $0x80000000
-DATA c80000000<>+16(SB)/4, $0x80000000
-DATA c80000000<>+20(SB)/4, $0x80000000
-DATA c80000000<>+24(SB)/4, $0x80000000
-DATA c80000000<>+28(SB)/4, $0x80000000
-GLOBL c80000000<>(SB), RODATA|NOPTR, $32
+DATA c7fffffff<>+0(SB)/4, $0x7fffffff
+DATA c7fffffff<>+4(SB)/4, $0x7fffffff
+DATA c7fffffff<>+8(SB)/4, $0x7fffffff
+DATA c7fffffff<>+12(SB)/4, $0x7fffffff
+DATA c7fffffff<>+16(SB)/4, $0x7fffffff
+DATA c7fffffff<>+20(SB)/4, $0x7fffffff
+DATA c7fffffff<>+24(SB)/4, $0x7fffffff
+DATA c7fffffff<>+28(SB)/4, $0x7fffffff
+GLOBL c7fffffff<>(SB), RODATA|NOPTR, $32
 
-DATA c3e2e147b<>+0(SB)/4, $0x3e2e147b
-DATA c3e2e147b<>+4(SB)/4, $0x3e2e147b
-DATA c3e2e147b<>+8(SB)/4, $0x3e2e147b
-DATA c3e2e147b<>+12(SB)/4, $0x3e2e147b
-DATA c3e2e147b<>+16(SB)/4, $0x3e2e147b
-DATA c3e2e147b<>+20(SB)/4, $0x3e2e147b
-DATA c3e2e147b<>+24(SB)/4, $0x3e2e147b
-DATA c3e2e147b<>+28(SB)/4, $0x3e2e147b
-GLOBL c3e2e147b<>(SB), RODATA|NOPTR, $32
-
-DATA c4b40007f<>+0(SB)/4, $0x4b40007f
-DATA c4b40007f<>+4(SB)/4, $0x4b40007f
-DATA c4b40007f<>+8(SB)/4, $0x4b40007f
-DATA c4b40007f<>+12(SB)/4, $0x4b40007f
-DATA c4b40007f<>+16(SB)/4, $0x4b40007f
-DATA c4b40007f<>+20(SB)/4, $0x4b40007f
-DATA c4b40007f<>+24(SB)/4, $0x4b40007f
-DATA c4b40007f<>+28(SB)/4, $0x4b40007f
-GLOBL c4b40007f<>(SB), RODATA|NOPTR, $32
+DATA c49c003f1<>+0(SB)/4, $0x49c003f1
+DATA c49c003f1<>+4(SB)/4, $0x49c003f1
+DATA c49c003f1<>+8(SB)/4, $0x49c003f1
+DATA c49c003f1<>+12(SB)/4, $0x49c003f1
+DATA c49c003f1<>+16(SB)/4, $0x49c003f1
+DATA c49c003f1<>+20(SB)/4, $0x49c003f1
+DATA c49c003f1<>+24(SB)/4, $0x49c003f1
+DATA c49c003f1<>+28(SB)/4, $0x49c003f1
+GLOBL c49c003f1<>(SB), RODATA|NOPTR, $32
 
 DATA c4038aa3b<>+0(SB)/4, $0x4038aa3b
 DATA c4038aa3b<>+4(SB)/4, $0x4038aa3b
@@ -135,6 +190,26 @@ DATA c4038aa3b<>+24(SB)/4, $0x4038aa3b
 DATA c4038aa3b<>+28(SB)/4, $0x4038aa3b
 GLOBL c4038aa3b<>(SB), RODATA|NOPTR, $32
 
+DATA cfffffff8<>+0(SB)/4, $0xfffffff8
+DATA cfffffff8<>+4(SB)/4, $0xfffffff8
+DATA cfffffff8<>+8(SB)/4, $0xfffffff8
+DATA cfffffff8<>+12(SB)/4, $0xfffffff8
+DATA cfffffff8<>+16(SB)/4, $0xfffffff8
+DATA cfffffff8<>+20(SB)/4, $0xfffffff8
+DATA cfffffff8<>+24(SB)/4, $0xfffffff8
+DATA cfffffff8<>+28(SB)/4, $0xfffffff8
+GLOBL cfffffff8<>(SB), RODATA|NOPTR, $32
+
+DATA c49c003f0<>+0(SB)/4, $0x49c003f0
+DATA c49c003f0<>+4(SB)/4, $0x49c003f0
+DATA c49c003f0<>+8(SB)/4, $0x49c003f0
+DATA c49c003f0<>+12(SB)/4, $0x49c003f0
+DATA c49c003f0<>+16(SB)/4, $0x49c003f0
+DATA c49c003f0<>+20(SB)/4, $0x49c003f0
+DATA c49c003f0<>+24(SB)/4, $0x49c003f0
+DATA c49c003f0<>+28(SB)/4, $0x49c003f0
+GLOBL c49c003f0<>(SB), RODATA|NOPTR, $32
+
 DATA c3eb17218<>+0(SB)/4, $0x3eb17218
 DATA c3eb17218<>+4(SB)/4, $0x3eb17218
 DATA c3eb17218<>+8(SB)/4, $0x3eb17218
@@ -145,55 +220,25 @@ DATA c3eb17218<>+24(SB)/4, $0x3eb17218
 DATA c3eb17218<>+28(SB)/4, $0x3eb17218
 GLOBL c3eb17218<>(SB), RODATA|NOPTR, $32
 
-DATA c3d35f604<>+0(SB)/4, $0x3d35f604
-DATA c3d35f604<>+4(SB)/4, $0x3d35f604
-DATA c3d35f604<>+8(SB)/4, $0x3d35f604
-DATA c3d35f604<>+12(SB)/4, $0x3d35f604
-DATA c3d35f604<>+16(SB)/4, $0x3d35f604
-DATA c3d35f604<>+20(SB)/4, $0x3d35f604
-DATA c3d35f604<>+24(SB)/4, $0x3d35f604
-DATA c3d35f604<>+28(SB)/4, $0x3d35f604
-GLOBL c3d35f604<>(SB), RODATA|NOPTR, $32
+DATA c4170e03e<>+0(SB)/4, $0x4170e03e
+DATA c4170e03e<>+4(SB)/4, $0x4170e03e
+DATA c4170e03e<>+8(SB)/4, $0x4170e03e
+DATA c4170e03e<>+12(SB)/4, $0x4170e03e
+DATA c4170e03e<>+16(SB)/4, $0x4170e03e
+DATA c4170e03e<>+20(SB)/4, $0x4170e03e
+DATA c4170e03e<>+24(SB)/4, $0x4170e03e
+DATA c4170e03e<>+28(SB)/4, $0x4170e03e
+GLOBL c4170e03e<>(SB), RODATA|NOPTR, $32
 
-DATA c3e0913b6<>+0(SB)/4, $0x3e0913b6
-DATA c3e0913b6<>+4(SB)/4, $0x3e0913b6
-DATA c3e0913b6<>+8(SB)/4, $0x3e0913b6
-DATA c3e0913b6<>+12(SB)/4, $0x3e0913b6
-DATA c3e0913b6<>+16(SB)/4, $0x3e0913b6
-DATA c3e0913b6<>+20(SB)/4, $0x3e0913b6
-DATA c3e0913b6<>+24(SB)/4, $0x3e0913b6
-DATA c3e0913b6<>+28(SB)/4, $0x3e0913b6
-GLOBL c3e0913b6<>(SB), RODATA|NOPTR, $32
-
-DATA c3eaaab3a<>+0(SB)/4, $0x3eaaab3a
-DATA c3eaaab3a<>+4(SB)/4, $0x3eaaab3a
-DATA c3eaaab3a<>+8(SB)/4, $0x3eaaab3a
-DATA c3eaaab3a<>+12(SB)/4, $0x3eaaab3a
-DATA c3eaaab3a<>+16(SB)/4, $0x3eaaab3a
-DATA c3eaaab3a<>+20(SB)/4, $0x3eaaab3a
-DATA c3eaaab3a<>+24(SB)/4, $0x3eaaab3a
-DATA c3eaaab3a<>+28(SB)/4, $0x3eaaab3a
-GLOBL c3eaaab3a<>(SB), RODATA|NOPTR, $32
-
-DATA c3f2aaa58<>+0(SB)/4, $0x3f2aaa58
-DATA c3f2aaa58<>+4(SB)/4, $0x3f2aaa58
-DATA c3f2aaa58<>+8(SB)/4, $0x3f2aaa58
-DATA c3f2aaa58<>+12(SB)/4, $0x3f2aaa58
-DATA c3f2aaa58<>+16(SB)/4, $0x3f2aaa58
-DATA c3f2aaa58<>+20(SB)/4, $0x3f2aaa58
-DATA c3f2aaa58<>+24(SB)/4, $0x3f2aaa58
-DATA c3f2aaa58<>+28(SB)/4, $0x3f2aaa58
-GLOBL c3f2aaa58<>(SB), RODATA|NOPTR, $32
-
-DATA c3f7fffff<>+0(SB)/4, $0x3f7fffff
-DATA c3f7fffff<>+4(SB)/4, $0x3f7fffff
-DATA c3f7fffff<>+8(SB)/4, $0x3f7fffff
-DATA c3f7fffff<>+12(SB)/4, $0x3f7fffff
-DATA c3f7fffff<>+16(SB)/4, $0x3f7fffff
-DATA c3f7fffff<>+20(SB)/4, $0x3f7fffff
-DATA c3f7fffff<>+24(SB)/4, $0x3f7fffff
-DATA c3f7fffff<>+28(SB)/4, $0x3f7fffff
-GLOBL c3f7fffff<>(SB), RODATA|NOPTR, $32
+DATA c40c09537<>+0(SB)/4, $0x40c09537
+DATA c40c09537<>+4(SB)/4, $0x40c09537
+DATA c40c09537<>+8(SB)/4, $0x40c09537
+DATA c40c09537<>+12(SB)/4, $0x40c09537
+DATA c40c09537<>+16(SB)/4, $0x40c09537
+DATA c40c09537<>+20(SB)/4, $0x40c09537
+DATA c40c09537<>+24(SB)/4, $0x40c09537
+DATA c40c09537<>+28(SB)/4, $0x40c09537
+GLOBL c40c09537<>(SB), RODATA|NOPTR, $32
 
 DATA cbf000000<>+0(SB)/4, $0xbf000000
 DATA cbf000000<>+4(SB)/4, $0xbf000000
@@ -205,35 +250,15 @@ DATA cbf000000<>+24(SB)/4, $0xbf000000
 DATA cbf000000<>+28(SB)/4, $0xbf000000
 GLOBL cbf000000<>(SB), RODATA|NOPTR, $32
 
-DATA c3f000000<>+0(SB)/4, $0x3f000000
-DATA c3f000000<>+4(SB)/4, $0x3f000000
-DATA c3f000000<>+8(SB)/4, $0x3f000000
-DATA c3f000000<>+12(SB)/4, $0x3f000000
-DATA c3f000000<>+16(SB)/4, $0x3f000000
-DATA c3f000000<>+20(SB)/4, $0x3f000000
-DATA c3f000000<>+24(SB)/4, $0x3f000000
-DATA c3f000000<>+28(SB)/4, $0x3f000000
-GLOBL c3f000000<>(SB), RODATA|NOPTR, $32
-
-DATA c3f800000<>+0(SB)/4, $0x3f800000
-DATA c3f800000<>+4(SB)/4, $0x3f800000
-DATA c3f800000<>+8(SB)/4, $0x3f800000
-DATA c3f800000<>+12(SB)/4, $0x3f800000
-DATA c3f800000<>+16(SB)/4, $0x3f800000
-DATA c3f800000<>+20(SB)/4, $0x3f800000
-DATA c3f800000<>+24(SB)/4, $0x3f800000
-DATA c3f800000<>+28(SB)/4, $0x3f800000
-GLOBL c3f800000<>(SB), RODATA|NOPTR, $32
-
-DATA c7fffffff<>+0(SB)/4, $0x7fffffff
-DATA c7fffffff<>+4(SB)/4, $0x7fffffff
-DATA c7fffffff<>+8(SB)/4, $0x7fffffff
-DATA c7fffffff<>+12(SB)/4, $0x7fffffff
-DATA c7fffffff<>+16(SB)/4, $0x7fffffff
-DATA c7fffffff<>+20(SB)/4, $0x7fffffff
-DATA c7fffffff<>+24(SB)/4, $0x7fffffff
-DATA c7fffffff<>+28(SB)/4, $0x7fffffff
-GLOBL c7fffffff<>(SB), RODATA|NOPTR, $32
+DATA c80000000<>+0(SB)/4, $0x80000000
+DATA c80000000<>+4(SB)/4, $0x80000000
+DATA c80000000<>+8(SB)/4, $0x80000000
+DATA c80000000<>+12(SB)/4, $0x80000000
+DATA c80000000<>+16(SB)/4, $0x80000000
+DATA c80000000<>+20(SB)/4, $0x80000000
+DATA c80000000<>+24(SB)/4, $0x80000000
+DATA c80000000<>+28(SB)/4, $0x80000000
+GLOBL c80000000<>(SB), RODATA|NOPTR, $32
 
 DATA mask<>+0(SB)/4, $0xffffffff
 DATA mask<>+4(SB)/4, $0xffffffff
@@ -259,73 +284,132 @@ TEXT ·sigmoidAVX2(SB), $0-24
 	MOVQ    dst+0(FP), AX
 	MOVQ    x+8(FP), CX
 	VMOVUPS cc2d10000<>+0(SB), Y0
-	VMOVUPS c5f800000<>+0(SB), Y1
+	VMOVUPS c42200000<>+0(SB), Y1
 	MOVQ    n+16(FP), DX
 
+blocks3:
+	CMPQ        DX, $0x18
+	JLT         blocks3end
+	VMOVUPS     (CX), Y2
+	VMOVUPS     32(CX), Y6
+	VMOVUPS     64(CX), Y10
+	VMAXPS      Y2, Y0, Y2
+	VMAXPS      Y6, Y0, Y6
+	VMAXPS      Y10, Y0, Y10
+	VMINPS      Y2, Y1, Y2
+	VMINPS      Y6, Y1, Y6
+	VMINPS      Y10, Y1, Y10
+	VMOVUPS     c4b40003f<>+0(SB), Y3
+	VMOVUPS     c4b40003f<>+0(SB), Y7
+	VMOVUPS     c4b40003f<>+0(SB), Y11
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y2, Y3
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y6, Y7
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y10, Y11
+	VSUBPS      c4b40003f<>+0(SB), Y3, Y4
+	VSUBPS      c4b40003f<>+0(SB), Y7, Y8
+	VSUBPS      c4b40003f<>+0(SB), Y11, Y12
+	VFMADD231PS c3f317200<>+0(SB), Y4, Y2
+	VFMADD231PS c3f317200<>+0(SB), Y8, Y6
+	VFMADD231PS c3f317200<>+0(SB), Y12, Y10
+	VFMADD231PS c35bfbe8e<>+0(SB), Y4, Y2
+	VFMADD231PS c35bfbe8e<>+0(SB), Y8, Y6
+	VFMADD231PS c35bfbe8e<>+0(SB), Y12, Y10
+	VMULPS      Y2, Y2, Y4
+	VMULPS      Y6, Y6, Y8
+	VMULPS      Y10, Y10, Y12
+	VADDPS      c4270e03e<>+0(SB), Y4, Y5
+	VADDPS      c4270e03e<>+0(SB), Y8, Y9
+	VADDPS      c4270e03e<>+0(SB), Y12, Y13
+	VMULPS      Y2, Y5, Y5
+	VMULPS      Y6, Y9, Y9
+	VMULPS      Y10, Y13, Y13
+	VMOVUPS     c42f0e03e<>+0(SB), Y2
+	VMOVUPS     c42f0e03e<>+0(SB), Y6
+	VMOVUPS     c42f0e03e<>+0(SB), Y10
+	VFMADD231PS c41409537<>+0(SB), Y4, Y2
+	VFMADD231PS c41409537<>+0(SB), Y8, Y6
+	VFMADD231PS c41409537<>+0(SB), Y12, Y10
+	VADDPS      Y5, Y2, Y4
+	VADDPS      Y9, Y6, Y8
+	VADDPS      Y13, Y10, Y12
+	VSUBPS      Y5, Y2, Y2
+	VSUBPS      Y9, Y6, Y6
+	VSUBPS      Y13, Y10, Y10
+	VPSLLD      $0x17, Y3, Y3
+	VPSLLD      $0x17, Y7, Y7
+	VPSLLD      $0x17, Y11, Y11
+	VPSUBD      c20000000<>+0(SB), Y4, Y4
+	VPSUBD      c20000000<>+0(SB), Y8, Y8
+	VPSUBD      c20000000<>+0(SB), Y12, Y12
+	VFMADD213PS Y4, Y3, Y2
+	VFMADD213PS Y8, Y7, Y6
+	VFMADD213PS Y12, Y11, Y10
+	VDIVPS      Y2, Y4, Y2
+	VDIVPS      Y6, Y8, Y6
+	VDIVPS      Y10, Y12, Y10
+	VMOVUPS     Y2, (AX)
+	VMOVUPS     Y6, 32(AX)
+	VMOVUPS     Y10, 64(AX)
+	ADDQ        $0x00000060, AX
+	ADDQ        $0x00000060, CX
+	SUBQ        $0x18, DX
+	JMP         blocks3
+
+blocks3end:
 blocks1:
-	CMPQ         DX, $0x08
-	JLT          blocks1end
-	VMOVUPS      (CX), Y2
-	VORPS        c80000000<>+0(SB), Y2, Y3
-	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      c4b4000bf<>+0(SB), Y4
-	VMOVAPS      Y4, Y5
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y3, Y5
-	VSUBPS       Y4, Y5, Y4
-	VFNMADD231PS c3f317200<>+0(SB), Y4, Y3
-	VFNMADD231PS c35bfbe8e<>+0(SB), Y4, Y3
-	VMOVUPS      c3ab5f604<>+0(SB), Y6
-	VFMADD213PS  c3c0913b6<>+0(SB), Y3, Y6
-	VFMADD213PS  c3d2aab3a<>+0(SB), Y3, Y6
-	VFMADD213PS  c3e2aaa58<>+0(SB), Y3, Y6
-	VFMADD213PS  c3effffff<>+0(SB), Y3, Y6
-	VMULPS       Y3, Y3, Y4
-	VFMADD213PS  Y3, Y4, Y6
-	VPSLLD       $0x17, Y5, Y5
-	VFMADD213PS  Y5, Y5, Y6
-	VMOVAPS      Y6, Y3
-	VMOVUPS      c3f800000<>+0(SB), Y4
-	VFMADD231PS  c1f800000<>+0(SB), Y3, Y4
-	VBLENDVPS    Y2, Y3, Y1, Y2
-	VDIVPS       Y4, Y2, Y2
-	VMULPS       c1f800000<>+0(SB), Y2, Y2
-	VMOVUPS      Y2, (AX)
-	ADDQ         $0x00000020, AX
-	ADDQ         $0x00000020, CX
-	SUBQ         $0x08, DX
-	JMP          blocks1
+	CMPQ        DX, $0x08
+	JLT         blocks1end
+	VMOVUPS     (CX), Y2
+	VMAXPS      Y2, Y0, Y2
+	VMINPS      Y2, Y1, Y2
+	VMOVUPS     c4b40003f<>+0(SB), Y3
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y2, Y3
+	VSUBPS      c4b40003f<>+0(SB), Y3, Y4
+	VFMADD231PS c3f317200<>+0(SB), Y4, Y2
+	VFMADD231PS c35bfbe8e<>+0(SB), Y4, Y2
+	VMULPS      Y2, Y2, Y4
+	VADDPS      c4270e03e<>+0(SB), Y4, Y5
+	VMULPS      Y2, Y5, Y5
+	VMOVUPS     c42f0e03e<>+0(SB), Y2
+	VFMADD231PS c41409537<>+0(SB), Y4, Y2
+	VADDPS      Y5, Y2, Y4
+	VSUBPS      Y5, Y2, Y2
+	VPSLLD      $0x17, Y3, Y3
+	VPSUBD      c20000000<>+0(SB), Y4, Y4
+	VFMADD213PS Y4, Y3, Y2
+	VDIVPS      Y2, Y4, Y2
+	VMOVUPS     Y2, (AX)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	SUBQ        $0x08, DX
+	JMP         blocks1
 
 blocks1end:
-	TESTQ        DX, DX
-	JEQ          end
-	NEGQ         DX
-	LEAQ         mask<>+0(SB), BX
-	VMOVUPS      32(BX)(DX*4), Y2
-	VMASKMOVPS   (CX), Y2, Y3
-	VORPS        c80000000<>+0(SB), Y3, Y4
-	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      c4b4000bf<>+0(SB), Y0
-	VMOVAPS      Y0, Y5
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS       Y0, Y5, Y0
-	VFNMADD231PS c3f317200<>+0(SB), Y0, Y4
-	VFNMADD231PS c35bfbe8e<>+0(SB), Y0, Y4
-	VMOVUPS      c3ab5f604<>+0(SB), Y6
-	VFMADD213PS  c3c0913b6<>+0(SB), Y4, Y6
-	VFMADD213PS  c3d2aab3a<>+0(SB), Y4, Y6
-	VFMADD213PS  c3e2aaa58<>+0(SB), Y4, Y6
-	VFMADD213PS  c3effffff<>+0(SB), Y4, Y6
-	VMULPS       Y4, Y4, Y0
-	VFMADD213PS  Y4, Y0, Y6
-	VPSLLD       $0x17, Y5, Y5
-	VFMADD213PS  Y5, Y5, Y6
-	VMOVAPS      Y6, Y4
-	VMOVUPS      c3f800000<>+0(SB), Y0
-	VFMADD231PS  c1f800000<>+0(SB), Y4, Y0
-	VBLENDVPS    Y3, Y4, Y1, Y3
-	VDIVPS       Y0, Y3, Y3
-	VMULPS       c1f800000<>+0(SB), Y3, Y3
-	VMASKMOVPS   Y3, Y2, (AX)
+	TESTQ       DX, DX
+	JEQ         end
+	NEGQ        DX
+	LEAQ        mask<>+0(SB), BX
+	VMOVUPS     32(BX)(DX*4), Y2
+	VMASKMOVPS  (CX), Y2, Y3
+	VMAXPS      Y3, Y0, Y3
+	VMINPS      Y3, Y1, Y3
+	VMOVUPS     c4b40003f<>+0(SB), Y0
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y3, Y0
+	VSUBPS      c4b40003f<>+0(SB), Y0, Y1
+	VFMADD231PS c3f317200<>+0(SB), Y1, Y3
+	VFMADD231PS c35bfbe8e<>+0(SB), Y1, Y3
+	VMULPS      Y3, Y3, Y1
+	VADDPS      c4270e03e<>+0(SB), Y1, Y4
+	VMULPS      Y3, Y4, Y4
+	VMOVUPS     c42f0e03e<>+0(SB), Y3
+	VFMADD231PS c41409537<>+0(SB), Y1, Y3
+	VADDPS      Y4, Y3, Y1
+	VSUBPS      Y4, Y3, Y3
+	VPSLLD      $0x17, Y0, Y0
+	VPSUBD      c20000000<>+0(SB), Y1, Y1
+	VFMADD213PS Y1, Y0, Y3
+	VDIVPS      Y3, Y1, Y3
+	VMASKMOVPS  Y3, Y2, (AX)
 
 end:
 	VZEROUPPER
@@ -341,35 +425,35 @@ DATA cc2d10000<>+24(SB)/4, $0xc2d10000
 DATA cc2d10000<>+28(SB)/4, $0xc2d10000
 GLOBL cc2d10000<>(SB), RODATA|NOPTR, $32
 
-DATA c5f800000<>+0(SB)/4, $0x5f800000
-DATA c5f800000<>+4(SB)/4, $0x5f800000
-DATA c5f800000<>+8(SB)/4, $0x5f800000
-DATA c5f800000<>+12(SB)/4, $0x5f800000
-DATA c5f800000<>+16(SB)/4, $0x5f800000
-DATA c5f800000<>+20(SB)/4, $0x5f800000
-DATA c5f800000<>+24(SB)/4, $0x5f800000
-DATA c5f800000<>+28(SB)/4, $0x5f800000
-GLOBL c5f800000<>(SB), RODATA|NOPTR, $32
+DATA c42200000<>+0(SB)/4, $0x42200000
+DATA c42200000<>+4(SB)/4, $0x42200000
+DATA c42200000<>+8(SB)/4, $0x42200000
+DATA c42200000<>+12(SB)/4, $0x42200000
+DATA c42200000<>+16(SB)/4, $0x42200000
+DATA c42200000<>+20(SB)/4, $0x42200000
+DATA c42200000<>+24(SB)/4, $0x42200000
+DATA c42200000<>+28(SB)/4, $0x42200000
+GLOBL c42200000<>(SB), RODATA|NOPTR, $32
 
-DATA c4b4000bf<>+0(SB)/4, $0x4b4000bf
-DATA c4b4000bf<>+4(SB)/4, $0x4b4000bf
-DATA c4b4000bf<>+8(SB)/4, $0x4b4000bf
-DATA c4b4000bf<>+12(SB)/4, $0x4b4000bf
-DATA c4b4000bf<>+16(SB)/4, $0x4b4000bf
-DATA c4b4000bf<>+20(SB)/4, $0x4b4000bf
-DATA c4b4000bf<>+24(SB)/4, $0x4b4000bf
-DATA c4b4000bf<>+28(SB)/4, $0x4b4000bf
-GLOBL c4b4000bf<>(SB), RODATA|NOPTR, $32
+DATA c4b40003f<>+0(SB)/4, $0x4b40003f
+DATA c4b40003f<>+4(SB)/4, $0x4b40003f
+DATA c4b40003f<>+8(SB)/4, $0x4b40003f
+DATA c4b40003f<>+12(SB)/4, $0x4b40003f
+DATA c4b40003f<>+16(SB)/4, $0x4b40003f
+DATA c4b40003f<>+20(SB)/4, $0x4b40003f
+DATA c4b40003f<>+24(SB)/4, $0x4b40003f
+DATA c4b40003f<>+28(SB)/4, $0x4b40003f
+GLOBL c4b40003f<>(SB), RODATA|NOPTR, $32
 
-DATA c3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
-DATA c3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
-DATA c3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
-DATA c3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
-DATA c3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
-DATA c3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
-DATA c3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
-DATA c3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
-GLOBL c3fb8aa3b<>(SB), RODATA|NOPTR, $32
+DATA cbfb8aa3b<>+0(SB)/4, $0xbfb8aa3b
+DATA cbfb8aa3b<>+4(SB)/4, $0xbfb8aa3b
+DATA cbfb8aa3b<>+8(SB)/4, $0xbfb8aa3b
+DATA cbfb8aa3b<>+12(SB)/4, $0xbfb8aa3b
+DATA cbfb8aa3b<>+16(SB)/4, $0xbfb8aa3b
+DATA cbfb8aa3b<>+20(SB)/4, $0xbfb8aa3b
+DATA cbfb8aa3b<>+24(SB)/4, $0xbfb8aa3b
+DATA cbfb8aa3b<>+28(SB)/4, $0xbfb8aa3b
+GLOBL cbfb8aa3b<>(SB), RODATA|NOPTR, $32
 
 DATA c3f317200<>+0(SB)/4, $0x3f317200
 DATA c3f317200<>+4(SB)/4, $0x3f317200
@@ -391,65 +475,45 @@ DATA c35bfbe8e<>+24(SB)/4, $0x35bfbe8e
 DATA c35bfbe8e<>+28(SB)/4, $0x35bfbe8e
 GLOBL c35bfbe8e<>(SB), RODATA|NOPTR, $32
 
-DATA c3ab5f604<>+0(SB)/4, $0x3ab5f604
-DATA c3ab5f604<>+4(SB)/4, $0x3ab5f604
-DATA c3ab5f604<>+8(SB)/4, $0x3ab5f604
-DATA c3ab5f604<>+12(SB)/4, $0x3ab5f604
-DATA c3ab5f604<>+16(SB)/4, $0x3ab5f604
-DATA c3ab5f604<>+20(SB)/4, $0x3ab5f604
-DATA c3ab5f604<>+24(SB)/4, $0x3ab5f604
-DATA c3ab5f604<>+28(SB)/4, $0x3ab5f604
-GLOBL c3ab5f604<>(SB), RODATA|NOPTR, $32
+DATA c4270e03e<>+0(SB)/4, $0x4270e03e
+DATA c4270e03e<>+4(SB)/4, $0x4270e03e
+DATA c4270e03e<>+8(SB)/4, $0x4270e03e
+DATA c4270e03e<>+12(SB)/4, $0x4270e03e
+DATA c4270e03e<>+16(SB)/4, $0x4270e03e
+DATA c4270e03e<>+20(SB)/4, $0x4270e03e
+DATA c4270e03e<>+24(SB)/4, $0x4270e03e
+DATA c4270e03e<>+28(SB)/4, $0x4270e03e
+GLOBL c4270e03e<>(SB), RODATA|NOPTR, $32
 
-DATA c3c0913b6<>+0(SB)/4, $0x3c0913b6
-DATA c3c0913b6<>+4(SB)/4, $0x3c0913b6
-DATA c3c0913b6<>+8(SB)/4, $0x3c0913b6
-DATA c3c0913b6<>+12(SB)/4, $0x3c0913b6
-DATA c3c0913b6<>+16(SB)/4, $0x3c0913b6
-DATA c3c0913b6<>+20(SB)/4, $0x3c0913b6
-DATA c3c0913b6<>+24(SB)/4, $0x3c0913b6
-DATA c3c0913b6<>+28(SB)/4, $0x3c0913b6
-GLOBL c3c0913b6<>(SB), RODATA|NOPTR, $32
+DATA c42f0e03e<>+0(SB)/4, $0x42f0e03e
+DATA c42f0e03e<>+4(SB)/4, $0x42f0e03e
+DATA c42f0e03e<>+8(SB)/4, $0x42f0e03e
+DATA c42f0e03e<>+12(SB)/4, $0x42f0e03e
+DATA c42f0e03e<>+16(SB)/4, $0x42f0e03e
+DATA c42f0e03e<>+20(SB)/4, $0x42f0e03e
+DATA c42f0e03e<>+24(SB)/4, $0x42f0e03e
+DATA c42f0e03e<>+28(SB)/4, $0x42f0e03e
+GLOBL c42f0e03e<>(SB), RODATA|NOPTR, $32
 
-DATA c3d2aab3a<>+0(SB)/4, $0x3d2aab3a
-DATA c3d2aab3a<>+4(SB)/4, $0x3d2aab3a
-DATA c3d2aab3a<>+8(SB)/4, $0x3d2aab3a
-DATA c3d2aab3a<>+12(SB)/4, $0x3d2aab3a
-DATA c3d2aab3a<>+16(SB)/4, $0x3d2aab3a
-DATA c3d2aab3a<>+20(SB)/4, $0x3d2aab3a
-DATA c3d2aab3a<>+24(SB)/4, $0x3d2aab3a
-DATA c3d2aab3a<>+28(SB)/4, $0x3d2aab3a
-GLOBL c3d2aab3a<>(SB), RODATA|NOPTR, $32
+DATA c41409537<>+0(SB)/4, $0x41409537
+DATA c41409537<>+4(SB)/4, $0x41409537
+DATA c41409537<>+8(SB)/4, $0x41409537
+DATA c41409537<>+12(SB)/4, $0x41409537
+DATA c41409537<>+16(SB)/4, $0x41409537
+DATA c41409537<>+20(SB)/4, $0x41409537
+DATA c41409537<>+24(SB)/4, $0x41409537
+DATA c41409537<>+28(SB)/4, $0x41409537
+GLOBL c41409537<>(SB), RODATA|NOPTR, $32
 
-DATA c3e2aaa58<>+0(SB)/4, $0x3e2aaa58
-DATA c3e2aaa58<>+4(SB)/4, $0x3e2aaa58
-DATA c3e2aaa58<>+8(SB)/4, $0x3e2aaa58
-DATA c3e2aaa58<>+12(SB)/4, $0x3e2aaa58
-DATA c3e2aaa58<>+16(SB)/4, $0x3e2aaa58
-DATA c3e2aaa58<>+20(SB)/4, $0x3e2aaa58
-DATA c3e2aaa58<>+24(SB)/4, $0x3e2aaa58
-DATA c3e2aaa58<>+28(SB)/4, $0x3e2aaa58
-GLOBL c3e2aaa58<>(SB), RODATA|NOPTR, $32
-
-DATA c3effffff<>+0(SB)/4, $0x3effffff
-DATA c3effffff<>+4(SB)/4, $0x3effffff
-DATA c3effffff<>+8(SB)/4, $0x3effffff
-DATA c3effffff<>+12(SB)/4, $0x3effffff
-DATA c3effffff<>+16(SB)/4, $0x3effffff
-DATA c3effffff<>+20(SB)/4, $0x3effffff
-DATA c3effffff<>+24(SB)/4, $0x3effffff
-DATA c3effffff<>+28(SB)/4, $0x3effffff
-GLOBL c3effffff<>(SB), RODATA|NOPTR, $32
-
-DATA c1f800000<>+0(SB)/4, $0x1f800000
-DATA c1f800000<>+4(SB)/4, $0x1f800000
-DATA c1f800000<>+8(SB)/4, $0x1f800000
-DATA c1f800000<>+12(SB)/4, $0x1f800000
-DATA c1f800000<>+16(SB)/4, $0x1f800000
-DATA c1f800000<>+20(SB)/4, $0x1f800000
-DATA c1f800000<>+24(SB)/4, $0x1f800000
-DATA c1f800000<>+28(SB)/4, $0x1f800000
-GLOBL c1f800000<>(SB), RODATA|NOPTR, $32
+DATA c20000000<>+0(SB)/4, $0x20000000
+DATA c20000000<>+4(SB)/4, $0x20000000
+DATA c20000000<>+8(SB)/4, $0x20000000
+DATA c20000000<>+12(SB)/4, $0x20000000
+DATA c20000000<>+16(SB)/4, $0x20000000
+DATA c20000000<>+20(SB)/4, $0x20000000
+DATA c20000000<>+24(SB)/4, $0x20000000
+DATA c20000000<>+28(SB)/4, $0x20000000
+GLOBL c20000000<>(SB), RODATA|NOPTR, $32
 
 // func siluAVX2(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2, FMA3
@@ -457,80 +521,125 @@ TEXT ·siluAVX2(SB), $0-24
 	MOVQ    dst+0(FP), AX
 	MOVQ    x+8(FP), CX
 	VMOVUPS cc2d10000<>+0(SB), Y0
-	VMOVUPS c5f800000<>+0(SB), Y1
+	VMOVUPS c42200000<>+0(SB), Y1
 	VMOVUPS cff7fffff<>+0(SB), Y2
 	MOVQ    n+16(FP), DX
 
+blocks2:
+	CMPQ        DX, $0x10
+	JLT         blocks2end
+	VMOVUPS     (CX), Y3
+	VMOVUPS     32(CX), Y8
+	VMOVAPS     Y3, Y4
+	VMOVAPS     Y8, Y9
+	VMAXPS      Y4, Y0, Y4
+	VMAXPS      Y9, Y0, Y9
+	VMINPS      Y4, Y1, Y4
+	VMINPS      Y9, Y1, Y9
+	VMOVUPS     c4b40003f<>+0(SB), Y5
+	VMOVUPS     c4b40003f<>+0(SB), Y10
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y4, Y5
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y9, Y10
+	VSUBPS      c4b40003f<>+0(SB), Y5, Y6
+	VSUBPS      c4b40003f<>+0(SB), Y10, Y11
+	VFMADD231PS c3f317200<>+0(SB), Y6, Y4
+	VFMADD231PS c3f317200<>+0(SB), Y11, Y9
+	VFMADD231PS c35bfbe8e<>+0(SB), Y6, Y4
+	VFMADD231PS c35bfbe8e<>+0(SB), Y11, Y9
+	VMULPS      Y4, Y4, Y6
+	VMULPS      Y9, Y9, Y11
+	VADDPS      c4270e03e<>+0(SB), Y6, Y7
+	VADDPS      c4270e03e<>+0(SB), Y11, Y12
+	VMULPS      Y4, Y7, Y7
+	VMULPS      Y9, Y12, Y12
+	VMOVUPS     c42f0e03e<>+0(SB), Y4
+	VMOVUPS     c42f0e03e<>+0(SB), Y9
+	VFMADD231PS c41409537<>+0(SB), Y6, Y4
+	VFMADD231PS c41409537<>+0(SB), Y11, Y9
+	VADDPS      Y7, Y4, Y6
+	VADDPS      Y12, Y9, Y11
+	VSUBPS      Y7, Y4, Y4
+	VSUBPS      Y12, Y9, Y9
+	VPSLLD      $0x17, Y5, Y5
+	VPSLLD      $0x17, Y10, Y10
+	VPSUBD      c20000000<>+0(SB), Y6, Y6
+	VPSUBD      c20000000<>+0(SB), Y11, Y11
+	VFMADD213PS Y6, Y5, Y4
+	VFMADD213PS Y11, Y10, Y9
+	VDIVPS      Y4, Y6, Y4
+	VDIVPS      Y9, Y11, Y9
+	VMAXPS      Y3, Y2, Y3
+	VMAXPS      Y8, Y2, Y8
+	VMULPS      Y4, Y3, Y3
+	VMULPS      Y9, Y8, Y8
+	VMOVUPS     Y3, (AX)
+	VMOVUPS     Y8, 32(AX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	SUBQ        $0x10, DX
+	JMP         blocks2
+
+blocks2end:
 blocks1:
-	CMPQ         DX, $0x08
-	JLT          blocks1end
-	VMOVUPS      (CX), Y3
-	VMOVAPS      Y3, Y4
-	VORPS        c80000000<>+0(SB), Y4, Y5
-	VMAXPS       Y5, Y0, Y5
-	VMOVUPS      c4b4000bf<>+0(SB), Y6
-	VMOVAPS      Y6, Y7
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y5, Y7
-	VSUBPS       Y6, Y7, Y6
-	VFNMADD231PS c3f317200<>+0(SB), Y6, Y5
-	VFNMADD231PS c35bfbe8e<>+0(SB), Y6, Y5
-	VMOVUPS      c3ab5f604<>+0(SB), Y8
-	VFMADD213PS  c3c0913b6<>+0(SB), Y5, Y8
-	VFMADD213PS  c3d2aab3a<>+0(SB), Y5, Y8
-	VFMADD213PS  c3e2aaa58<>+0(SB), Y5, Y8
-	VFMADD213PS  c3effffff<>+0(SB), Y5, Y8
-	VMULPS       Y5, Y5, Y6
-	VFMADD213PS  Y5, Y6, Y8
-	VPSLLD       $0x17, Y7, Y7
-	VFMADD213PS  Y7, Y7, Y8
-	VMOVAPS      Y8, Y5
-	VMOVUPS      c3f800000<>+0(SB), Y6
-	VFMADD231PS  c1f800000<>+0(SB), Y5, Y6
-	VBLENDVPS    Y4, Y5, Y1, Y4
-	VDIVPS       Y6, Y4, Y4
-	VMULPS       c1f800000<>+0(SB), Y4, Y4
-	VMAXPS       Y3, Y2, Y3
-	VMULPS       Y4, Y3, Y3
-	VMOVUPS      Y3, (AX)
-	ADDQ         $0x00000020, AX
-	ADDQ         $0x00000020, CX
-	SUBQ         $0x08, DX
-	JMP          blocks1
+	CMPQ        DX, $0x08
+	JLT         blocks1end
+	VMOVUPS     (CX), Y3
+	VMOVAPS     Y3, Y4
+	VMAXPS      Y4, Y0, Y4
+	VMINPS      Y4, Y1, Y4
+	VMOVUPS     c4b40003f<>+0(SB), Y5
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y4, Y5
+	VSUBPS      c4b40003f<>+0(SB), Y5, Y6
+	VFMADD231PS c3f317200<>+0(SB), Y6, Y4
+	VFMADD231PS c35bfbe8e<>+0(SB), Y6, Y4
+	VMULPS      Y4, Y4, Y6
+	VADDPS      c4270e03e<>+0(SB), Y6, Y7
+	VMULPS      Y4, Y7, Y7
+	VMOVUPS     c42f0e03e<>+0(SB), Y4
+	VFMADD231PS c41409537<>+0(SB), Y6, Y4
+	VADDPS      Y7, Y4, Y6
+	VSUBPS      Y7, Y4, Y4
+	VPSLLD      $0x17, Y5, Y5
+	VPSUBD      c20000000<>+0(SB), Y6, Y6
+	VFMADD213PS Y6, Y5, Y4
+	VDIVPS      Y4, Y6, Y4
+	VMAXPS      Y3, Y2, Y3
+	VMULPS      Y4, Y3, Y3
+	VMOVUPS     Y3, (AX)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	SUBQ        $0x08, DX
+	JMP         blocks1
 
 blocks1end:
-	TESTQ        DX, DX
-	JEQ          end
-	NEGQ         DX
-	LEAQ         mask<>+0(SB), BX
-	VMOVUPS      32(BX)(DX*4), Y3
-	VMASKMOVPS   (CX), Y3, Y4
-	VMOVAPS      Y4, Y5
-	VORPS        c80000000<>+0(SB), Y5, Y6
-	VMAXPS       Y6, Y0, Y6
-	VMOVUPS      c4b4000bf<>+0(SB), Y0
-	VMOVAPS      Y0, Y7
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y6, Y7
-	VSUBPS       Y0, Y7, Y0
-	VFNMADD231PS c3f317200<>+0(SB), Y0, Y6
-	VFNMADD231PS c35bfbe8e<>+0(SB), Y0, Y6
-	VMOVUPS      c3ab5f604<>+0(SB), Y8
-	VFMADD213PS  c3c0913b6<>+0(SB), Y6, Y8
-	VFMADD213PS  c3d2aab3a<>+0(SB), Y6, Y8
-	VFMADD213PS  c3e2aaa58<>+0(SB), Y6, Y8
-	VFMADD213PS  c3effffff<>+0(SB), Y6, Y8
-	VMULPS       Y6, Y6, Y0
-	VFMADD213PS  Y6, Y0, Y8
-	VPSLLD       $0x17, Y7, Y7
-	VFMADD213PS  Y7, Y7, Y8
-	VMOVAPS      Y8, Y6
-	VMOVUPS      c3f800000<>+0(SB), Y0
-	VFMADD231PS  c1f800000<>+0(SB), Y6, Y0
-	VBLENDVPS    Y5, Y6, Y1, Y5
-	VDIVPS       Y0, Y5, Y5
-	VMULPS       c1f800000<>+0(SB), Y5, Y5
-	VMAXPS       Y4, Y2, Y4
-	VMULPS       Y5, Y4, Y4
-	VMASKMOVPS   Y4, Y3, (AX)
+	TESTQ       DX, DX
+	JEQ         end
+	NEGQ        DX
+	LEAQ        mask<>+0(SB), BX
+	VMOVUPS     32(BX)(DX*4), Y3
+	VMASKMOVPS  (CX), Y3, Y4
+	VMOVAPS     Y4, Y5
+	VMAXPS      Y5, Y0, Y5
+	VMINPS      Y5, Y1, Y5
+	VMOVUPS     c4b40003f<>+0(SB), Y0
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y5, Y0
+	VSUBPS      c4b40003f<>+0(SB), Y0, Y1
+	VFMADD231PS c3f317200<>+0(SB), Y1, Y5
+	VFMADD231PS c35bfbe8e<>+0(SB), Y1, Y5
+	VMULPS      Y5, Y5, Y1
+	VADDPS      c4270e03e<>+0(SB), Y1, Y6
+	VMULPS      Y5, Y6, Y6
+	VMOVUPS     c42f0e03e<>+0(SB), Y5
+	VFMADD231PS c41409537<>+0(SB), Y1, Y5
+	VADDPS      Y6, Y5, Y1
+	VSUBPS      Y6, Y5, Y5
+	VPSLLD      $0x17, Y0, Y0
+	VPSUBD      c20000000<>+0(SB), Y1, Y1
+	VFMADD213PS Y1, Y0, Y5
+	VDIVPS      Y5, Y1, Y5
+	VMAXPS      Y4, Y2, Y4
+	VMULPS      Y5, Y4, Y4
+	VMASKMOVPS  Y4, Y3, (AX)
 
 end:
 	VZEROUPPER
@@ -630,15 +739,95 @@ DATA c42b20000<>+24(SB)/4, $0x42b20000
 DATA c42b20000<>+28(SB)/4, $0x42b20000
 GLOBL c42b20000<>(SB), RODATA|NOPTR, $32
 
-DATA c4b40003f<>+0(SB)/4, $0x4b40003f
-DATA c4b40003f<>+4(SB)/4, $0x4b40003f
-DATA c4b40003f<>+8(SB)/4, $0x4b40003f
-DATA c4b40003f<>+12(SB)/4, $0x4b40003f
-DATA c4b40003f<>+16(SB)/4, $0x4b40003f
-DATA c4b40003f<>+20(SB)/4, $0x4b40003f
-DATA c4b40003f<>+24(SB)/4, $0x4b40003f
-DATA c4b40003f<>+28(SB)/4, $0x4b40003f
-GLOBL c4b40003f<>(SB), RODATA|NOPTR, $32
+DATA c5f800000<>+0(SB)/4, $0x5f800000
+DATA c5f800000<>+4(SB)/4, $0x5f800000
+DATA c5f800000<>+8(SB)/4, $0x5f800000
+DATA c5f800000<>+12(SB)/4, $0x5f800000
+DATA c5f800000<>+16(SB)/4, $0x5f800000
+DATA c5f800000<>+20(SB)/4, $0x5f800000
+DATA c5f800000<>+24(SB)/4, $0x5f800000
+DATA c5f800000<>+28(SB)/4, $0x5f800000
+GLOBL c5f800000<>(SB), RODATA|NOPTR, $32
+
+DATA c4b4000bf<>+0(SB)/4, $0x4b4000bf
+DATA c4b4000bf<>+4(SB)/4, $0x4b4000bf
+DATA c4b4000bf<>+8(SB)/4, $0x4b4000bf
+DATA c4b4000bf<>+12(SB)/4, $0x4b4000bf
+DATA c4b4000bf<>+16(SB)/4, $0x4b4000bf
+DATA c4b4000bf<>+20(SB)/4, $0x4b4000bf
+DATA c4b4000bf<>+24(SB)/4, $0x4b4000bf
+DATA c4b4000bf<>+28(SB)/4, $0x4b4000bf
+GLOBL c4b4000bf<>(SB), RODATA|NOPTR, $32
+
+DATA c1f800000<>+0(SB)/4, $0x1f800000
+DATA c1f800000<>+4(SB)/4, $0x1f800000
+DATA c1f800000<>+8(SB)/4, $0x1f800000
+DATA c1f800000<>+12(SB)/4, $0x1f800000
+DATA c1f800000<>+16(SB)/4, $0x1f800000
+DATA c1f800000<>+20(SB)/4, $0x1f800000
+DATA c1f800000<>+24(SB)/4, $0x1f800000
+DATA c1f800000<>+28(SB)/4, $0x1f800000
+GLOBL c1f800000<>(SB), RODATA|NOPTR, $32
+
+DATA c3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+4(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+8(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+12(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+16(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+20(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+24(SB)/4, $0x3fb8aa3b
+DATA c3fb8aa3b<>+28(SB)/4, $0x3fb8aa3b
+GLOBL c3fb8aa3b<>(SB), RODATA|NOPTR, $32
+
+DATA c3ab5f604<>+0(SB)/4, $0x3ab5f604
+DATA c3ab5f604<>+4(SB)/4, $0x3ab5f604
+DATA c3ab5f604<>+8(SB)/4, $0x3ab5f604
+DATA c3ab5f604<>+12(SB)/4, $0x3ab5f604
+DATA c3ab5f604<>+16(SB)/4, $0x3ab5f604
+DATA c3ab5f604<>+20(SB)/4, $0x3ab5f604
+DATA c3ab5f604<>+24(SB)/4, $0x3ab5f604
+DATA c3ab5f604<>+28(SB)/4, $0x3ab5f604
+GLOBL c3ab5f604<>(SB), RODATA|NOPTR, $32
+
+DATA c3c0913b6<>+0(SB)/4, $0x3c0913b6
+DATA c3c0913b6<>+4(SB)/4, $0x3c0913b6
+DATA c3c0913b6<>+8(SB)/4, $0x3c0913b6
+DATA c3c0913b6<>+12(SB)/4, $0x3c0913b6
+DATA c3c0913b6<>+16(SB)/4, $0x3c0913b6
+DATA c3c0913b6<>+20(SB)/4, $0x3c0913b6
+DATA c3c0913b6<>+24(SB)/4, $0x3c0913b6
+DATA c3c0913b6<>+28(SB)/4, $0x3c0913b6
+GLOBL c3c0913b6<>(SB), RODATA|NOPTR, $32
+
+DATA c3d2aab3a<>+0(SB)/4, $0x3d2aab3a
+DATA c3d2aab3a<>+4(SB)/4, $0x3d2aab3a
+DATA c3d2aab3a<>+8(SB)/4, $0x3d2aab3a
+DATA c3d2aab3a<>+12(SB)/4, $0x3d2aab3a
+DATA c3d2aab3a<>+16(SB)/4, $0x3d2aab3a
+DATA c3d2aab3a<>+20(SB)/4, $0x3d2aab3a
+DATA c3d2aab3a<>+24(SB)/4, $0x3d2aab3a
+DATA c3d2aab3a<>+28(SB)/4, $0x3d2aab3a
+GLOBL c3d2aab3a<>(SB), RODATA|NOPTR, $32
+
+DATA c3e2aaa58<>+0(SB)/4, $0x3e2aaa58
+DATA c3e2aaa58<>+4(SB)/4, $0x3e2aaa58
+DATA c3e2aaa58<>+8(SB)/4, $0x3e2aaa58
+DATA c3e2aaa58<>+12(SB)/4, $0x3e2aaa58
+DATA c3e2aaa58<>+16(SB)/4, $0x3e2aaa58
+DATA c3e2aaa58<>+20(SB)/4, $0x3e2aaa58
+DATA c3e2aaa58<>+24(SB)/4, $0x3e2aaa58
+DATA c3e2aaa58<>+28(SB)/4, $0x3e2aaa58
+GLOBL c3e2aaa58<>(SB), RODATA|NOPTR, $32
+
+DATA c3effffff<>+0(SB)/4, $0x3effffff
+DATA c3effffff<>+4(SB)/4, $0x3effffff
+DATA c3effffff<>+8(SB)/4, $0x3effffff
+DATA c3effffff<>+12(SB)/4, $0x3effffff
+DATA c3effffff<>+16(SB)/4, $0x3effffff
+DATA c3effffff<>+20(SB)/4, $0x3effffff
+DATA c3effffff<>+24(SB)/4, $0x3effffff
+DATA c3effffff<>+28(SB)/4, $0x3effffff
+GLOBL c3effffff<>(SB), RODATA|NOPTR, $32
 
 // func reluAVX2(dst *float32, x *float32, n int)
 // Requires: AVX
@@ -914,6 +1103,16 @@ DATA cbf800000<>+20(SB)/4, $0xbf800000
 DATA cbf800000<>+24(SB)/4, $0xbf800000
 DATA cbf800000<>+28(SB)/4, $0xbf800000
 GLOBL cbf800000<>(SB), RODATA|NOPTR, $32
+
+DATA c3f800000<>+0(SB)/4, $0x3f800000
+DATA c3f800000<>+4(SB)/4, $0x3f800000
+DATA c3f800000<>+8(SB)/4, $0x3f800000
+DATA c3f800000<>+12(SB)/4, $0x3f800000
+DATA c3f800000<>+16(SB)/4, $0x3f800000
+DATA c3f800000<>+20(SB)/4, $0x3f800000
+DATA c3f800000<>+24(SB)/4, $0x3f800000
+DATA c3f800000<>+28(SB)/4, $0x3f800000
+GLOBL c3f800000<>(SB), RODATA|NOPTR, $32
 
 // func hardSigmoidAVX2(dst *float32, x *float32, n int)
 // Requires: AVX
@@ -1524,6 +1723,16 @@ end:
 	VZEROUPPER
 	RET
 
+DATA c3f000000<>+0(SB)/4, $0x3f000000
+DATA c3f000000<>+4(SB)/4, $0x3f000000
+DATA c3f000000<>+8(SB)/4, $0x3f000000
+DATA c3f000000<>+12(SB)/4, $0x3f000000
+DATA c3f000000<>+16(SB)/4, $0x3f000000
+DATA c3f000000<>+20(SB)/4, $0x3f000000
+DATA c3f000000<>+24(SB)/4, $0x3f000000
+DATA c3f000000<>+28(SB)/4, $0x3f000000
+GLOBL c3f000000<>(SB), RODATA|NOPTR, $32
+
 DATA c3ed413cd<>+0(SB)/4, $0x3ed413cd
 DATA c3ed413cd<>+4(SB)/4, $0x3ed413cd
 DATA c3ed413cd<>+8(SB)/4, $0x3ed413cd
@@ -1731,6 +1940,16 @@ DATA cc1a00000<>+20(SB)/4, $0xc1a00000
 DATA cc1a00000<>+24(SB)/4, $0xc1a00000
 DATA cc1a00000<>+28(SB)/4, $0xc1a00000
 GLOBL cc1a00000<>(SB), RODATA|NOPTR, $32
+
+DATA c4b40007f<>+0(SB)/4, $0x4b40007f
+DATA c4b40007f<>+4(SB)/4, $0x4b40007f
+DATA c4b40007f<>+8(SB)/4, $0x4b40007f
+DATA c4b40007f<>+12(SB)/4, $0x4b40007f
+DATA c4b40007f<>+16(SB)/4, $0x4b40007f
+DATA c4b40007f<>+20(SB)/4, $0x4b40007f
+DATA c4b40007f<>+24(SB)/4, $0x4b40007f
+DATA c4b40007f<>+28(SB)/4, $0x4b40007f
+GLOBL c4b40007f<>(SB), RODATA|NOPTR, $32
 
 // func seluAVX2(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2, FMA3
@@ -2234,78 +2453,68 @@ TEXT ·softplusGradAVX2(SB), $0-32
 	MOVQ    dy+8(FP), CX
 	MOVQ    x+16(FP), DX
 	VMOVUPS cc2d10000<>+0(SB), Y0
-	VMOVUPS c5f800000<>+0(SB), Y1
+	VMOVUPS c42200000<>+0(SB), Y1
 	MOVQ    n+24(FP), BX
 
 blocks1:
-	CMPQ         BX, $0x08
-	JLT          blocks1end
-	VMOVUPS      (DX), Y2
-	VORPS        c80000000<>+0(SB), Y2, Y3
-	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      c4b4000bf<>+0(SB), Y4
-	VMOVAPS      Y4, Y5
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y3, Y5
-	VSUBPS       Y4, Y5, Y4
-	VFNMADD231PS c3f317200<>+0(SB), Y4, Y3
-	VFNMADD231PS c35bfbe8e<>+0(SB), Y4, Y3
-	VMOVUPS      c3ab5f604<>+0(SB), Y6
-	VFMADD213PS  c3c0913b6<>+0(SB), Y3, Y6
-	VFMADD213PS  c3d2aab3a<>+0(SB), Y3, Y6
-	VFMADD213PS  c3e2aaa58<>+0(SB), Y3, Y6
-	VFMADD213PS  c3effffff<>+0(SB), Y3, Y6
-	VMULPS       Y3, Y3, Y4
-	VFMADD213PS  Y3, Y4, Y6
-	VPSLLD       $0x17, Y5, Y5
-	VFMADD213PS  Y5, Y5, Y6
-	VMOVAPS      Y6, Y3
-	VMOVUPS      c3f800000<>+0(SB), Y4
-	VFMADD231PS  c1f800000<>+0(SB), Y3, Y4
-	VBLENDVPS    Y2, Y3, Y1, Y2
-	VDIVPS       Y4, Y2, Y2
-	VMULPS       c1f800000<>+0(SB), Y2, Y2
-	VMOVUPS      (CX), Y3
-	VMULPS       Y2, Y3, Y2
-	VMOVUPS      Y2, (AX)
-	ADDQ         $0x00000020, AX
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000020, DX
-	SUBQ         $0x08, BX
-	JMP          blocks1
+	CMPQ        BX, $0x08
+	JLT         blocks1end
+	VMOVUPS     (DX), Y2
+	VMAXPS      Y2, Y0, Y2
+	VMINPS      Y2, Y1, Y2
+	VMOVUPS     c4b40003f<>+0(SB), Y3
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y2, Y3
+	VSUBPS      c4b40003f<>+0(SB), Y3, Y4
+	VFMADD231PS c3f317200<>+0(SB), Y4, Y2
+	VFMADD231PS c35bfbe8e<>+0(SB), Y4, Y2
+	VMULPS      Y2, Y2, Y4
+	VADDPS      c4270e03e<>+0(SB), Y4, Y5
+	VMULPS      Y2, Y5, Y5
+	VMOVUPS     c42f0e03e<>+0(SB), Y2
+	VFMADD231PS c41409537<>+0(SB), Y4, Y2
+	VADDPS      Y5, Y2, Y4
+	VSUBPS      Y5, Y2, Y2
+	VPSLLD      $0x17, Y3, Y3
+	VPSUBD      c20000000<>+0(SB), Y4, Y4
+	VFMADD213PS Y4, Y3, Y2
+	VDIVPS      Y2, Y4, Y2
+	VMOVUPS     (CX), Y3
+	VMULPS      Y2, Y3, Y2
+	VMOVUPS     Y2, (AX)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x08, BX
+	JMP         blocks1
 
 blocks1end:
-	TESTQ        BX, BX
-	JEQ          end
-	NEGQ         BX
-	LEAQ         mask<>+0(SB), SI
-	VMOVUPS      32(SI)(BX*4), Y2
-	VMASKMOVPS   (DX), Y2, Y3
-	VORPS        c80000000<>+0(SB), Y3, Y4
-	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      c4b4000bf<>+0(SB), Y0
-	VMOVAPS      Y0, Y5
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS       Y0, Y5, Y0
-	VFNMADD231PS c3f317200<>+0(SB), Y0, Y4
-	VFNMADD231PS c35bfbe8e<>+0(SB), Y0, Y4
-	VMOVUPS      c3ab5f604<>+0(SB), Y6
-	VFMADD213PS  c3c0913b6<>+0(SB), Y4, Y6
-	VFMADD213PS  c3d2aab3a<>+0(SB), Y4, Y6
-	VFMADD213PS  c3e2aaa58<>+0(SB), Y4, Y6
-	VFMADD213PS  c3effffff<>+0(SB), Y4, Y6
-	VMULPS       Y4, Y4, Y0
-	VFMADD213PS  Y4, Y0, Y6
-	VPSLLD       $0x17, Y5, Y5
-	VFMADD213PS  Y5, Y5, Y6
-	VMOVAPS      Y6, Y4
-	VMOVUPS      c3f800000<>+0(SB), Y0
-	VFMADD231PS  c1f800000<>+0(SB), Y4, Y0
-	VBLENDVPS    Y3, Y4, Y1, Y3
-	VDIVPS       Y0, Y3, Y3
-	VMULPS       c1f800000<>+0(SB), Y3, Y3
-	VMASKMOVPS   (CX), Y2, Y0
-	VMULPS       Y3, Y0, Y3
-	VMASKMOVPS   Y3, Y2, (AX)
+	TESTQ       BX, BX
+	JEQ         end
+	NEGQ        BX
+	LEAQ        mask<>+0(SB), SI
+	VMOVUPS     32(SI)(BX*4), Y2
+	VMASKMOVPS  (DX), Y2, Y3
+	VMAXPS      Y3, Y0, Y3
+	VMINPS      Y3, Y1, Y3
+	VMOVUPS     c4b40003f<>+0(SB), Y0
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y3, Y0
+	VSUBPS      c4b40003f<>+0(SB), Y0, Y1
+	VFMADD231PS c3f317200<>+0(SB), Y1, Y3
+	VFMADD231PS c35bfbe8e<>+0(SB), Y1, Y3
+	VMULPS      Y3, Y3, Y1
+	VADDPS      c4270e03e<>+0(SB), Y1, Y4
+	VMULPS      Y3, Y4, Y4
+	VMOVUPS     c42f0e03e<>+0(SB), Y3
+	VFMADD231PS c41409537<>+0(SB), Y1, Y3
+	VADDPS      Y4, Y3, Y1
+	VSUBPS      Y4, Y3, Y3
+	VPSLLD      $0x17, Y0, Y0
+	VPSUBD      c20000000<>+0(SB), Y1, Y1
+	VFMADD213PS Y1, Y0, Y3
+	VDIVPS      Y3, Y1, Y3
+	VMASKMOVPS  (CX), Y2, Y0
+	VMULPS      Y3, Y0, Y3
+	VMASKMOVPS  Y3, Y2, (AX)
 
 end:
 	VZEROUPPER
@@ -2318,80 +2527,70 @@ TEXT ·logSigmoidGradAVX2(SB), $0-32
 	MOVQ    dy+8(FP), CX
 	MOVQ    x+16(FP), DX
 	VMOVUPS cc2d10000<>+0(SB), Y0
-	VMOVUPS c5f800000<>+0(SB), Y1
+	VMOVUPS c42200000<>+0(SB), Y1
 	MOVQ    n+24(FP), BX
 
 blocks1:
-	CMPQ         BX, $0x08
-	JLT          blocks1end
-	VMOVUPS      (DX), Y2
-	VXORPS       c80000000<>+0(SB), Y2, Y2
-	VORPS        c80000000<>+0(SB), Y2, Y3
-	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      c4b4000bf<>+0(SB), Y4
-	VMOVAPS      Y4, Y5
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y3, Y5
-	VSUBPS       Y4, Y5, Y4
-	VFNMADD231PS c3f317200<>+0(SB), Y4, Y3
-	VFNMADD231PS c35bfbe8e<>+0(SB), Y4, Y3
-	VMOVUPS      c3ab5f604<>+0(SB), Y6
-	VFMADD213PS  c3c0913b6<>+0(SB), Y3, Y6
-	VFMADD213PS  c3d2aab3a<>+0(SB), Y3, Y6
-	VFMADD213PS  c3e2aaa58<>+0(SB), Y3, Y6
-	VFMADD213PS  c3effffff<>+0(SB), Y3, Y6
-	VMULPS       Y3, Y3, Y4
-	VFMADD213PS  Y3, Y4, Y6
-	VPSLLD       $0x17, Y5, Y5
-	VFMADD213PS  Y5, Y5, Y6
-	VMOVAPS      Y6, Y3
-	VMOVUPS      c3f800000<>+0(SB), Y4
-	VFMADD231PS  c1f800000<>+0(SB), Y3, Y4
-	VBLENDVPS    Y2, Y3, Y1, Y2
-	VDIVPS       Y4, Y2, Y2
-	VMULPS       c1f800000<>+0(SB), Y2, Y2
-	VMOVUPS      (CX), Y3
-	VMULPS       Y2, Y3, Y2
-	VMOVUPS      Y2, (AX)
-	ADDQ         $0x00000020, AX
-	ADDQ         $0x00000020, CX
-	ADDQ         $0x00000020, DX
-	SUBQ         $0x08, BX
-	JMP          blocks1
+	CMPQ        BX, $0x08
+	JLT         blocks1end
+	VMOVUPS     (DX), Y2
+	VXORPS      c80000000<>+0(SB), Y2, Y2
+	VMAXPS      Y2, Y0, Y2
+	VMINPS      Y2, Y1, Y2
+	VMOVUPS     c4b40003f<>+0(SB), Y3
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y2, Y3
+	VSUBPS      c4b40003f<>+0(SB), Y3, Y4
+	VFMADD231PS c3f317200<>+0(SB), Y4, Y2
+	VFMADD231PS c35bfbe8e<>+0(SB), Y4, Y2
+	VMULPS      Y2, Y2, Y4
+	VADDPS      c4270e03e<>+0(SB), Y4, Y5
+	VMULPS      Y2, Y5, Y5
+	VMOVUPS     c42f0e03e<>+0(SB), Y2
+	VFMADD231PS c41409537<>+0(SB), Y4, Y2
+	VADDPS      Y5, Y2, Y4
+	VSUBPS      Y5, Y2, Y2
+	VPSLLD      $0x17, Y3, Y3
+	VPSUBD      c20000000<>+0(SB), Y4, Y4
+	VFMADD213PS Y4, Y3, Y2
+	VDIVPS      Y2, Y4, Y2
+	VMOVUPS     (CX), Y3
+	VMULPS      Y2, Y3, Y2
+	VMOVUPS     Y2, (AX)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x08, BX
+	JMP         blocks1
 
 blocks1end:
-	TESTQ        BX, BX
-	JEQ          end
-	NEGQ         BX
-	LEAQ         mask<>+0(SB), SI
-	VMOVUPS      32(SI)(BX*4), Y2
-	VMASKMOVPS   (DX), Y2, Y3
-	VXORPS       c80000000<>+0(SB), Y3, Y3
-	VORPS        c80000000<>+0(SB), Y3, Y4
-	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      c4b4000bf<>+0(SB), Y0
-	VMOVAPS      Y0, Y5
-	VFMADD231PS  c3fb8aa3b<>+0(SB), Y4, Y5
-	VSUBPS       Y0, Y5, Y0
-	VFNMADD231PS c3f317200<>+0(SB), Y0, Y4
-	VFNMADD231PS c35bfbe8e<>+0(SB), Y0, Y4
-	VMOVUPS      c3ab5f604<>+0(SB), Y6
-	VFMADD213PS  c3c0913b6<>+0(SB), Y4, Y6
-	VFMADD213PS  c3d2aab3a<>+0(SB), Y4, Y6
-	VFMADD213PS  c3e2aaa58<>+0(SB), Y4, Y6
-	VFMADD213PS  c3effffff<>+0(SB), Y4, Y6
-	VMULPS       Y4, Y4, Y0
-	VFMADD213PS  Y4, Y0, Y6
-	VPSLLD       $0x17, Y5, Y5
-	VFMADD213PS  Y5, Y5, Y6
-	VMOVAPS      Y6, Y4
-	VMOVUPS      c3f800000<>+0(SB), Y0
-	VFMADD231PS  c1f800000<>+0(SB), Y4, Y0
-	VBLENDVPS    Y3, Y4, Y1, Y3
-	VDIVPS       Y0, Y3, Y3
-	VMULPS       c1f800000<>+0(SB), Y3, Y3
-	VMASKMOVPS   (CX), Y2, Y0
-	VMULPS       Y3, Y0, Y3
-	VMASKMOVPS   Y3, Y2, (AX)
+	TESTQ       BX, BX
+	JEQ         end
+	NEGQ        BX
+	LEAQ        mask<>+0(SB), SI
+	VMOVUPS     32(SI)(BX*4), Y2
+	VMASKMOVPS  (DX), Y2, Y3
+	VXORPS      c80000000<>+0(SB), Y3, Y3
+	VMAXPS      Y3, Y0, Y3
+	VMINPS      Y3, Y1, Y3
+	VMOVUPS     c4b40003f<>+0(SB), Y0
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y3, Y0
+	VSUBPS      c4b40003f<>+0(SB), Y0, Y1
+	VFMADD231PS c3f317200<>+0(SB), Y1, Y3
+	VFMADD231PS c35bfbe8e<>+0(SB), Y1, Y3
+	VMULPS      Y3, Y3, Y1
+	VADDPS      c4270e03e<>+0(SB), Y1, Y4
+	VMULPS      Y3, Y4, Y4
+	VMOVUPS     c42f0e03e<>+0(SB), Y3
+	VFMADD231PS c41409537<>+0(SB), Y1, Y3
+	VADDPS      Y4, Y3, Y1
+	VSUBPS      Y4, Y3, Y3
+	VPSLLD      $0x17, Y0, Y0
+	VPSUBD      c20000000<>+0(SB), Y1, Y1
+	VFMADD213PS Y1, Y0, Y3
+	VDIVPS      Y3, Y1, Y3
+	VMASKMOVPS  (CX), Y2, Y0
+	VMULPS      Y3, Y0, Y3
+	VMASKMOVPS  Y3, Y2, (AX)
 
 end:
 	VZEROUPPER

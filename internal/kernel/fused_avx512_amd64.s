@@ -7,24 +7,24 @@
 // func fusedLSTMStep1AVX512(operands **float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV
 TEXT ·fusedLSTMStep1AVX512(SB), $0-16
-	VBROADCASTSS cc2d10000<>+0(SB), Z4
-	VBROADCASTSS c5f800000<>+0(SB), Z5
-	VBROADCASTSS c80000000<>+0(SB), Z6
-	VBROADCASTSS c4b4000bf<>+0(SB), Z7
-	VBROADCASTSS c3fb8aa3b<>+0(SB), Z8
-	VBROADCASTSS c3f317200<>+0(SB), Z9
-	VBROADCASTSS c35bfbe8e<>+0(SB), Z10
-	VBROADCASTSS c3ab5f604<>+0(SB), Z11
-	VBROADCASTSS c3c0913b6<>+0(SB), Z12
-	VBROADCASTSS c3d2aab3a<>+0(SB), Z13
-	VBROADCASTSS c3e2aaa58<>+0(SB), Z14
-	VBROADCASTSS c3effffff<>+0(SB), Z15
-	VBROADCASTSS c3f800000<>+0(SB), Z16
-	VBROADCASTSS c1f800000<>+0(SB), Z17
-	VBROADCASTSS c41200000<>+0(SB), Z18
-	VBROADCASTSS c3e2e147b<>+0(SB), Z19
-	VBROADCASTSS c4b40007f<>+0(SB), Z20
-	VBROADCASTSS c4038aa3b<>+0(SB), Z21
+	VBROADCASTSS cc2d10000<>+0(SB), Z6
+	VBROADCASTSS c42200000<>+0(SB), Z7
+	VBROADCASTSS c4b40003f<>+0(SB), Z8
+	VBROADCASTSS cbfb8aa3b<>+0(SB), Z9
+	VBROADCASTSS c3f317200<>+0(SB), Z10
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z11
+	VBROADCASTSS c4270e03e<>+0(SB), Z12
+	VBROADCASTSS c42f0e03e<>+0(SB), Z13
+	VBROADCASTSS c41409537<>+0(SB), Z14
+	VBROADCASTSS c20000000<>+0(SB), Z15
+	VBROADCASTSS c41200000<>+0(SB), Z16
+	VBROADCASTSS c7fffffff<>+0(SB), Z17
+	VBROADCASTSS c49c003f1<>+0(SB), Z18
+	VBROADCASTSS c4038aa3b<>+0(SB), Z19
+	VBROADCASTSS cfffffff8<>+0(SB), Z20
+	VBROADCASTSS c49c003f0<>+0(SB), Z21
+	VBROADCASTSS c3eb17218<>+0(SB), Z22
+	VBROADCASTSS c4170e03e<>+0(SB), Z23
 	MOVQ         operands+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
@@ -49,327 +49,275 @@ strip:
 	MOVQ    R12, R14
 
 phase0:
-	VMOVUPS           (DX)(R14*1), Z0
-	VMOVAPS           Z4, Z1
-	VMOVAPS           Z5, Z2
-	VORPS             Z6, Z0, Z3
-	VMAXPS            Z3, Z1, Z3
-	VMOVAPS           Z7, Z1
-	VMOVAPS           Z1, Z22
-	VFMADD231PS       Z8, Z3, Z22
-	VSUBPS            Z1, Z22, Z1
-	VFNMADD231PS      Z9, Z1, Z3
-	VFNMADD231PS      Z10, Z1, Z3
-	VMOVAPS           Z11, Z23
-	VFMADD213PS       Z12, Z3, Z23
-	VFMADD213PS       Z13, Z3, Z23
-	VFMADD213PS       Z14, Z3, Z23
-	VFMADD213PS       Z15, Z3, Z23
-	VMULPS            Z3, Z3, Z1
-	VFMADD213PS       Z3, Z1, Z23
-	VPSLLD            $0x17, Z22, Z22
-	VFMADD213PS       Z22, Z22, Z23
-	VMOVAPS           Z23, Z3
-	VMOVAPS           Z16, Z1
-	VFMADD231PS       Z17, Z3, Z1
-	VPMOVD2M          Z0, K1
-	VBLENDMPS         Z3, Z2, K1, Z0
-	VDIVPS            Z1, Z0, Z0
-	VMULPS            Z17, Z0, Z0
-	VMOVUPS           Z0, (R8)(R14*1)
-	VMOVUPS           (CX)(R14*1), Z1
-	VMULPS            Z0, Z1, Z0
-	VMOVUPS           (BX)(R14*1), Z1
-	VMOVAPS           Z4, Z2
-	VMOVAPS           Z5, Z3
-	VORPS             Z6, Z1, Z22
-	VMAXPS            Z22, Z2, Z22
-	VMOVAPS           Z7, Z2
-	VMOVAPS           Z2, Z23
-	VFMADD231PS       Z8, Z22, Z23
-	VSUBPS            Z2, Z23, Z2
-	VFNMADD231PS      Z9, Z2, Z22
-	VFNMADD231PS      Z10, Z2, Z22
-	VMOVAPS           Z11, Z24
-	VFMADD213PS       Z12, Z22, Z24
-	VFMADD213PS       Z13, Z22, Z24
-	VFMADD213PS       Z14, Z22, Z24
-	VFMADD213PS       Z15, Z22, Z24
-	VMULPS            Z22, Z22, Z2
-	VFMADD213PS       Z22, Z2, Z24
-	VPSLLD            $0x17, Z23, Z23
-	VFMADD213PS       Z23, Z23, Z24
-	VMOVAPS           Z24, Z22
-	VMOVAPS           Z16, Z2
-	VFMADD231PS       Z17, Z22, Z2
-	VPMOVD2M          Z1, K1
-	VBLENDMPS         Z22, Z3, K1, Z1
-	VDIVPS            Z2, Z1, Z1
-	VMULPS            Z17, Z1, Z1
-	VMOVUPS           Z1, (R9)(R14*1)
-	VMOVUPS           (SI)(R14*1), Z2
-	VMOVAPS           Z4, Z3
-	VMOVAPS           Z5, Z22
-	VORPS             Z6, Z2, Z23
-	VMAXPS            Z23, Z3, Z23
-	VMOVAPS           Z7, Z3
-	VMOVAPS           Z3, Z24
-	VFMADD231PS       Z8, Z23, Z24
-	VSUBPS            Z3, Z24, Z3
-	VFNMADD231PS      Z9, Z3, Z23
-	VFNMADD231PS      Z10, Z3, Z23
-	VMOVAPS           Z11, Z25
-	VFMADD213PS       Z12, Z23, Z25
-	VFMADD213PS       Z13, Z23, Z25
-	VFMADD213PS       Z14, Z23, Z25
-	VFMADD213PS       Z15, Z23, Z25
-	VMULPS            Z23, Z23, Z3
-	VFMADD213PS       Z23, Z3, Z25
-	VPSLLD            $0x17, Z24, Z24
-	VFMADD213PS       Z24, Z24, Z25
-	VMOVAPS           Z25, Z23
-	VMOVAPS           Z16, Z3
-	VFMADD231PS       Z17, Z23, Z3
-	VPMOVD2M          Z2, K1
-	VBLENDMPS         Z23, Z22, K1, Z2
-	VDIVPS            Z3, Z2, Z2
-	VMULPS            Z17, Z2, Z2
-	MOVQ              56(AX), R15
-	VMOVUPS           Z2, (R15)(R14*1)
-	VMOVUPS           (DI)(R14*1), Z2
-	VMOVAPS           Z18, Z3
-	VANDPS            Z6, Z2, Z22
-	VXORPS            Z22, Z2, Z2
-	VMINPS            Z2, Z3, Z2
-	VCMPPS            $0x11, Z19, Z2, K1
-	VXORPS            Z6, Z2, K1, Z2
-	VMOVAPS           Z20, Z3
-	VFMADD231PS       Z21, Z2, Z3
-	VSUBPS            Z20, Z3, Z23
-	VFNMADD231PS.BCST c3eb17218<>+0(SB), Z23, Z2
-	VBROADCASTSS      c3d35f604<>+0(SB), Z24
-	VFMADD213PS.BCST  c3e0913b6<>+0(SB), Z2, Z24
-	VFMADD213PS.BCST  c3eaaab3a<>+0(SB), Z2, Z24
-	VFMADD213PS.BCST  c3f2aaa58<>+0(SB), Z2, Z24
-	VFMADD213PS.BCST  c3f7fffff<>+0(SB), Z2, Z24
-	VMULPS            Z2, Z2, Z23
-	VFMADD213PS       Z2, Z23, Z24
-	VPSLLD            $0x17, Z3, Z3
-	VBROADCASTSS      cbf000000<>+0(SB), Z23
-	VFMADD231PS.BCST  c3f000000<>+0(SB), Z3, Z23
-	VFMADD213PS       Z23, Z3, Z24
-	VADDPS            Z16, Z24, Z3
-	VDIVPS            Z3, Z24, Z24
-	VANDPS.BCST       c7fffffff<>+0(SB), Z24, Z24
-	VORPS             Z22, Z24, Z2
-	MOVQ              64(AX), R15
-	VMOVUPS           Z2, (R15)(R14*1)
-	VMULPS            Z2, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	MOVQ              72(AX), R15
-	VMOVUPS           Z0, (R15)(R14*1)
-	ADDQ              $0x40, R14
-	CMPQ              R14, R13
-	JLT               phase0
-	MOVQ              R12, R14
+	VMOVUPS          (DX)(R14*1), Z0
+	VMOVUPS          (BX)(R14*1), Z1
+	VMOVAPS          Z6, Z2
+	VMOVAPS          Z6, Z4
+	VMOVAPS          Z7, Z3
+	VMOVAPS          Z7, Z5
+	VMAXPS           Z0, Z2, Z0
+	VMAXPS           Z1, Z4, Z1
+	VMINPS           Z0, Z3, Z0
+	VMINPS           Z1, Z5, Z1
+	VMOVAPS          Z8, Z2
+	VMOVAPS          Z8, Z5
+	VFMADD231PS      Z9, Z0, Z2
+	VFMADD231PS      Z9, Z1, Z5
+	VSUBPS           Z8, Z2, Z3
+	VSUBPS           Z8, Z5, Z24
+	VFMADD231PS      Z10, Z3, Z0
+	VFMADD231PS      Z10, Z24, Z1
+	VFMADD231PS      Z11, Z3, Z0
+	VFMADD231PS      Z11, Z24, Z1
+	VMULPS           Z0, Z0, Z3
+	VMULPS           Z1, Z1, Z24
+	VADDPS           Z12, Z3, Z4
+	VADDPS           Z12, Z24, Z25
+	VMULPS           Z0, Z4, Z4
+	VMULPS           Z1, Z25, Z25
+	VMOVAPS          Z13, Z0
+	VMOVAPS          Z13, Z1
+	VFMADD231PS      Z14, Z3, Z0
+	VFMADD231PS      Z14, Z24, Z1
+	VADDPS           Z4, Z0, Z3
+	VADDPS           Z25, Z1, Z24
+	VSUBPS           Z4, Z0, Z0
+	VSUBPS           Z25, Z1, Z1
+	VPSLLD           $0x17, Z2, Z2
+	VPSLLD           $0x17, Z5, Z5
+	VPSUBD           Z15, Z3, Z3
+	VPSUBD           Z15, Z24, Z24
+	VFMADD213PS      Z3, Z2, Z0
+	VFMADD213PS      Z24, Z5, Z1
+	VDIVPS           Z0, Z3, Z0
+	VDIVPS           Z1, Z24, Z1
+	VMOVUPS          Z0, (R8)(R14*1)
+	VMOVUPS          Z1, (R9)(R14*1)
+	VMOVUPS          (SI)(R14*1), Z2
+	VMOVUPS          (DI)(R14*1), Z3
+	VMOVAPS          Z16, Z24
+	VMOVAPS          Z6, Z4
+	VANDPS           Z17, Z3, Z25
+	VMOVAPS          Z7, Z5
+	VMINPS           Z25, Z24, Z25
+	VMAXPS           Z2, Z4, Z2
+	VMOVAPS          Z18, Z4
+	VMINPS           Z2, Z5, Z2
+	VFMADD231PS      Z19, Z25, Z4
+	VMOVAPS          Z8, Z5
+	VANDPS           Z20, Z4, Z4
+	VFMADD231PS      Z9, Z2, Z5
+	VSUBPS           Z21, Z4, Z27
+	VSUBPS           Z8, Z5, Z24
+	VFNMADD231PS     Z22, Z27, Z25
+	VFMADD231PS      Z10, Z24, Z2
+	VMULPS           Z25, Z25, Z27
+	VFMADD231PS      Z11, Z24, Z2
+	VADDPS           Z23, Z27, Z28
+	VMULPS           Z2, Z2, Z24
+	VMULPS           Z25, Z28, Z28
+	VADDPS           Z12, Z24, Z26
+	VMOVAPS          Z23, Z25
+	VMULPS           Z2, Z26, Z26
+	VFMADD231PS.BCST c40c09537<>+0(SB), Z27, Z25
+	VMOVAPS          Z13, Z2
+	VADDPS           Z28, Z25, Z27
+	VFMADD231PS      Z14, Z24, Z2
+	VPSLLD           $0x14, Z4, Z4
+	VADDPS           Z26, Z2, Z24
+	VADDPS.BCST      cbf000000<>+0(SB), Z4, Z4
+	VSUBPS           Z26, Z2, Z2
+	VFMADD231PS      Z27, Z4, Z28
+	VPSLLD           $0x17, Z5, Z5
+	VFMADD231PS      Z27, Z4, Z25
+	VPSUBD           Z15, Z24, Z24
+	VDIVPS           Z25, Z28, Z28
+	VFMADD213PS      Z24, Z5, Z2
+	VANDPS.BCST      c80000000<>+0(SB), Z3, Z3
+	VDIVPS           Z2, Z24, Z2
+	VORPS            Z28, Z3, Z3
+	MOVQ             56(AX), R15
+	VMOVUPS          Z2, (R15)(R14*1)
+	MOVQ             64(AX), R15
+	VMOVUPS          Z3, (R15)(R14*1)
+	VMULPS           Z3, Z1, Z1
+	VMOVUPS          (CX)(R14*1), Z2
+	VMULPS           Z0, Z2, Z0
+	VADDPS           Z1, Z0, Z0
+	MOVQ             72(AX), R15
+	VMOVUPS          Z0, (R15)(R14*1)
+	ADDQ             $0x40, R14
+	CMPQ             R14, R13
+	JLT              phase0
+	MOVQ             R12, R14
 
 phase1:
-	MOVQ              72(AX), R12
-	VMOVUPS           (R12)(R14*1), Z0
-	VMOVAPS           Z18, Z1
-	VANDPS            Z6, Z0, Z2
-	VXORPS            Z2, Z0, Z0
-	VMINPS            Z0, Z1, Z0
-	VCMPPS            $0x11, Z19, Z0, K1
-	VXORPS            Z6, Z0, K1, Z0
-	VMOVAPS           Z20, Z1
-	VFMADD231PS       Z21, Z0, Z1
-	VSUBPS            Z20, Z1, Z3
-	VFNMADD231PS.BCST c3eb17218<>+0(SB), Z3, Z0
-	VBROADCASTSS      c3d35f604<>+0(SB), Z22
-	VFMADD213PS.BCST  c3e0913b6<>+0(SB), Z0, Z22
-	VFMADD213PS.BCST  c3eaaab3a<>+0(SB), Z0, Z22
-	VFMADD213PS.BCST  c3f2aaa58<>+0(SB), Z0, Z22
-	VFMADD213PS.BCST  c3f7fffff<>+0(SB), Z0, Z22
-	VMULPS            Z0, Z0, Z3
-	VFMADD213PS       Z0, Z3, Z22
-	VPSLLD            $0x17, Z1, Z1
-	VBROADCASTSS      cbf000000<>+0(SB), Z3
-	VFMADD231PS.BCST  c3f000000<>+0(SB), Z1, Z3
-	VFMADD213PS       Z3, Z1, Z22
-	VADDPS            Z16, Z22, Z1
-	VDIVPS            Z1, Z22, Z22
-	VANDPS.BCST       c7fffffff<>+0(SB), Z22, Z22
-	VORPS             Z2, Z22, Z0
-	MOVQ              80(AX), R12
-	VMOVUPS           Z0, (R12)(R14*1)
-	MOVQ              56(AX), R12
-	VMOVUPS           (R12)(R14*1), Z1
-	VMULPS            Z0, Z1, Z0
-	MOVQ              88(AX), R12
-	VMOVUPS           Z0, (R12)(R14*1)
-	ADDQ              $0x40, R14
-	CMPQ              R14, R13
-	JLT               phase1
-	MOVQ              R13, R12
-	JMP               strip
+	MOVQ             72(AX), R12
+	VMOVUPS          (R12)(R14*1), Z0
+	VMOVAPS          Z16, Z1
+	VANDPS           Z17, Z0, Z2
+	VMINPS           Z2, Z1, Z2
+	VMOVAPS          Z18, Z1
+	VFMADD231PS      Z19, Z2, Z1
+	VANDPS           Z20, Z1, Z1
+	VSUBPS           Z21, Z1, Z3
+	VFNMADD231PS     Z22, Z3, Z2
+	VMULPS           Z2, Z2, Z3
+	VADDPS           Z23, Z3, Z4
+	VMULPS           Z2, Z4, Z4
+	VMOVAPS          Z23, Z2
+	VFMADD231PS.BCST c40c09537<>+0(SB), Z3, Z2
+	VADDPS           Z4, Z2, Z3
+	VPSLLD           $0x14, Z1, Z1
+	VADDPS.BCST      cbf000000<>+0(SB), Z1, Z1
+	VFMADD231PS      Z3, Z1, Z4
+	VFMADD231PS      Z3, Z1, Z2
+	VDIVPS           Z2, Z4, Z4
+	VANDPS.BCST      c80000000<>+0(SB), Z0, Z0
+	VORPS            Z4, Z0, Z0
+	MOVQ             80(AX), R12
+	VMOVUPS          Z0, (R12)(R14*1)
+	MOVQ             56(AX), R12
+	VMOVUPS          (R12)(R14*1), Z1
+	VMULPS           Z0, Z1, Z0
+	MOVQ             88(AX), R12
+	VMOVUPS          Z0, (R12)(R14*1)
+	ADDQ             $0x40, R14
+	CMPQ             R14, R13
+	JLT              phase1
+	MOVQ             R13, R12
+	JMP              strip
 
 tail:
-	ANDQ              $0x0f, R10
-	JEQ               end
-	MOVQ              $-1, R11
-	BZHIQ             R10, R11, R11
-	KMOVW             R11, K1
-	MOVQ              R12, R14
-	VMOVUPS.Z         (DX)(R14*1), K1, Z0
-	VMOVAPS           Z4, Z1
-	VMOVAPS           Z5, Z2
-	VORPS             Z6, Z0, Z3
-	VMAXPS            Z3, Z1, Z3
-	VMOVAPS           Z7, Z1
-	VMOVAPS           Z1, Z22
-	VFMADD231PS       Z8, Z3, Z22
-	VSUBPS            Z1, Z22, Z1
-	VFNMADD231PS      Z9, Z1, Z3
-	VFNMADD231PS      Z10, Z1, Z3
-	VMOVAPS           Z11, Z23
-	VFMADD213PS       Z12, Z3, Z23
-	VFMADD213PS       Z13, Z3, Z23
-	VFMADD213PS       Z14, Z3, Z23
-	VFMADD213PS       Z15, Z3, Z23
-	VMULPS            Z3, Z3, Z1
-	VFMADD213PS       Z3, Z1, Z23
-	VPSLLD            $0x17, Z22, Z22
-	VFMADD213PS       Z22, Z22, Z23
-	VMOVAPS           Z23, Z3
-	VMOVAPS           Z16, Z1
-	VFMADD231PS       Z17, Z3, Z1
-	VPMOVD2M          Z0, K2
-	VBLENDMPS         Z3, Z2, K2, Z0
-	VDIVPS            Z1, Z0, Z0
-	VMULPS            Z17, Z0, Z0
-	VMOVUPS           Z0, K1, (R8)(R14*1)
-	VMOVUPS.Z         (CX)(R14*1), K1, Z1
-	VMULPS            Z0, Z1, Z0
-	VMOVUPS.Z         (BX)(R14*1), K1, Z1
-	VMOVAPS           Z4, Z2
-	VMOVAPS           Z5, Z3
-	VORPS             Z6, Z1, Z22
-	VMAXPS            Z22, Z2, Z22
-	VMOVAPS           Z7, Z2
-	VMOVAPS           Z2, Z23
-	VFMADD231PS       Z8, Z22, Z23
-	VSUBPS            Z2, Z23, Z2
-	VFNMADD231PS      Z9, Z2, Z22
-	VFNMADD231PS      Z10, Z2, Z22
-	VMOVAPS           Z11, Z24
-	VFMADD213PS       Z12, Z22, Z24
-	VFMADD213PS       Z13, Z22, Z24
-	VFMADD213PS       Z14, Z22, Z24
-	VFMADD213PS       Z15, Z22, Z24
-	VMULPS            Z22, Z22, Z2
-	VFMADD213PS       Z22, Z2, Z24
-	VPSLLD            $0x17, Z23, Z23
-	VFMADD213PS       Z23, Z23, Z24
-	VMOVAPS           Z24, Z22
-	VMOVAPS           Z16, Z2
-	VFMADD231PS       Z17, Z22, Z2
-	VPMOVD2M          Z1, K2
-	VBLENDMPS         Z22, Z3, K2, Z1
-	VDIVPS            Z2, Z1, Z1
-	VMULPS            Z17, Z1, Z1
-	VMOVUPS           Z1, K1, (R9)(R14*1)
-	VMOVUPS.Z         (SI)(R14*1), K1, Z2
-	VMOVAPS           Z4, Z3
-	VMOVAPS           Z5, Z4
-	VORPS             Z6, Z2, Z5
-	VMAXPS            Z5, Z3, Z5
-	VMOVAPS           Z7, Z3
-	VMOVAPS           Z3, Z7
-	VFMADD231PS       Z8, Z5, Z7
-	VSUBPS            Z3, Z7, Z3
-	VFNMADD231PS      Z9, Z3, Z5
-	VFNMADD231PS      Z10, Z3, Z5
-	VMOVAPS           Z11, Z8
-	VFMADD213PS       Z12, Z5, Z8
-	VFMADD213PS       Z13, Z5, Z8
-	VFMADD213PS       Z14, Z5, Z8
-	VFMADD213PS       Z15, Z5, Z8
-	VMULPS            Z5, Z5, Z3
-	VFMADD213PS       Z5, Z3, Z8
-	VPSLLD            $0x17, Z7, Z7
-	VFMADD213PS       Z7, Z7, Z8
-	VMOVAPS           Z8, Z5
-	VMOVAPS           Z16, Z3
-	VFMADD231PS       Z17, Z5, Z3
-	VPMOVD2M          Z2, K2
-	VBLENDMPS         Z5, Z4, K2, Z2
-	VDIVPS            Z3, Z2, Z2
-	VMULPS            Z17, Z2, Z2
-	MOVQ              56(AX), CX
-	VMOVUPS           Z2, K1, (CX)(R14*1)
-	VMOVUPS.Z         (DI)(R14*1), K1, Z3
-	VMOVAPS           Z18, Z4
-	VANDPS            Z6, Z3, Z5
-	VXORPS            Z5, Z3, Z3
-	VMINPS            Z3, Z4, Z3
-	VCMPPS            $0x11, Z19, Z3, K2
-	VXORPS            Z6, Z3, K2, Z3
-	VMOVAPS           Z20, Z4
-	VFMADD231PS       Z21, Z3, Z4
-	VSUBPS            Z20, Z4, Z7
-	VFNMADD231PS.BCST c3eb17218<>+0(SB), Z7, Z3
-	VBROADCASTSS      c3d35f604<>+0(SB), Z8
-	VFMADD213PS.BCST  c3e0913b6<>+0(SB), Z3, Z8
-	VFMADD213PS.BCST  c3eaaab3a<>+0(SB), Z3, Z8
-	VFMADD213PS.BCST  c3f2aaa58<>+0(SB), Z3, Z8
-	VFMADD213PS.BCST  c3f7fffff<>+0(SB), Z3, Z8
-	VMULPS            Z3, Z3, Z7
-	VFMADD213PS       Z3, Z7, Z8
-	VPSLLD            $0x17, Z4, Z4
-	VBROADCASTSS      cbf000000<>+0(SB), Z7
-	VFMADD231PS.BCST  c3f000000<>+0(SB), Z4, Z7
-	VFMADD213PS       Z7, Z4, Z8
-	VADDPS            Z16, Z8, Z4
-	VDIVPS            Z4, Z8, Z8
-	VANDPS.BCST       c7fffffff<>+0(SB), Z8, Z8
-	VORPS             Z5, Z8, Z3
-	MOVQ              64(AX), CX
-	VMOVUPS           Z3, K1, (CX)(R14*1)
-	VMULPS            Z3, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	MOVQ              72(AX), CX
-	VMOVUPS           Z0, K1, (CX)(R14*1)
-	VMOVAPS           Z18, Z1
-	VANDPS            Z6, Z0, Z3
-	VXORPS            Z3, Z0, Z0
-	VMINPS            Z0, Z1, Z0
-	VCMPPS            $0x11, Z19, Z0, K2
-	VXORPS            Z6, Z0, K2, Z0
-	VMOVAPS           Z20, Z1
-	VFMADD231PS       Z21, Z0, Z1
-	VSUBPS            Z20, Z1, Z4
-	VFNMADD231PS.BCST c3eb17218<>+0(SB), Z4, Z0
-	VBROADCASTSS      c3d35f604<>+0(SB), Z5
-	VFMADD213PS.BCST  c3e0913b6<>+0(SB), Z0, Z5
-	VFMADD213PS.BCST  c3eaaab3a<>+0(SB), Z0, Z5
-	VFMADD213PS.BCST  c3f2aaa58<>+0(SB), Z0, Z5
-	VFMADD213PS.BCST  c3f7fffff<>+0(SB), Z0, Z5
-	VMULPS            Z0, Z0, Z4
-	VFMADD213PS       Z0, Z4, Z5
-	VPSLLD            $0x17, Z1, Z1
-	VBROADCASTSS      cbf000000<>+0(SB), Z4
-	VFMADD231PS.BCST  c3f000000<>+0(SB), Z1, Z4
-	VFMADD213PS       Z4, Z1, Z5
-	VADDPS            Z16, Z5, Z1
-	VDIVPS            Z1, Z5, Z5
-	VANDPS.BCST       c7fffffff<>+0(SB), Z5, Z5
-	VORPS             Z3, Z5, Z0
-	MOVQ              80(AX), CX
-	VMOVUPS           Z0, K1, (CX)(R14*1)
-	VMULPS            Z0, Z2, Z0
-	MOVQ              88(AX), AX
-	VMOVUPS           Z0, K1, (AX)(R14*1)
+	ANDQ             $0x0f, R10
+	JEQ              end
+	MOVQ             $-1, R11
+	BZHIQ            R10, R11, R11
+	KMOVW            R11, K1
+	MOVQ             R12, R14
+	VMOVUPS.Z        (DX)(R14*1), K1, Z0
+	VMOVUPS.Z        (BX)(R14*1), K1, Z1
+	VMOVAPS          Z6, Z2
+	VMOVAPS          Z6, Z4
+	VMOVAPS          Z7, Z3
+	VMOVAPS          Z7, Z5
+	VMAXPS           Z0, Z2, Z0
+	VMAXPS           Z1, Z4, Z1
+	VMINPS           Z0, Z3, Z0
+	VMINPS           Z1, Z5, Z1
+	VMOVAPS          Z8, Z2
+	VMOVAPS          Z8, Z5
+	VFMADD231PS      Z9, Z0, Z2
+	VFMADD231PS      Z9, Z1, Z5
+	VSUBPS           Z8, Z2, Z3
+	VSUBPS           Z8, Z5, Z24
+	VFMADD231PS      Z10, Z3, Z0
+	VFMADD231PS      Z10, Z24, Z1
+	VFMADD231PS      Z11, Z3, Z0
+	VFMADD231PS      Z11, Z24, Z1
+	VMULPS           Z0, Z0, Z3
+	VMULPS           Z1, Z1, Z24
+	VADDPS           Z12, Z3, Z4
+	VADDPS           Z12, Z24, Z25
+	VMULPS           Z0, Z4, Z4
+	VMULPS           Z1, Z25, Z25
+	VMOVAPS          Z13, Z0
+	VMOVAPS          Z13, Z1
+	VFMADD231PS      Z14, Z3, Z0
+	VFMADD231PS      Z14, Z24, Z1
+	VADDPS           Z4, Z0, Z3
+	VADDPS           Z25, Z1, Z24
+	VSUBPS           Z4, Z0, Z0
+	VSUBPS           Z25, Z1, Z1
+	VPSLLD           $0x17, Z2, Z2
+	VPSLLD           $0x17, Z5, Z5
+	VPSUBD           Z15, Z3, Z3
+	VPSUBD           Z15, Z24, Z24
+	VFMADD213PS      Z3, Z2, Z0
+	VFMADD213PS      Z24, Z5, Z1
+	VDIVPS           Z0, Z3, Z0
+	VDIVPS           Z1, Z24, Z1
+	VMOVUPS          Z0, K1, (R8)(R14*1)
+	VMOVUPS          Z1, K1, (R9)(R14*1)
+	VMOVUPS.Z        (SI)(R14*1), K1, Z2
+	VMOVUPS.Z        (DI)(R14*1), K1, Z3
+	VMOVAPS          Z16, Z4
+	VMOVAPS          Z6, Z5
+	VANDPS           Z17, Z3, Z6
+	VMOVAPS          Z7, Z7
+	VMINPS           Z6, Z4, Z6
+	VMAXPS           Z2, Z5, Z2
+	VMOVAPS          Z18, Z4
+	VMINPS           Z2, Z7, Z2
+	VFMADD231PS      Z19, Z6, Z4
+	VMOVAPS          Z8, Z5
+	VANDPS           Z20, Z4, Z4
+	VFMADD231PS      Z9, Z2, Z5
+	VSUBPS           Z21, Z4, Z7
+	VSUBPS           Z8, Z5, Z8
+	VFNMADD231PS     Z22, Z7, Z6
+	VFMADD231PS      Z10, Z8, Z2
+	VMULPS           Z6, Z6, Z7
+	VFMADD231PS      Z11, Z8, Z2
+	VADDPS           Z23, Z7, Z9
+	VMULPS           Z2, Z2, Z8
+	VMULPS           Z6, Z9, Z9
+	VADDPS           Z12, Z8, Z10
+	VMOVAPS          Z23, Z6
+	VMULPS           Z2, Z10, Z10
+	VFMADD231PS.BCST c40c09537<>+0(SB), Z7, Z6
+	VMOVAPS          Z13, Z2
+	VADDPS           Z9, Z6, Z7
+	VFMADD231PS      Z14, Z8, Z2
+	VPSLLD           $0x14, Z4, Z4
+	VADDPS           Z10, Z2, Z8
+	VADDPS.BCST      cbf000000<>+0(SB), Z4, Z4
+	VSUBPS           Z10, Z2, Z2
+	VFMADD231PS      Z7, Z4, Z9
+	VPSLLD           $0x17, Z5, Z5
+	VFMADD231PS      Z7, Z4, Z6
+	VPSUBD           Z15, Z8, Z8
+	VDIVPS           Z6, Z9, Z9
+	VFMADD213PS      Z8, Z5, Z2
+	VANDPS.BCST      c80000000<>+0(SB), Z3, Z3
+	VDIVPS           Z2, Z8, Z2
+	VORPS            Z9, Z3, Z3
+	MOVQ             56(AX), DX
+	VMOVUPS          Z2, K1, (DX)(R14*1)
+	MOVQ             64(AX), DX
+	VMOVUPS          Z3, K1, (DX)(R14*1)
+	VMULPS           Z3, Z1, Z1
+	VMOVUPS.Z        (CX)(R14*1), K1, Z3
+	VMULPS           Z0, Z3, Z0
+	VADDPS           Z1, Z0, Z0
+	MOVQ             72(AX), CX
+	VMOVUPS          Z0, K1, (CX)(R14*1)
+	VMOVAPS          Z16, Z1
+	VANDPS           Z17, Z0, Z3
+	VMINPS           Z3, Z1, Z3
+	VMOVAPS          Z18, Z1
+	VFMADD231PS      Z19, Z3, Z1
+	VANDPS           Z20, Z1, Z1
+	VSUBPS           Z21, Z1, Z4
+	VFNMADD231PS     Z22, Z4, Z3
+	VMULPS           Z3, Z3, Z4
+	VADDPS           Z23, Z4, Z5
+	VMULPS           Z3, Z5, Z5
+	VMOVAPS          Z23, Z3
+	VFMADD231PS.BCST c40c09537<>+0(SB), Z4, Z3
+	VADDPS           Z5, Z3, Z4
+	VPSLLD           $0x14, Z1, Z1
+	VADDPS.BCST      cbf000000<>+0(SB), Z1, Z1
+	VFMADD231PS      Z4, Z1, Z5
+	VFMADD231PS      Z4, Z1, Z3
+	VDIVPS           Z3, Z5, Z5
+	VANDPS.BCST      c80000000<>+0(SB), Z0, Z0
+	VORPS            Z5, Z0, Z0
+	MOVQ             80(AX), CX
+	VMOVUPS          Z0, K1, (CX)(R14*1)
+	VMULPS           Z0, Z2, Z0
+	MOVQ             88(AX), AX
+	VMOVUPS          Z0, K1, (AX)(R14*1)
 
 end:
 	VZEROUPPER
@@ -378,17 +326,14 @@ end:
 DATA cc2d10000<>+0(SB)/4, $0xc2d10000
 GLOBL cc2d10000<>(SB), RODATA|NOPTR, $4
 
-DATA c5f800000<>+0(SB)/4, $0x5f800000
-GLOBL c5f800000<>(SB), RODATA|NOPTR, $4
+DATA c42200000<>+0(SB)/4, $0x42200000
+GLOBL c42200000<>(SB), RODATA|NOPTR, $4
 
-DATA c80000000<>+0(SB)/4, $0x80000000
-GLOBL c80000000<>(SB), RODATA|NOPTR, $4
+DATA c4b40003f<>+0(SB)/4, $0x4b40003f
+GLOBL c4b40003f<>(SB), RODATA|NOPTR, $4
 
-DATA c4b4000bf<>+0(SB)/4, $0x4b4000bf
-GLOBL c4b4000bf<>(SB), RODATA|NOPTR, $4
-
-DATA c3fb8aa3b<>+0(SB)/4, $0x3fb8aa3b
-GLOBL c3fb8aa3b<>(SB), RODATA|NOPTR, $4
+DATA cbfb8aa3b<>+0(SB)/4, $0xbfb8aa3b
+GLOBL cbfb8aa3b<>(SB), RODATA|NOPTR, $4
 
 DATA c3f317200<>+0(SB)/4, $0x3f317200
 GLOBL c3f317200<>(SB), RODATA|NOPTR, $4
@@ -396,65 +341,50 @@ GLOBL c3f317200<>(SB), RODATA|NOPTR, $4
 DATA c35bfbe8e<>+0(SB)/4, $0x35bfbe8e
 GLOBL c35bfbe8e<>(SB), RODATA|NOPTR, $4
 
-DATA c3ab5f604<>+0(SB)/4, $0x3ab5f604
-GLOBL c3ab5f604<>(SB), RODATA|NOPTR, $4
+DATA c4270e03e<>+0(SB)/4, $0x4270e03e
+GLOBL c4270e03e<>(SB), RODATA|NOPTR, $4
 
-DATA c3c0913b6<>+0(SB)/4, $0x3c0913b6
-GLOBL c3c0913b6<>(SB), RODATA|NOPTR, $4
+DATA c42f0e03e<>+0(SB)/4, $0x42f0e03e
+GLOBL c42f0e03e<>(SB), RODATA|NOPTR, $4
 
-DATA c3d2aab3a<>+0(SB)/4, $0x3d2aab3a
-GLOBL c3d2aab3a<>(SB), RODATA|NOPTR, $4
+DATA c41409537<>+0(SB)/4, $0x41409537
+GLOBL c41409537<>(SB), RODATA|NOPTR, $4
 
-DATA c3e2aaa58<>+0(SB)/4, $0x3e2aaa58
-GLOBL c3e2aaa58<>(SB), RODATA|NOPTR, $4
-
-DATA c3effffff<>+0(SB)/4, $0x3effffff
-GLOBL c3effffff<>(SB), RODATA|NOPTR, $4
-
-DATA c3f800000<>+0(SB)/4, $0x3f800000
-GLOBL c3f800000<>(SB), RODATA|NOPTR, $4
-
-DATA c1f800000<>+0(SB)/4, $0x1f800000
-GLOBL c1f800000<>(SB), RODATA|NOPTR, $4
+DATA c20000000<>+0(SB)/4, $0x20000000
+GLOBL c20000000<>(SB), RODATA|NOPTR, $4
 
 DATA c41200000<>+0(SB)/4, $0x41200000
 GLOBL c41200000<>(SB), RODATA|NOPTR, $4
 
-DATA c3e2e147b<>+0(SB)/4, $0x3e2e147b
-GLOBL c3e2e147b<>(SB), RODATA|NOPTR, $4
+DATA c7fffffff<>+0(SB)/4, $0x7fffffff
+GLOBL c7fffffff<>(SB), RODATA|NOPTR, $4
 
-DATA c4b40007f<>+0(SB)/4, $0x4b40007f
-GLOBL c4b40007f<>(SB), RODATA|NOPTR, $4
+DATA c49c003f1<>+0(SB)/4, $0x49c003f1
+GLOBL c49c003f1<>(SB), RODATA|NOPTR, $4
 
 DATA c4038aa3b<>+0(SB)/4, $0x4038aa3b
 GLOBL c4038aa3b<>(SB), RODATA|NOPTR, $4
 
+DATA cfffffff8<>+0(SB)/4, $0xfffffff8
+GLOBL cfffffff8<>(SB), RODATA|NOPTR, $4
+
+DATA c49c003f0<>+0(SB)/4, $0x49c003f0
+GLOBL c49c003f0<>(SB), RODATA|NOPTR, $4
+
 DATA c3eb17218<>+0(SB)/4, $0x3eb17218
 GLOBL c3eb17218<>(SB), RODATA|NOPTR, $4
 
-DATA c3d35f604<>+0(SB)/4, $0x3d35f604
-GLOBL c3d35f604<>(SB), RODATA|NOPTR, $4
+DATA c4170e03e<>+0(SB)/4, $0x4170e03e
+GLOBL c4170e03e<>(SB), RODATA|NOPTR, $4
 
-DATA c3e0913b6<>+0(SB)/4, $0x3e0913b6
-GLOBL c3e0913b6<>(SB), RODATA|NOPTR, $4
-
-DATA c3eaaab3a<>+0(SB)/4, $0x3eaaab3a
-GLOBL c3eaaab3a<>(SB), RODATA|NOPTR, $4
-
-DATA c3f2aaa58<>+0(SB)/4, $0x3f2aaa58
-GLOBL c3f2aaa58<>(SB), RODATA|NOPTR, $4
-
-DATA c3f7fffff<>+0(SB)/4, $0x3f7fffff
-GLOBL c3f7fffff<>(SB), RODATA|NOPTR, $4
+DATA c40c09537<>+0(SB)/4, $0x40c09537
+GLOBL c40c09537<>(SB), RODATA|NOPTR, $4
 
 DATA cbf000000<>+0(SB)/4, $0xbf000000
 GLOBL cbf000000<>(SB), RODATA|NOPTR, $4
 
-DATA c3f000000<>+0(SB)/4, $0x3f000000
-GLOBL c3f000000<>(SB), RODATA|NOPTR, $4
-
-DATA c7fffffff<>+0(SB)/4, $0x7fffffff
-GLOBL c7fffffff<>(SB), RODATA|NOPTR, $4
+DATA c80000000<>+0(SB)/4, $0x80000000
+GLOBL c80000000<>(SB), RODATA|NOPTR, $4
 
 // func fusedLSTMBack1AVX512(operands **float32, n int)
 // Requires: AVX, AVX512F, BMI2
@@ -588,6 +518,9 @@ tail:
 end:
 	VZEROUPPER
 	RET
+
+DATA c3f800000<>+0(SB)/4, $0x3f800000
+GLOBL c3f800000<>(SB), RODATA|NOPTR, $4
 
 // func fusedLSTMStep2AVX512(operands **float32, n int)
 // Requires: AVX, AVX512F, BMI2
@@ -738,24 +671,24 @@ end:
 // func fusedGRUStep1AVX512(operands **float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV
 TEXT ·fusedGRUStep1AVX512(SB), $1024-16
-	VBROADCASTSS cc2d10000<>+0(SB), Z4
-	VBROADCASTSS c5f800000<>+0(SB), Z5
-	VBROADCASTSS c80000000<>+0(SB), Z6
-	VBROADCASTSS c4b4000bf<>+0(SB), Z7
-	VBROADCASTSS c3fb8aa3b<>+0(SB), Z8
-	VBROADCASTSS c3f317200<>+0(SB), Z9
-	VBROADCASTSS c35bfbe8e<>+0(SB), Z10
-	VBROADCASTSS c3ab5f604<>+0(SB), Z11
-	VBROADCASTSS c3c0913b6<>+0(SB), Z12
-	VBROADCASTSS c3d2aab3a<>+0(SB), Z13
-	VBROADCASTSS c3e2aaa58<>+0(SB), Z14
-	VBROADCASTSS c3effffff<>+0(SB), Z15
-	VBROADCASTSS c3f800000<>+0(SB), Z16
-	VBROADCASTSS c1f800000<>+0(SB), Z17
+	VBROADCASTSS cc2d10000<>+0(SB), Z6
+	VBROADCASTSS c42200000<>+0(SB), Z7
+	VBROADCASTSS c4b40003f<>+0(SB), Z8
+	VBROADCASTSS cbfb8aa3b<>+0(SB), Z9
+	VBROADCASTSS c3f317200<>+0(SB), Z10
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z11
+	VBROADCASTSS c4270e03e<>+0(SB), Z12
+	VBROADCASTSS c42f0e03e<>+0(SB), Z13
+	VBROADCASTSS c41409537<>+0(SB), Z14
+	VBROADCASTSS c20000000<>+0(SB), Z15
+	VBROADCASTSS c80000000<>+0(SB), Z16
+	VBROADCASTSS c3f800000<>+0(SB), Z17
 	VBROADCASTSS c41200000<>+0(SB), Z18
-	VBROADCASTSS c3e2e147b<>+0(SB), Z19
-	VBROADCASTSS c4b40007f<>+0(SB), Z20
+	VBROADCASTSS c7fffffff<>+0(SB), Z19
+	VBROADCASTSS c49c003f1<>+0(SB), Z20
 	VBROADCASTSS c4038aa3b<>+0(SB), Z21
+	VBROADCASTSS cfffffff8<>+0(SB), Z22
+	VBROADCASTSS c49c003f0<>+0(SB), Z23
 	MOVQ         operands+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
@@ -782,106 +715,90 @@ strip:
 	MOVQ    R12, R14
 
 phase0:
-	VMOVUPS      (SI)(R14*1), Z0
-	VMOVAPS      Z4, Z1
-	VMOVAPS      Z5, Z2
-	VORPS        Z6, Z0, Z3
-	VMAXPS       Z3, Z1, Z3
-	VMOVAPS      Z7, Z1
-	VMOVAPS      Z1, Z22
-	VFMADD231PS  Z8, Z3, Z22
-	VSUBPS       Z1, Z22, Z1
-	VFNMADD231PS Z9, Z1, Z3
-	VFNMADD231PS Z10, Z1, Z3
-	VMOVAPS      Z11, Z23
-	VFMADD213PS  Z12, Z3, Z23
-	VFMADD213PS  Z13, Z3, Z23
-	VFMADD213PS  Z14, Z3, Z23
-	VFMADD213PS  Z15, Z3, Z23
-	VMULPS       Z3, Z3, Z1
-	VFMADD213PS  Z3, Z1, Z23
-	VPSLLD       $0x17, Z22, Z22
-	VFMADD213PS  Z22, Z22, Z23
-	VMOVAPS      Z23, Z3
-	VMOVAPS      Z16, Z1
-	VFMADD231PS  Z17, Z3, Z1
-	VPMOVD2M     Z0, K1
-	VBLENDMPS    Z3, Z2, K1, Z0
-	VDIVPS       Z1, Z0, Z0
-	VMULPS       Z17, Z0, Z0
-	VMOVUPS      Z0, (R8)(R14*1)
-	VMOVUPS      (DX)(R14*1), Z1
-	VMULPS       Z0, Z1, Z0
-	VMOVUPS      (CX)(R14*1), Z1
-	VADDPS       Z0, Z1, Z0
-	VMOVUPS      Z0, (R15)(R14*1)
-	VMOVUPS      (DI)(R14*1), Z0
-	VMOVAPS      Z4, Z1
-	VMOVAPS      Z5, Z2
-	VORPS        Z6, Z0, Z3
-	VMAXPS       Z3, Z1, Z3
-	VMOVAPS      Z7, Z1
-	VMOVAPS      Z1, Z22
-	VFMADD231PS  Z8, Z3, Z22
-	VSUBPS       Z1, Z22, Z1
-	VFNMADD231PS Z9, Z1, Z3
-	VFNMADD231PS Z10, Z1, Z3
-	VMOVAPS      Z11, Z23
-	VFMADD213PS  Z12, Z3, Z23
-	VFMADD213PS  Z13, Z3, Z23
-	VFMADD213PS  Z14, Z3, Z23
-	VFMADD213PS  Z15, Z3, Z23
-	VMULPS       Z3, Z3, Z1
-	VFMADD213PS  Z3, Z1, Z23
-	VPSLLD       $0x17, Z22, Z22
-	VFMADD213PS  Z22, Z22, Z23
-	VMOVAPS      Z23, Z3
-	VMOVAPS      Z16, Z1
-	VFMADD231PS  Z17, Z3, Z1
-	VPMOVD2M     Z0, K1
-	VBLENDMPS    Z3, Z2, K1, Z0
-	VDIVPS       Z1, Z0, Z0
-	VMULPS       Z17, Z0, Z0
-	VMOVUPS      Z0, (R9)(R14*1)
-	VMOVUPS      (BX)(R14*1), Z1
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS      Z1, 512(R15)(R14*1)
-	VXORPS       Z6, Z0, Z0
-	VADDPS       Z16, Z0, Z0
-	MOVQ         56(AX), BP
-	VMOVUPS      Z0, (BP)(R14*1)
-	ADDQ         $0x40, R14
-	CMPQ         R14, R13
-	JLT          phase0
-	MOVQ         R12, R14
+	VMOVUPS     (SI)(R14*1), Z0
+	VMOVUPS     (DI)(R14*1), Z1
+	VMOVAPS     Z6, Z2
+	VMOVAPS     Z6, Z4
+	VMOVAPS     Z7, Z3
+	VMOVAPS     Z7, Z5
+	VMAXPS      Z0, Z2, Z0
+	VMAXPS      Z1, Z4, Z1
+	VMINPS      Z0, Z3, Z0
+	VMINPS      Z1, Z5, Z1
+	VMOVAPS     Z8, Z2
+	VMOVAPS     Z8, Z5
+	VFMADD231PS Z9, Z0, Z2
+	VFMADD231PS Z9, Z1, Z5
+	VSUBPS      Z8, Z2, Z3
+	VSUBPS      Z8, Z5, Z24
+	VFMADD231PS Z10, Z3, Z0
+	VFMADD231PS Z10, Z24, Z1
+	VFMADD231PS Z11, Z3, Z0
+	VFMADD231PS Z11, Z24, Z1
+	VMULPS      Z0, Z0, Z3
+	VMULPS      Z1, Z1, Z24
+	VADDPS      Z12, Z3, Z4
+	VADDPS      Z12, Z24, Z25
+	VMULPS      Z0, Z4, Z4
+	VMULPS      Z1, Z25, Z25
+	VMOVAPS     Z13, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z14, Z3, Z0
+	VFMADD231PS Z14, Z24, Z1
+	VADDPS      Z4, Z0, Z3
+	VADDPS      Z25, Z1, Z24
+	VSUBPS      Z4, Z0, Z0
+	VSUBPS      Z25, Z1, Z1
+	VPSLLD      $0x17, Z2, Z2
+	VPSLLD      $0x17, Z5, Z5
+	VPSUBD      Z15, Z3, Z3
+	VPSUBD      Z15, Z24, Z24
+	VFMADD213PS Z3, Z2, Z0
+	VFMADD213PS Z24, Z5, Z1
+	VDIVPS      Z0, Z3, Z0
+	VDIVPS      Z1, Z24, Z1
+	VMOVUPS     Z0, (R8)(R14*1)
+	VMOVUPS     Z1, (R9)(R14*1)
+	VMOVUPS     (DX)(R14*1), Z2
+	VMULPS      Z0, Z2, Z0
+	VMOVUPS     (CX)(R14*1), Z2
+	VADDPS      Z0, Z2, Z0
+	VMOVUPS     Z0, (R15)(R14*1)
+	VMOVUPS     (BX)(R14*1), Z0
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, 512(R15)(R14*1)
+	VXORPS      Z16, Z1, Z0
+	VADDPS      Z17, Z0, Z0
+	MOVQ        56(AX), BP
+	VMOVUPS     Z0, (BP)(R14*1)
+	ADDQ        $0x40, R14
+	CMPQ        R14, R13
+	JLT         phase0
+	MOVQ        R12, R14
 
 phase1:
 	VMOVUPS           (R15)(R14*1), Z0
 	VMOVAPS           Z18, Z1
-	VANDPS            Z6, Z0, Z2
-	VXORPS            Z2, Z0, Z0
-	VMINPS            Z0, Z1, Z0
-	VCMPPS            $0x11, Z19, Z0, K1
-	VXORPS            Z6, Z0, K1, Z0
+	VANDPS            Z19, Z0, Z2
+	VMINPS            Z2, Z1, Z2
 	VMOVAPS           Z20, Z1
-	VFMADD231PS       Z21, Z0, Z1
-	VSUBPS            Z20, Z1, Z3
-	VFNMADD231PS.BCST c3eb17218<>+0(SB), Z3, Z0
-	VBROADCASTSS      c3d35f604<>+0(SB), Z22
-	VFMADD213PS.BCST  c3e0913b6<>+0(SB), Z0, Z22
-	VFMADD213PS.BCST  c3eaaab3a<>+0(SB), Z0, Z22
-	VFMADD213PS.BCST  c3f2aaa58<>+0(SB), Z0, Z22
-	VFMADD213PS.BCST  c3f7fffff<>+0(SB), Z0, Z22
-	VMULPS            Z0, Z0, Z3
-	VFMADD213PS       Z0, Z3, Z22
-	VPSLLD            $0x17, Z1, Z1
-	VBROADCASTSS      cbf000000<>+0(SB), Z3
-	VFMADD231PS.BCST  c3f000000<>+0(SB), Z1, Z3
-	VFMADD213PS       Z3, Z1, Z22
-	VADDPS            Z16, Z22, Z1
-	VDIVPS            Z1, Z22, Z22
-	VANDPS.BCST       c7fffffff<>+0(SB), Z22, Z22
-	VORPS             Z2, Z22, Z0
+	VFMADD231PS       Z21, Z2, Z1
+	VANDPS            Z22, Z1, Z1
+	VSUBPS            Z23, Z1, Z3
+	VFNMADD231PS.BCST c3eb17218<>+0(SB), Z3, Z2
+	VMULPS            Z2, Z2, Z3
+	VADDPS.BCST       c4170e03e<>+0(SB), Z3, Z4
+	VMULPS            Z2, Z4, Z4
+	VBROADCASTSS      c4170e03e<>+0(SB), Z2
+	VFMADD231PS.BCST  c40c09537<>+0(SB), Z3, Z2
+	VADDPS            Z4, Z2, Z3
+	VPSLLD            $0x14, Z1, Z1
+	VADDPS.BCST       cbf000000<>+0(SB), Z1, Z1
+	VFMADD231PS       Z3, Z1, Z4
+	VFMADD231PS       Z3, Z1, Z2
+	VDIVPS            Z2, Z4, Z4
+	VANDPS            Z16, Z0, Z0
+	VORPS             Z4, Z0, Z0
 	MOVQ              64(AX), R12
 	VMOVUPS           Z0, (R12)(R14*1)
 	MOVQ              56(AX), R12
@@ -905,96 +822,80 @@ tail:
 	KMOVW             R11, K1
 	MOVQ              R12, R14
 	VMOVUPS.Z         (SI)(R14*1), K1, Z0
-	VMOVAPS           Z4, Z1
-	VMOVAPS           Z5, Z2
-	VORPS             Z6, Z0, Z3
-	VMAXPS            Z3, Z1, Z3
-	VMOVAPS           Z7, Z1
-	VMOVAPS           Z1, Z22
-	VFMADD231PS       Z8, Z3, Z22
-	VSUBPS            Z1, Z22, Z1
-	VFNMADD231PS      Z9, Z1, Z3
-	VFNMADD231PS      Z10, Z1, Z3
-	VMOVAPS           Z11, Z23
-	VFMADD213PS       Z12, Z3, Z23
-	VFMADD213PS       Z13, Z3, Z23
-	VFMADD213PS       Z14, Z3, Z23
-	VFMADD213PS       Z15, Z3, Z23
-	VMULPS            Z3, Z3, Z1
-	VFMADD213PS       Z3, Z1, Z23
-	VPSLLD            $0x17, Z22, Z22
-	VFMADD213PS       Z22, Z22, Z23
-	VMOVAPS           Z23, Z3
-	VMOVAPS           Z16, Z1
-	VFMADD231PS       Z17, Z3, Z1
-	VPMOVD2M          Z0, K2
-	VBLENDMPS         Z3, Z2, K2, Z0
-	VDIVPS            Z1, Z0, Z0
-	VMULPS            Z17, Z0, Z0
-	VMOVUPS           Z0, K1, (R8)(R14*1)
-	VMOVUPS.Z         (DX)(R14*1), K1, Z1
-	VMULPS            Z0, Z1, Z0
-	VMOVUPS.Z         (CX)(R14*1), K1, Z1
-	VADDPS            Z0, Z1, Z0
 	VMOVUPS.Z         (DI)(R14*1), K1, Z1
-	VMOVAPS           Z4, Z2
-	VMOVAPS           Z5, Z3
-	VORPS             Z6, Z1, Z4
-	VMAXPS            Z4, Z2, Z4
-	VMOVAPS           Z7, Z2
-	VMOVAPS           Z2, Z5
-	VFMADD231PS       Z8, Z4, Z5
-	VSUBPS            Z2, Z5, Z2
-	VFNMADD231PS      Z9, Z2, Z4
-	VFNMADD231PS      Z10, Z2, Z4
-	VMOVAPS           Z11, Z7
-	VFMADD213PS       Z12, Z4, Z7
-	VFMADD213PS       Z13, Z4, Z7
-	VFMADD213PS       Z14, Z4, Z7
-	VFMADD213PS       Z15, Z4, Z7
-	VMULPS            Z4, Z4, Z2
-	VFMADD213PS       Z4, Z2, Z7
-	VPSLLD            $0x17, Z5, Z5
-	VFMADD213PS       Z5, Z5, Z7
-	VMOVAPS           Z7, Z4
-	VMOVAPS           Z16, Z2
-	VFMADD231PS       Z17, Z4, Z2
-	VPMOVD2M          Z1, K2
-	VBLENDMPS         Z4, Z3, K2, Z1
-	VDIVPS            Z2, Z1, Z1
-	VMULPS            Z17, Z1, Z1
+	VMOVAPS           Z6, Z2
+	VMOVAPS           Z6, Z4
+	VMOVAPS           Z7, Z3
+	VMOVAPS           Z7, Z5
+	VMAXPS            Z0, Z2, Z0
+	VMAXPS            Z1, Z4, Z1
+	VMINPS            Z0, Z3, Z0
+	VMINPS            Z1, Z5, Z1
+	VMOVAPS           Z8, Z2
+	VMOVAPS           Z8, Z3
+	VFMADD231PS       Z9, Z0, Z2
+	VFMADD231PS       Z9, Z1, Z3
+	VSUBPS            Z8, Z2, Z4
+	VSUBPS            Z8, Z3, Z5
+	VFMADD231PS       Z10, Z4, Z0
+	VFMADD231PS       Z10, Z5, Z1
+	VFMADD231PS       Z11, Z4, Z0
+	VFMADD231PS       Z11, Z5, Z1
+	VMULPS            Z0, Z0, Z4
+	VMULPS            Z1, Z1, Z5
+	VADDPS            Z12, Z4, Z6
+	VADDPS            Z12, Z5, Z7
+	VMULPS            Z0, Z6, Z6
+	VMULPS            Z1, Z7, Z7
+	VMOVAPS           Z13, Z0
+	VMOVAPS           Z13, Z1
+	VFMADD231PS       Z14, Z4, Z0
+	VFMADD231PS       Z14, Z5, Z1
+	VADDPS            Z6, Z0, Z4
+	VADDPS            Z7, Z1, Z5
+	VSUBPS            Z6, Z0, Z0
+	VSUBPS            Z7, Z1, Z1
+	VPSLLD            $0x17, Z2, Z2
+	VPSLLD            $0x17, Z3, Z3
+	VPSUBD            Z15, Z4, Z4
+	VPSUBD            Z15, Z5, Z5
+	VFMADD213PS       Z4, Z2, Z0
+	VFMADD213PS       Z5, Z3, Z1
+	VDIVPS            Z0, Z4, Z0
+	VDIVPS            Z1, Z5, Z1
+	VMOVUPS           Z0, K1, (R8)(R14*1)
 	VMOVUPS           Z1, K1, (R9)(R14*1)
+	VMOVUPS.Z         (DX)(R14*1), K1, Z2
+	VMULPS            Z0, Z2, Z0
+	VMOVUPS.Z         (CX)(R14*1), K1, Z2
+	VADDPS            Z0, Z2, Z0
 	VMOVUPS.Z         (BX)(R14*1), K1, Z2
 	VMULPS            Z1, Z2, Z2
-	VXORPS            Z6, Z1, Z1
-	VADDPS            Z16, Z1, Z1
+	VXORPS            Z16, Z1, Z1
+	VADDPS            Z17, Z1, Z1
 	MOVQ              56(AX), CX
 	VMOVUPS           Z1, K1, (CX)(R14*1)
 	VMOVAPS           Z18, Z3
-	VANDPS            Z6, Z0, Z4
-	VXORPS            Z4, Z0, Z0
-	VMINPS            Z0, Z3, Z0
-	VCMPPS            $0x11, Z19, Z0, K2
-	VXORPS            Z6, Z0, K2, Z0
+	VANDPS            Z19, Z0, Z4
+	VMINPS            Z4, Z3, Z4
 	VMOVAPS           Z20, Z3
-	VFMADD231PS       Z21, Z0, Z3
-	VSUBPS            Z20, Z3, Z5
-	VFNMADD231PS.BCST c3eb17218<>+0(SB), Z5, Z0
-	VBROADCASTSS      c3d35f604<>+0(SB), Z6
-	VFMADD213PS.BCST  c3e0913b6<>+0(SB), Z0, Z6
-	VFMADD213PS.BCST  c3eaaab3a<>+0(SB), Z0, Z6
-	VFMADD213PS.BCST  c3f2aaa58<>+0(SB), Z0, Z6
-	VFMADD213PS.BCST  c3f7fffff<>+0(SB), Z0, Z6
-	VMULPS            Z0, Z0, Z5
-	VFMADD213PS       Z0, Z5, Z6
-	VPSLLD            $0x17, Z3, Z3
-	VBROADCASTSS      cbf000000<>+0(SB), Z5
-	VFMADD231PS.BCST  c3f000000<>+0(SB), Z3, Z5
-	VFMADD213PS       Z5, Z3, Z6
-	VADDPS            Z16, Z6, Z3
-	VDIVPS            Z3, Z6, Z6
-	VANDPS.BCST       c7fffffff<>+0(SB), Z6, Z6
-	VORPS             Z4, Z6, Z0
+	VFMADD231PS       Z21, Z4, Z3
+	VANDPS            Z22, Z3, Z3
+	VSUBPS            Z23, Z3, Z5
+	VFNMADD231PS.BCST c3eb17218<>+0(SB), Z5, Z4
+	VMULPS            Z4, Z4, Z5
+	VADDPS.BCST       c4170e03e<>+0(SB), Z5, Z6
+	VMULPS            Z4, Z6, Z6
+	VBROADCASTSS      c4170e03e<>+0(SB), Z4
+	VFMADD231PS.BCST  c40c09537<>+0(SB), Z5, Z4
+	VADDPS            Z6, Z4, Z5
+	VPSLLD            $0x14, Z3, Z3
+	VADDPS.BCST       cbf000000<>+0(SB), Z3, Z3
+	VFMADD231PS       Z5, Z3, Z6
+	VFMADD231PS       Z5, Z3, Z4
+	VDIVPS            Z4, Z6, Z6
+	VANDPS            Z16, Z0, Z0
+	VORPS             Z6, Z0, Z0
 	MOVQ              64(AX), CX
 	VMOVUPS           Z0, K1, (CX)(R14*1)
 	VMULPS            Z0, Z1, Z0
@@ -1238,22 +1139,18 @@ end:
 	RET
 
 // func fusedGRUResetBeforeStep1AVX512(operands **float32, n int)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fusedGRUResetBeforeStep1AVX512(SB), $0-16
-	VBROADCASTSS cc2d10000<>+0(SB), Z4
-	VBROADCASTSS c5f800000<>+0(SB), Z5
-	VBROADCASTSS c80000000<>+0(SB), Z6
-	VBROADCASTSS c4b4000bf<>+0(SB), Z7
-	VBROADCASTSS c3fb8aa3b<>+0(SB), Z8
-	VBROADCASTSS c3f317200<>+0(SB), Z9
-	VBROADCASTSS c35bfbe8e<>+0(SB), Z10
-	VBROADCASTSS c3ab5f604<>+0(SB), Z11
-	VBROADCASTSS c3c0913b6<>+0(SB), Z12
-	VBROADCASTSS c3d2aab3a<>+0(SB), Z13
-	VBROADCASTSS c3e2aaa58<>+0(SB), Z14
-	VBROADCASTSS c3effffff<>+0(SB), Z15
-	VBROADCASTSS c3f800000<>+0(SB), Z16
-	VBROADCASTSS c1f800000<>+0(SB), Z17
+	VBROADCASTSS cc2d10000<>+0(SB), Z6
+	VBROADCASTSS c42200000<>+0(SB), Z7
+	VBROADCASTSS c4b40003f<>+0(SB), Z8
+	VBROADCASTSS cbfb8aa3b<>+0(SB), Z9
+	VBROADCASTSS c3f317200<>+0(SB), Z10
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z11
+	VBROADCASTSS c4270e03e<>+0(SB), Z12
+	VBROADCASTSS c42f0e03e<>+0(SB), Z13
+	VBROADCASTSS c41409537<>+0(SB), Z14
+	VBROADCASTSS c20000000<>+0(SB), Z15
 	MOVQ         operands+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
@@ -1273,136 +1170,112 @@ strip:
 	MOVQ R9, R11
 
 phase0:
-	VMOVUPS      (DX)(R10*1), Z0
-	VMOVAPS      Z4, Z1
-	VMOVAPS      Z5, Z2
-	VORPS        Z6, Z0, Z3
-	VMAXPS       Z3, Z1, Z3
-	VMOVAPS      Z7, Z1
-	VMOVAPS      Z1, Z18
-	VFMADD231PS  Z8, Z3, Z18
-	VSUBPS       Z1, Z18, Z1
-	VFNMADD231PS Z9, Z1, Z3
-	VFNMADD231PS Z10, Z1, Z3
-	VMOVAPS      Z11, Z19
-	VFMADD213PS  Z12, Z3, Z19
-	VFMADD213PS  Z13, Z3, Z19
-	VFMADD213PS  Z14, Z3, Z19
-	VFMADD213PS  Z15, Z3, Z19
-	VMULPS       Z3, Z3, Z1
-	VFMADD213PS  Z3, Z1, Z19
-	VPSLLD       $0x17, Z18, Z18
-	VFMADD213PS  Z18, Z18, Z19
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z16, Z1
-	VFMADD231PS  Z17, Z3, Z1
-	VPMOVD2M     Z0, K1
-	VBLENDMPS    Z3, Z2, K1, Z0
-	VDIVPS       Z1, Z0, Z0
-	VMULPS       Z17, Z0, Z0
-	VMOVUPS      Z0, (SI)(R10*1)
-	VMOVUPS      (BX)(R10*1), Z0
-	VMOVAPS      Z4, Z1
-	VMOVAPS      Z5, Z2
-	VORPS        Z6, Z0, Z3
-	VMAXPS       Z3, Z1, Z3
-	VMOVAPS      Z7, Z1
-	VMOVAPS      Z1, Z18
-	VFMADD231PS  Z8, Z3, Z18
-	VSUBPS       Z1, Z18, Z1
-	VFNMADD231PS Z9, Z1, Z3
-	VFNMADD231PS Z10, Z1, Z3
-	VMOVAPS      Z11, Z19
-	VFMADD213PS  Z12, Z3, Z19
-	VFMADD213PS  Z13, Z3, Z19
-	VFMADD213PS  Z14, Z3, Z19
-	VFMADD213PS  Z15, Z3, Z19
-	VMULPS       Z3, Z3, Z1
-	VFMADD213PS  Z3, Z1, Z19
-	VPSLLD       $0x17, Z18, Z18
-	VFMADD213PS  Z18, Z18, Z19
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z16, Z1
-	VFMADD231PS  Z17, Z3, Z1
-	VPMOVD2M     Z0, K1
-	VBLENDMPS    Z3, Z2, K1, Z0
-	VDIVPS       Z1, Z0, Z0
-	VMULPS       Z17, Z0, Z0
-	VMOVUPS      Z0, (DI)(R10*1)
-	VMOVUPS      (CX)(R10*1), Z1
-	VMULPS       Z0, Z1, Z0
-	VMOVUPS      Z0, (AX)(R10*1)
-	ADDQ         $0x40, R10
-	CMPQ         R10, R11
-	JLT          phase0
-	MOVQ         R11, R10
-	JMP          strip
+	VMOVUPS     (DX)(R10*1), Z0
+	VMOVUPS     (BX)(R10*1), Z1
+	VMOVAPS     Z6, Z2
+	VMOVAPS     Z6, Z4
+	VMOVAPS     Z7, Z3
+	VMOVAPS     Z7, Z5
+	VMAXPS      Z0, Z2, Z0
+	VMAXPS      Z1, Z4, Z1
+	VMINPS      Z0, Z3, Z0
+	VMINPS      Z1, Z5, Z1
+	VMOVAPS     Z8, Z2
+	VMOVAPS     Z8, Z5
+	VFMADD231PS Z9, Z0, Z2
+	VFMADD231PS Z9, Z1, Z5
+	VSUBPS      Z8, Z2, Z3
+	VSUBPS      Z8, Z5, Z16
+	VFMADD231PS Z10, Z3, Z0
+	VFMADD231PS Z10, Z16, Z1
+	VFMADD231PS Z11, Z3, Z0
+	VFMADD231PS Z11, Z16, Z1
+	VMULPS      Z0, Z0, Z3
+	VMULPS      Z1, Z1, Z16
+	VADDPS      Z12, Z3, Z4
+	VADDPS      Z12, Z16, Z17
+	VMULPS      Z0, Z4, Z4
+	VMULPS      Z1, Z17, Z17
+	VMOVAPS     Z13, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z14, Z3, Z0
+	VFMADD231PS Z14, Z16, Z1
+	VADDPS      Z4, Z0, Z3
+	VADDPS      Z17, Z1, Z16
+	VSUBPS      Z4, Z0, Z0
+	VSUBPS      Z17, Z1, Z1
+	VPSLLD      $0x17, Z2, Z2
+	VPSLLD      $0x17, Z5, Z5
+	VPSUBD      Z15, Z3, Z3
+	VPSUBD      Z15, Z16, Z16
+	VFMADD213PS Z3, Z2, Z0
+	VFMADD213PS Z16, Z5, Z1
+	VDIVPS      Z0, Z3, Z0
+	VDIVPS      Z1, Z16, Z1
+	VMOVUPS     Z0, (SI)(R10*1)
+	VMOVUPS     Z1, (DI)(R10*1)
+	VMOVUPS     (CX)(R10*1), Z0
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, (AX)(R10*1)
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLT         phase0
+	MOVQ        R11, R10
+	JMP         strip
 
 tail:
-	ANDQ         $0x0f, R8
-	JEQ          end
-	MOVQ         $-1, R9
-	BZHIQ        R8, R9, R9
-	KMOVW        R9, K1
-	VMOVUPS.Z    (DX)(R10*1), K1, Z0
-	VMOVAPS      Z4, Z1
-	VMOVAPS      Z5, Z2
-	VORPS        Z6, Z0, Z3
-	VMAXPS       Z3, Z1, Z3
-	VMOVAPS      Z7, Z1
-	VMOVAPS      Z1, Z18
-	VFMADD231PS  Z8, Z3, Z18
-	VSUBPS       Z1, Z18, Z1
-	VFNMADD231PS Z9, Z1, Z3
-	VFNMADD231PS Z10, Z1, Z3
-	VMOVAPS      Z11, Z19
-	VFMADD213PS  Z12, Z3, Z19
-	VFMADD213PS  Z13, Z3, Z19
-	VFMADD213PS  Z14, Z3, Z19
-	VFMADD213PS  Z15, Z3, Z19
-	VMULPS       Z3, Z3, Z1
-	VFMADD213PS  Z3, Z1, Z19
-	VPSLLD       $0x17, Z18, Z18
-	VFMADD213PS  Z18, Z18, Z19
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z16, Z1
-	VFMADD231PS  Z17, Z3, Z1
-	VPMOVD2M     Z0, K2
-	VBLENDMPS    Z3, Z2, K2, Z0
-	VDIVPS       Z1, Z0, Z0
-	VMULPS       Z17, Z0, Z0
-	VMOVUPS      Z0, K1, (SI)(R10*1)
-	VMOVUPS.Z    (BX)(R10*1), K1, Z0
-	VMOVAPS      Z4, Z1
-	VMOVAPS      Z5, Z2
-	VORPS        Z6, Z0, Z3
-	VMAXPS       Z3, Z1, Z3
-	VMOVAPS      Z7, Z1
-	VMOVAPS      Z1, Z4
-	VFMADD231PS  Z8, Z3, Z4
-	VSUBPS       Z1, Z4, Z1
-	VFNMADD231PS Z9, Z1, Z3
-	VFNMADD231PS Z10, Z1, Z3
-	VMOVAPS      Z11, Z5
-	VFMADD213PS  Z12, Z3, Z5
-	VFMADD213PS  Z13, Z3, Z5
-	VFMADD213PS  Z14, Z3, Z5
-	VFMADD213PS  Z15, Z3, Z5
-	VMULPS       Z3, Z3, Z1
-	VFMADD213PS  Z3, Z1, Z5
-	VPSLLD       $0x17, Z4, Z4
-	VFMADD213PS  Z4, Z4, Z5
-	VMOVAPS      Z5, Z3
-	VMOVAPS      Z16, Z1
-	VFMADD231PS  Z17, Z3, Z1
-	VPMOVD2M     Z0, K2
-	VBLENDMPS    Z3, Z2, K2, Z0
-	VDIVPS       Z1, Z0, Z0
-	VMULPS       Z17, Z0, Z0
-	VMOVUPS      Z0, K1, (DI)(R10*1)
-	VMOVUPS.Z    (CX)(R10*1), K1, Z1
-	VMULPS       Z0, Z1, Z0
-	VMOVUPS      Z0, K1, (AX)(R10*1)
+	ANDQ        $0x0f, R8
+	JEQ         end
+	MOVQ        $-1, R9
+	BZHIQ       R8, R9, R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (DX)(R10*1), K1, Z0
+	VMOVUPS.Z   (BX)(R10*1), K1, Z1
+	VMOVAPS     Z6, Z2
+	VMOVAPS     Z6, Z4
+	VMOVAPS     Z7, Z3
+	VMOVAPS     Z7, Z5
+	VMAXPS      Z0, Z2, Z0
+	VMAXPS      Z1, Z4, Z1
+	VMINPS      Z0, Z3, Z0
+	VMINPS      Z1, Z5, Z1
+	VMOVAPS     Z8, Z2
+	VMOVAPS     Z8, Z3
+	VFMADD231PS Z9, Z0, Z2
+	VFMADD231PS Z9, Z1, Z3
+	VSUBPS      Z8, Z2, Z4
+	VSUBPS      Z8, Z3, Z5
+	VFMADD231PS Z10, Z4, Z0
+	VFMADD231PS Z10, Z5, Z1
+	VFMADD231PS Z11, Z4, Z0
+	VFMADD231PS Z11, Z5, Z1
+	VMULPS      Z0, Z0, Z4
+	VMULPS      Z1, Z1, Z5
+	VADDPS      Z12, Z4, Z6
+	VADDPS      Z12, Z5, Z7
+	VMULPS      Z0, Z6, Z6
+	VMULPS      Z1, Z7, Z7
+	VMOVAPS     Z13, Z0
+	VMOVAPS     Z13, Z1
+	VFMADD231PS Z14, Z4, Z0
+	VFMADD231PS Z14, Z5, Z1
+	VADDPS      Z6, Z0, Z4
+	VADDPS      Z7, Z1, Z5
+	VSUBPS      Z6, Z0, Z0
+	VSUBPS      Z7, Z1, Z1
+	VPSLLD      $0x17, Z2, Z2
+	VPSLLD      $0x17, Z3, Z3
+	VPSUBD      Z15, Z4, Z4
+	VPSUBD      Z15, Z5, Z5
+	VFMADD213PS Z4, Z2, Z0
+	VFMADD213PS Z5, Z3, Z1
+	VDIVPS      Z0, Z4, Z0
+	VDIVPS      Z1, Z5, Z1
+	VMOVUPS     Z0, K1, (SI)(R10*1)
+	VMOVUPS     Z1, K1, (DI)(R10*1)
+	VMOVUPS.Z   (CX)(R10*1), K1, Z0
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, K1, (AX)(R10*1)
 
 end:
 	VZEROUPPER
@@ -1412,20 +1285,17 @@ end:
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fusedGRUResetBeforeStep2AVX512(SB), $0-16
 	VBROADCASTSS c41200000<>+0(SB), Z3
-	VBROADCASTSS c80000000<>+0(SB), Z4
-	VBROADCASTSS c3e2e147b<>+0(SB), Z5
-	VBROADCASTSS c4b40007f<>+0(SB), Z6
-	VBROADCASTSS c4038aa3b<>+0(SB), Z7
-	VBROADCASTSS c3eb17218<>+0(SB), Z8
-	VBROADCASTSS c3d35f604<>+0(SB), Z9
-	VBROADCASTSS c3e0913b6<>+0(SB), Z10
-	VBROADCASTSS c3eaaab3a<>+0(SB), Z11
-	VBROADCASTSS c3f2aaa58<>+0(SB), Z12
-	VBROADCASTSS c3f7fffff<>+0(SB), Z13
-	VBROADCASTSS cbf000000<>+0(SB), Z14
-	VBROADCASTSS c3f000000<>+0(SB), Z15
-	VBROADCASTSS c3f800000<>+0(SB), Z16
-	VBROADCASTSS c7fffffff<>+0(SB), Z17
+	VBROADCASTSS c7fffffff<>+0(SB), Z4
+	VBROADCASTSS c49c003f1<>+0(SB), Z5
+	VBROADCASTSS c4038aa3b<>+0(SB), Z6
+	VBROADCASTSS cfffffff8<>+0(SB), Z7
+	VBROADCASTSS c49c003f0<>+0(SB), Z8
+	VBROADCASTSS c3eb17218<>+0(SB), Z9
+	VBROADCASTSS c4170e03e<>+0(SB), Z10
+	VBROADCASTSS c40c09537<>+0(SB), Z11
+	VBROADCASTSS cbf000000<>+0(SB), Z12
+	VBROADCASTSS c80000000<>+0(SB), Z13
+	VBROADCASTSS c3f800000<>+0(SB), Z14
 	MOVQ         operands+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
@@ -1448,35 +1318,31 @@ phase0:
 	VMOVUPS      (BX)(R10*1), Z0
 	VMOVAPS      Z3, Z1
 	VANDPS       Z4, Z0, Z2
-	VXORPS       Z2, Z0, Z0
-	VMINPS       Z0, Z1, Z0
-	VCMPPS       $0x11, Z5, Z0, K1
-	VXORPS       Z4, Z0, K1, Z0
-	VMOVAPS      Z6, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VSUBPS       Z6, Z1, Z18
-	VFNMADD231PS Z8, Z18, Z0
-	VMOVAPS      Z9, Z19
-	VFMADD213PS  Z10, Z0, Z19
-	VFMADD213PS  Z11, Z0, Z19
-	VFMADD213PS  Z12, Z0, Z19
-	VFMADD213PS  Z13, Z0, Z19
-	VMULPS       Z0, Z0, Z18
-	VFMADD213PS  Z0, Z18, Z19
-	VPSLLD       $0x17, Z1, Z1
-	VMOVAPS      Z14, Z18
-	VFMADD231PS  Z15, Z1, Z18
-	VFMADD213PS  Z18, Z1, Z19
-	VADDPS       Z16, Z19, Z1
-	VDIVPS       Z1, Z19, Z19
-	VANDPS       Z17, Z19, Z19
-	VORPS        Z2, Z19, Z0
+	VMINPS       Z2, Z1, Z2
+	VMOVAPS      Z5, Z1
+	VFMADD231PS  Z6, Z2, Z1
+	VANDPS       Z7, Z1, Z1
+	VSUBPS       Z8, Z1, Z15
+	VFNMADD231PS Z9, Z15, Z2
+	VMULPS       Z2, Z2, Z15
+	VADDPS       Z10, Z15, Z16
+	VMULPS       Z2, Z16, Z16
+	VMOVAPS      Z10, Z2
+	VFMADD231PS  Z11, Z15, Z2
+	VADDPS       Z16, Z2, Z15
+	VPSLLD       $0x14, Z1, Z1
+	VADDPS       Z12, Z1, Z1
+	VFMADD231PS  Z15, Z1, Z16
+	VFMADD231PS  Z15, Z1, Z2
+	VDIVPS       Z2, Z16, Z16
+	VANDPS       Z13, Z0, Z0
+	VORPS        Z16, Z0, Z0
 	VMOVUPS      Z0, (DI)(R10*1)
 	VMOVUPS      (CX)(R10*1), Z1
 	VMOVUPS      (DX)(R10*1), Z2
 	VMULPS       Z2, Z1, Z1
-	VXORPS       Z4, Z2, Z2
-	VADDPS       Z16, Z2, Z2
+	VXORPS       Z13, Z2, Z2
+	VADDPS       Z14, Z2, Z2
 	VMOVUPS      Z2, (SI)(R10*1)
 	VMULPS       Z0, Z2, Z0
 	VADDPS       Z0, Z1, Z0
@@ -1496,35 +1362,31 @@ tail:
 	VMOVUPS.Z    (BX)(R10*1), K1, Z0
 	VMOVAPS      Z3, Z1
 	VANDPS       Z4, Z0, Z2
-	VXORPS       Z2, Z0, Z0
-	VMINPS       Z0, Z1, Z0
-	VCMPPS       $0x11, Z5, Z0, K2
-	VXORPS       Z4, Z0, K2, Z0
-	VMOVAPS      Z6, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VSUBPS       Z6, Z1, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VMOVAPS      Z9, Z5
-	VFMADD213PS  Z10, Z0, Z5
-	VFMADD213PS  Z11, Z0, Z5
-	VFMADD213PS  Z12, Z0, Z5
-	VFMADD213PS  Z13, Z0, Z5
-	VMULPS       Z0, Z0, Z3
-	VFMADD213PS  Z0, Z3, Z5
-	VPSLLD       $0x17, Z1, Z1
-	VMOVAPS      Z14, Z3
-	VFMADD231PS  Z15, Z1, Z3
-	VFMADD213PS  Z3, Z1, Z5
-	VADDPS       Z16, Z5, Z1
-	VDIVPS       Z1, Z5, Z5
-	VANDPS       Z17, Z5, Z5
-	VORPS        Z2, Z5, Z0
+	VMINPS       Z2, Z1, Z2
+	VMOVAPS      Z5, Z1
+	VFMADD231PS  Z6, Z2, Z1
+	VANDPS       Z7, Z1, Z1
+	VSUBPS       Z8, Z1, Z3
+	VFNMADD231PS Z9, Z3, Z2
+	VMULPS       Z2, Z2, Z3
+	VADDPS       Z10, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VMOVAPS      Z10, Z2
+	VFMADD231PS  Z11, Z3, Z2
+	VADDPS       Z4, Z2, Z3
+	VPSLLD       $0x14, Z1, Z1
+	VADDPS       Z12, Z1, Z1
+	VFMADD231PS  Z3, Z1, Z4
+	VFMADD231PS  Z3, Z1, Z2
+	VDIVPS       Z2, Z4, Z4
+	VANDPS       Z13, Z0, Z0
+	VORPS        Z4, Z0, Z0
 	VMOVUPS      Z0, K1, (DI)(R10*1)
 	VMOVUPS.Z    (CX)(R10*1), K1, Z1
 	VMOVUPS.Z    (DX)(R10*1), K1, Z2
 	VMULPS       Z2, Z1, Z1
-	VXORPS       Z4, Z2, Z2
-	VADDPS       Z16, Z2, Z2
+	VXORPS       Z13, Z2, Z2
+	VADDPS       Z14, Z2, Z2
 	VMOVUPS      Z2, K1, (SI)(R10*1)
 	VMULPS       Z0, Z2, Z0
 	VADDPS       Z0, Z1, Z0
@@ -1781,22 +1643,18 @@ end:
 	RET
 
 // func fusedGRUResetBeforeStep4AVX512(operands **float32, n int)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fusedGRUResetBeforeStep4AVX512(SB), $0-16
 	VBROADCASTSS cc2d10000<>+0(SB), Z2
-	VBROADCASTSS c5f800000<>+0(SB), Z3
-	VBROADCASTSS c80000000<>+0(SB), Z4
-	VBROADCASTSS c4b4000bf<>+0(SB), Z5
-	VBROADCASTSS c3fb8aa3b<>+0(SB), Z6
-	VBROADCASTSS c3f317200<>+0(SB), Z7
-	VBROADCASTSS c35bfbe8e<>+0(SB), Z8
-	VBROADCASTSS c3ab5f604<>+0(SB), Z9
-	VBROADCASTSS c3c0913b6<>+0(SB), Z10
-	VBROADCASTSS c3d2aab3a<>+0(SB), Z11
-	VBROADCASTSS c3e2aaa58<>+0(SB), Z12
-	VBROADCASTSS c3effffff<>+0(SB), Z13
-	VBROADCASTSS c3f800000<>+0(SB), Z14
-	VBROADCASTSS c1f800000<>+0(SB), Z15
+	VBROADCASTSS c42200000<>+0(SB), Z3
+	VBROADCASTSS c4b40003f<>+0(SB), Z4
+	VBROADCASTSS cbfb8aa3b<>+0(SB), Z5
+	VBROADCASTSS c3f317200<>+0(SB), Z6
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z7
+	VBROADCASTSS c4270e03e<>+0(SB), Z8
+	VBROADCASTSS c42f0e03e<>+0(SB), Z9
+	VBROADCASTSS c41409537<>+0(SB), Z10
+	VBROADCASTSS c20000000<>+0(SB), Z11
 	MOVQ         operands+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
@@ -1817,144 +1675,120 @@ strip:
 	MOVQ R11, R13
 
 phase0:
-	VMOVUPS      (CX)(R12*1), Z0
-	VMOVUPS      (DX)(R12*1), Z1
-	VMULPS       Z1, Z0, Z0
-	VMOVUPS      Z0, (DI)(R12*1)
-	VMOVUPS      (BX)(R12*1), Z1
-	VMOVAPS      Z2, Z16
-	VMOVAPS      Z3, Z17
-	VORPS        Z4, Z1, Z18
-	VMAXPS       Z18, Z16, Z18
-	VMOVAPS      Z5, Z16
-	VMOVAPS      Z16, Z19
-	VFMADD231PS  Z6, Z18, Z19
-	VSUBPS       Z16, Z19, Z16
-	VFNMADD231PS Z7, Z16, Z18
-	VFNMADD231PS Z8, Z16, Z18
-	VMOVAPS      Z9, Z20
-	VFMADD213PS  Z10, Z18, Z20
-	VFMADD213PS  Z11, Z18, Z20
-	VFMADD213PS  Z12, Z18, Z20
-	VFMADD213PS  Z13, Z18, Z20
-	VMULPS       Z18, Z18, Z16
-	VFMADD213PS  Z18, Z16, Z20
-	VPSLLD       $0x17, Z19, Z19
-	VFMADD213PS  Z19, Z19, Z20
-	VMOVAPS      Z20, Z18
-	VMOVAPS      Z14, Z16
-	VFMADD231PS  Z15, Z18, Z16
-	VPMOVD2M     Z1, K1
-	VBLENDMPS    Z18, Z17, K1, Z1
-	VDIVPS       Z16, Z1, Z1
-	VMULPS       Z15, Z1, Z1
-	VMOVUPS      Z1, (R8)(R12*1)
-	VMOVUPS      (SI)(R12*1), Z1
-	VMOVAPS      Z2, Z16
-	VMOVAPS      Z3, Z17
-	VORPS        Z4, Z1, Z18
-	VMAXPS       Z18, Z16, Z18
-	VMOVAPS      Z5, Z16
-	VMOVAPS      Z16, Z19
-	VFMADD231PS  Z6, Z18, Z19
-	VSUBPS       Z16, Z19, Z16
-	VFNMADD231PS Z7, Z16, Z18
-	VFNMADD231PS Z8, Z16, Z18
-	VMOVAPS      Z9, Z20
-	VFMADD213PS  Z10, Z18, Z20
-	VFMADD213PS  Z11, Z18, Z20
-	VFMADD213PS  Z12, Z18, Z20
-	VFMADD213PS  Z13, Z18, Z20
-	VMULPS       Z18, Z18, Z16
-	VFMADD213PS  Z18, Z16, Z20
-	VPSLLD       $0x17, Z19, Z19
-	VFMADD213PS  Z19, Z19, Z20
-	VMOVAPS      Z20, Z18
-	VMOVAPS      Z14, Z16
-	VFMADD231PS  Z15, Z18, Z16
-	VPMOVD2M     Z1, K1
-	VBLENDMPS    Z18, Z17, K1, Z1
-	VDIVPS       Z16, Z1, Z1
-	VMULPS       Z15, Z1, Z1
-	VMOVUPS      Z1, (R9)(R12*1)
-	VMULPS       Z1, Z0, Z0
-	MOVQ         56(AX), R14
-	VMOVUPS      Z0, (R14)(R12*1)
-	ADDQ         $0x40, R12
-	CMPQ         R12, R13
-	JLT          phase0
-	MOVQ         R13, R12
-	JMP          strip
+	VMOVUPS     (CX)(R12*1), Z0
+	VMOVUPS     (DX)(R12*1), Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, (DI)(R12*1)
+	VMOVUPS     (BX)(R12*1), Z1
+	VMOVUPS     (SI)(R12*1), Z12
+	VMOVAPS     Z2, Z13
+	VMOVAPS     Z2, Z15
+	VMOVAPS     Z3, Z14
+	VMOVAPS     Z3, Z16
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z12, Z15, Z12
+	VMINPS      Z1, Z14, Z1
+	VMINPS      Z12, Z16, Z12
+	VMOVAPS     Z4, Z13
+	VMOVAPS     Z4, Z16
+	VFMADD231PS Z5, Z1, Z13
+	VFMADD231PS Z5, Z12, Z16
+	VSUBPS      Z4, Z13, Z14
+	VSUBPS      Z4, Z16, Z17
+	VFMADD231PS Z6, Z14, Z1
+	VFMADD231PS Z6, Z17, Z12
+	VFMADD231PS Z7, Z14, Z1
+	VFMADD231PS Z7, Z17, Z12
+	VMULPS      Z1, Z1, Z14
+	VMULPS      Z12, Z12, Z17
+	VADDPS      Z8, Z14, Z15
+	VADDPS      Z8, Z17, Z18
+	VMULPS      Z1, Z15, Z15
+	VMULPS      Z12, Z18, Z18
+	VMOVAPS     Z9, Z1
+	VMOVAPS     Z9, Z12
+	VFMADD231PS Z10, Z14, Z1
+	VFMADD231PS Z10, Z17, Z12
+	VADDPS      Z15, Z1, Z14
+	VADDPS      Z18, Z12, Z17
+	VSUBPS      Z15, Z1, Z1
+	VSUBPS      Z18, Z12, Z12
+	VPSLLD      $0x17, Z13, Z13
+	VPSLLD      $0x17, Z16, Z16
+	VPSUBD      Z11, Z14, Z14
+	VPSUBD      Z11, Z17, Z17
+	VFMADD213PS Z14, Z13, Z1
+	VFMADD213PS Z17, Z16, Z12
+	VDIVPS      Z1, Z14, Z1
+	VDIVPS      Z12, Z17, Z12
+	VMOVUPS     Z1, (R8)(R12*1)
+	VMOVUPS     Z12, (R9)(R12*1)
+	VMULPS      Z12, Z0, Z0
+	MOVQ        56(AX), R14
+	VMOVUPS     Z0, (R14)(R12*1)
+	ADDQ        $0x40, R12
+	CMPQ        R12, R13
+	JLT         phase0
+	MOVQ        R13, R12
+	JMP         strip
 
 tail:
-	ANDQ         $0x0f, R10
-	JEQ          end
-	MOVQ         $-1, R11
-	BZHIQ        R10, R11, R11
-	KMOVW        R11, K1
-	VMOVUPS.Z    (CX)(R12*1), K1, Z0
-	VMOVUPS.Z    (DX)(R12*1), K1, Z1
-	VMULPS       Z1, Z0, Z0
-	VMOVUPS      Z0, K1, (DI)(R12*1)
-	VMOVUPS.Z    (BX)(R12*1), K1, Z1
-	VMOVAPS      Z2, Z16
-	VMOVAPS      Z3, Z17
-	VORPS        Z4, Z1, Z18
-	VMAXPS       Z18, Z16, Z18
-	VMOVAPS      Z5, Z16
-	VMOVAPS      Z16, Z19
-	VFMADD231PS  Z6, Z18, Z19
-	VSUBPS       Z16, Z19, Z16
-	VFNMADD231PS Z7, Z16, Z18
-	VFNMADD231PS Z8, Z16, Z18
-	VMOVAPS      Z9, Z20
-	VFMADD213PS  Z10, Z18, Z20
-	VFMADD213PS  Z11, Z18, Z20
-	VFMADD213PS  Z12, Z18, Z20
-	VFMADD213PS  Z13, Z18, Z20
-	VMULPS       Z18, Z18, Z16
-	VFMADD213PS  Z18, Z16, Z20
-	VPSLLD       $0x17, Z19, Z19
-	VFMADD213PS  Z19, Z19, Z20
-	VMOVAPS      Z20, Z18
-	VMOVAPS      Z14, Z16
-	VFMADD231PS  Z15, Z18, Z16
-	VPMOVD2M     Z1, K2
-	VBLENDMPS    Z18, Z17, K2, Z1
-	VDIVPS       Z16, Z1, Z1
-	VMULPS       Z15, Z1, Z1
-	VMOVUPS      Z1, K1, (R8)(R12*1)
-	VMOVUPS.Z    (SI)(R12*1), K1, Z1
-	VMOVAPS      Z2, Z2
-	VMOVAPS      Z3, Z3
-	VORPS        Z4, Z1, Z4
-	VMAXPS       Z4, Z2, Z4
-	VMOVAPS      Z5, Z2
-	VMOVAPS      Z2, Z5
-	VFMADD231PS  Z6, Z4, Z5
-	VSUBPS       Z2, Z5, Z2
-	VFNMADD231PS Z7, Z2, Z4
-	VFNMADD231PS Z8, Z2, Z4
-	VMOVAPS      Z9, Z6
-	VFMADD213PS  Z10, Z4, Z6
-	VFMADD213PS  Z11, Z4, Z6
-	VFMADD213PS  Z12, Z4, Z6
-	VFMADD213PS  Z13, Z4, Z6
-	VMULPS       Z4, Z4, Z2
-	VFMADD213PS  Z4, Z2, Z6
-	VPSLLD       $0x17, Z5, Z5
-	VFMADD213PS  Z5, Z5, Z6
-	VMOVAPS      Z6, Z4
-	VMOVAPS      Z14, Z2
-	VFMADD231PS  Z15, Z4, Z2
-	VPMOVD2M     Z1, K2
-	VBLENDMPS    Z4, Z3, K2, Z1
-	VDIVPS       Z2, Z1, Z1
-	VMULPS       Z15, Z1, Z1
-	VMOVUPS      Z1, K1, (R9)(R12*1)
-	VMULPS       Z1, Z0, Z0
-	MOVQ         56(AX), AX
-	VMOVUPS      Z0, K1, (AX)(R12*1)
+	ANDQ        $0x0f, R10
+	JEQ         end
+	MOVQ        $-1, R11
+	BZHIQ       R10, R11, R11
+	KMOVW       R11, K1
+	VMOVUPS.Z   (CX)(R12*1), K1, Z0
+	VMOVUPS.Z   (DX)(R12*1), K1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, K1, (DI)(R12*1)
+	VMOVUPS.Z   (BX)(R12*1), K1, Z1
+	VMOVUPS.Z   (SI)(R12*1), K1, Z12
+	VMOVAPS     Z2, Z13
+	VMOVAPS     Z2, Z14
+	VMOVAPS     Z3, Z2
+	VMOVAPS     Z3, Z3
+	VMAXPS      Z1, Z13, Z1
+	VMAXPS      Z12, Z14, Z12
+	VMINPS      Z1, Z2, Z1
+	VMINPS      Z12, Z3, Z12
+	VMOVAPS     Z4, Z2
+	VMOVAPS     Z4, Z3
+	VFMADD231PS Z5, Z1, Z2
+	VFMADD231PS Z5, Z12, Z3
+	VSUBPS      Z4, Z2, Z5
+	VSUBPS      Z4, Z3, Z4
+	VFMADD231PS Z6, Z5, Z1
+	VFMADD231PS Z6, Z4, Z12
+	VFMADD231PS Z7, Z5, Z1
+	VFMADD231PS Z7, Z4, Z12
+	VMULPS      Z1, Z1, Z5
+	VMULPS      Z12, Z12, Z4
+	VADDPS      Z8, Z5, Z6
+	VADDPS      Z8, Z4, Z7
+	VMULPS      Z1, Z6, Z6
+	VMULPS      Z12, Z7, Z7
+	VMOVAPS     Z9, Z1
+	VMOVAPS     Z9, Z12
+	VFMADD231PS Z10, Z5, Z1
+	VFMADD231PS Z10, Z4, Z12
+	VADDPS      Z6, Z1, Z5
+	VADDPS      Z7, Z12, Z4
+	VSUBPS      Z6, Z1, Z1
+	VSUBPS      Z7, Z12, Z12
+	VPSLLD      $0x17, Z2, Z2
+	VPSLLD      $0x17, Z3, Z3
+	VPSUBD      Z11, Z5, Z5
+	VPSUBD      Z11, Z4, Z4
+	VFMADD213PS Z5, Z2, Z1
+	VFMADD213PS Z4, Z3, Z12
+	VDIVPS      Z1, Z5, Z1
+	VDIVPS      Z12, Z4, Z12
+	VMOVUPS     Z1, K1, (R8)(R12*1)
+	VMOVUPS     Z12, K1, (R9)(R12*1)
+	VMULPS      Z12, Z0, Z0
+	MOVQ        56(AX), AX
+	VMOVUPS     Z0, K1, (AX)(R12*1)
 
 end:
 	VZEROUPPER
@@ -2040,21 +1874,17 @@ end:
 // func fusedLectureLSTMStep1AVX512(operands **float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fusedLectureLSTMStep1AVX512(SB), $0-16
-	VBROADCASTSS c41200000<>+0(SB), Z3
-	VBROADCASTSS c80000000<>+0(SB), Z4
-	VBROADCASTSS c3e2e147b<>+0(SB), Z5
-	VBROADCASTSS c4b40007f<>+0(SB), Z6
-	VBROADCASTSS c4038aa3b<>+0(SB), Z7
-	VBROADCASTSS c3eb17218<>+0(SB), Z8
-	VBROADCASTSS c3d35f604<>+0(SB), Z9
-	VBROADCASTSS c3e0913b6<>+0(SB), Z10
-	VBROADCASTSS c3eaaab3a<>+0(SB), Z11
-	VBROADCASTSS c3f2aaa58<>+0(SB), Z12
-	VBROADCASTSS c3f7fffff<>+0(SB), Z13
-	VBROADCASTSS cbf000000<>+0(SB), Z14
-	VBROADCASTSS c3f000000<>+0(SB), Z15
-	VBROADCASTSS c3f800000<>+0(SB), Z16
-	VBROADCASTSS c7fffffff<>+0(SB), Z17
+	VBROADCASTSS c41200000<>+0(SB), Z6
+	VBROADCASTSS c7fffffff<>+0(SB), Z7
+	VBROADCASTSS c49c003f1<>+0(SB), Z8
+	VBROADCASTSS c4038aa3b<>+0(SB), Z9
+	VBROADCASTSS cfffffff8<>+0(SB), Z10
+	VBROADCASTSS c49c003f0<>+0(SB), Z11
+	VBROADCASTSS c3eb17218<>+0(SB), Z12
+	VBROADCASTSS c4170e03e<>+0(SB), Z13
+	VBROADCASTSS c40c09537<>+0(SB), Z14
+	VBROADCASTSS cbf000000<>+0(SB), Z15
+	VBROADCASTSS c80000000<>+0(SB), Z16
 	MOVQ         operands+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
@@ -2076,119 +1906,103 @@ strip:
 
 phase0:
 	VMOVUPS      (DX)(R12*1), Z0
-	VMOVAPS      Z3, Z1
-	VANDPS       Z4, Z0, Z2
-	VXORPS       Z2, Z0, Z0
-	VMINPS       Z0, Z1, Z0
-	VCMPPS       $0x11, Z5, Z0, K1
-	VXORPS       Z4, Z0, K1, Z0
-	VMOVAPS      Z6, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VSUBPS       Z6, Z1, Z18
-	VFNMADD231PS Z8, Z18, Z0
-	VMOVAPS      Z9, Z19
-	VFMADD213PS  Z10, Z0, Z19
-	VFMADD213PS  Z11, Z0, Z19
-	VFMADD213PS  Z12, Z0, Z19
-	VFMADD213PS  Z13, Z0, Z19
-	VMULPS       Z0, Z0, Z18
-	VFMADD213PS  Z0, Z18, Z19
-	VPSLLD       $0x17, Z1, Z1
-	VMOVAPS      Z14, Z18
-	VFMADD231PS  Z15, Z1, Z18
-	VFMADD213PS  Z18, Z1, Z19
-	VADDPS       Z16, Z19, Z1
-	VDIVPS       Z1, Z19, Z19
-	VANDPS       Z17, Z19, Z19
-	VORPS        Z2, Z19, Z0
-	VMOVUPS      Z0, (R8)(R12*1)
-	VMOVUPS      (BX)(R12*1), Z0
-	VMOVAPS      Z3, Z1
-	VANDPS       Z4, Z0, Z2
-	VXORPS       Z2, Z0, Z0
-	VMINPS       Z0, Z1, Z0
-	VCMPPS       $0x11, Z5, Z0, K1
-	VXORPS       Z4, Z0, K1, Z0
-	VMOVAPS      Z6, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VSUBPS       Z6, Z1, Z18
-	VFNMADD231PS Z8, Z18, Z0
-	VMOVAPS      Z9, Z19
-	VFMADD213PS  Z10, Z0, Z19
-	VFMADD213PS  Z11, Z0, Z19
-	VFMADD213PS  Z12, Z0, Z19
-	VFMADD213PS  Z13, Z0, Z19
-	VMULPS       Z0, Z0, Z18
-	VFMADD213PS  Z0, Z18, Z19
-	VPSLLD       $0x17, Z1, Z1
-	VMOVAPS      Z14, Z18
-	VFMADD231PS  Z15, Z1, Z18
-	VFMADD213PS  Z18, Z1, Z19
-	VADDPS       Z16, Z19, Z1
-	VDIVPS       Z1, Z19, Z19
-	VANDPS       Z17, Z19, Z19
-	VORPS        Z2, Z19, Z0
-	VMOVUPS      Z0, (R9)(R12*1)
-	VMOVUPS      (CX)(R12*1), Z1
-	VMULPS       Z0, Z1, Z0
-	VMOVUPS      (SI)(R12*1), Z1
-	VMOVAPS      Z3, Z2
-	VANDPS       Z4, Z1, Z18
-	VXORPS       Z18, Z1, Z1
-	VMINPS       Z1, Z2, Z1
-	VCMPPS       $0x11, Z5, Z1, K1
-	VXORPS       Z4, Z1, K1, Z1
+	VMOVUPS      (BX)(R12*1), Z1
 	VMOVAPS      Z6, Z2
-	VFMADD231PS  Z7, Z1, Z2
-	VSUBPS       Z6, Z2, Z19
-	VFNMADD231PS Z8, Z19, Z1
-	VMOVAPS      Z9, Z20
-	VFMADD213PS  Z10, Z1, Z20
-	VFMADD213PS  Z11, Z1, Z20
-	VFMADD213PS  Z12, Z1, Z20
-	VFMADD213PS  Z13, Z1, Z20
-	VMULPS       Z1, Z1, Z19
-	VFMADD213PS  Z1, Z19, Z20
-	VPSLLD       $0x17, Z2, Z2
-	VMOVAPS      Z14, Z19
-	VFMADD231PS  Z15, Z2, Z19
-	VFMADD213PS  Z19, Z2, Z20
-	VADDPS       Z16, Z20, Z2
-	VDIVPS       Z2, Z20, Z20
-	VANDPS       Z17, Z20, Z20
-	VORPS        Z18, Z20, Z1
-	MOVQ         56(AX), R14
-	VMOVUPS      Z1, (R14)(R12*1)
+	VMOVAPS      Z6, Z4
+	VANDPS       Z7, Z0, Z3
+	VANDPS       Z7, Z1, Z5
+	VMINPS       Z3, Z2, Z3
+	VMINPS       Z5, Z4, Z5
+	VMOVAPS      Z8, Z2
+	VMOVAPS      Z8, Z18
+	VFMADD231PS  Z9, Z3, Z2
+	VFMADD231PS  Z9, Z5, Z18
+	VANDPS       Z10, Z2, Z2
+	VANDPS       Z10, Z18, Z18
+	VSUBPS       Z11, Z2, Z4
+	VSUBPS       Z11, Z18, Z19
+	VFNMADD231PS Z12, Z4, Z3
+	VFNMADD231PS Z12, Z19, Z5
+	VMULPS       Z3, Z3, Z4
+	VMULPS       Z5, Z5, Z19
+	VADDPS       Z13, Z4, Z17
+	VADDPS       Z13, Z19, Z20
+	VMULPS       Z3, Z17, Z17
+	VMULPS       Z5, Z20, Z20
+	VMOVAPS      Z13, Z3
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z14, Z4, Z3
+	VFMADD231PS  Z14, Z19, Z5
+	VADDPS       Z17, Z3, Z4
+	VADDPS       Z20, Z5, Z19
+	VPSLLD       $0x14, Z2, Z2
+	VPSLLD       $0x14, Z18, Z18
+	VADDPS       Z15, Z2, Z2
+	VADDPS       Z15, Z18, Z18
+	VFMADD231PS  Z4, Z2, Z17
+	VFMADD231PS  Z19, Z18, Z20
+	VFMADD231PS  Z4, Z2, Z3
+	VFMADD231PS  Z19, Z18, Z5
+	VDIVPS       Z3, Z17, Z17
+	VDIVPS       Z5, Z20, Z20
+	VANDPS       Z16, Z0, Z0
+	VANDPS       Z16, Z1, Z1
+	VORPS        Z17, Z0, Z0
+	VORPS        Z20, Z1, Z1
+	VMOVUPS      Z0, (R8)(R12*1)
+	VMOVUPS      Z1, (R9)(R12*1)
+	VMOVUPS      (SI)(R12*1), Z0
 	VMOVUPS      (DI)(R12*1), Z2
-	VMOVAPS      Z3, Z18
-	VANDPS       Z4, Z2, Z19
-	VXORPS       Z19, Z2, Z2
-	VMINPS       Z2, Z18, Z2
-	VCMPPS       $0x11, Z5, Z2, K1
-	VXORPS       Z4, Z2, K1, Z2
-	VMOVAPS      Z6, Z18
-	VFMADD231PS  Z7, Z2, Z18
-	VSUBPS       Z6, Z18, Z20
-	VFNMADD231PS Z8, Z20, Z2
-	VMOVAPS      Z9, Z21
-	VFMADD213PS  Z10, Z2, Z21
-	VFMADD213PS  Z11, Z2, Z21
-	VFMADD213PS  Z12, Z2, Z21
-	VFMADD213PS  Z13, Z2, Z21
-	VMULPS       Z2, Z2, Z20
-	VFMADD213PS  Z2, Z20, Z21
-	VPSLLD       $0x17, Z18, Z18
-	VMOVAPS      Z14, Z20
-	VFMADD231PS  Z15, Z18, Z20
-	VFMADD213PS  Z20, Z18, Z21
-	VADDPS       Z16, Z21, Z18
-	VDIVPS       Z18, Z21, Z21
-	VANDPS       Z17, Z21, Z21
-	VORPS        Z19, Z21, Z2
+	VMOVAPS      Z6, Z3
+	VMOVAPS      Z6, Z5
+	VANDPS       Z7, Z0, Z4
+	VANDPS       Z7, Z2, Z17
+	VMINPS       Z4, Z3, Z4
+	VMINPS       Z17, Z5, Z17
+	VMOVAPS      Z8, Z3
+	VMOVAPS      Z8, Z19
+	VFMADD231PS  Z9, Z4, Z3
+	VFMADD231PS  Z9, Z17, Z19
+	VANDPS       Z10, Z3, Z3
+	VANDPS       Z10, Z19, Z19
+	VSUBPS       Z11, Z3, Z5
+	VSUBPS       Z11, Z19, Z20
+	VFNMADD231PS Z12, Z5, Z4
+	VFNMADD231PS Z12, Z20, Z17
+	VMULPS       Z4, Z4, Z5
+	VMULPS       Z17, Z17, Z20
+	VADDPS       Z13, Z5, Z18
+	VADDPS       Z13, Z20, Z21
+	VMULPS       Z4, Z18, Z18
+	VMULPS       Z17, Z21, Z21
+	VMOVAPS      Z13, Z4
+	VMOVAPS      Z13, Z17
+	VFMADD231PS  Z14, Z5, Z4
+	VFMADD231PS  Z14, Z20, Z17
+	VADDPS       Z18, Z4, Z5
+	VADDPS       Z21, Z17, Z20
+	VPSLLD       $0x14, Z3, Z3
+	VPSLLD       $0x14, Z19, Z19
+	VADDPS       Z15, Z3, Z3
+	VADDPS       Z15, Z19, Z19
+	VFMADD231PS  Z5, Z3, Z18
+	VFMADD231PS  Z20, Z19, Z21
+	VFMADD231PS  Z5, Z3, Z4
+	VFMADD231PS  Z20, Z19, Z17
+	VDIVPS       Z4, Z18, Z18
+	VDIVPS       Z17, Z21, Z21
+	VANDPS       Z16, Z0, Z0
+	VANDPS       Z16, Z2, Z2
+	VORPS        Z18, Z0, Z0
+	VORPS        Z21, Z2, Z2
+	MOVQ         56(AX), R14
+	VMOVUPS      Z0, (R14)(R12*1)
 	MOVQ         64(AX), R14
 	VMOVUPS      Z2, (R14)(R12*1)
-	VMULPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
+	VMULPS       Z2, Z0, Z0
+	VMOVUPS      (CX)(R12*1), Z2
+	VMULPS       Z1, Z2, Z1
+	VADDPS       Z0, Z1, Z0
 	MOVQ         72(AX), R14
 	VMOVUPS      Z0, (R14)(R12*1)
 	ADDQ         $0x40, R12
@@ -2204,119 +2018,103 @@ tail:
 	BZHIQ        R10, R11, R11
 	KMOVW        R11, K1
 	VMOVUPS.Z    (DX)(R12*1), K1, Z0
-	VMOVAPS      Z3, Z1
-	VANDPS       Z4, Z0, Z2
-	VXORPS       Z2, Z0, Z0
-	VMINPS       Z0, Z1, Z0
-	VCMPPS       $0x11, Z5, Z0, K2
-	VXORPS       Z4, Z0, K2, Z0
-	VMOVAPS      Z6, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VSUBPS       Z6, Z1, Z18
-	VFNMADD231PS Z8, Z18, Z0
-	VMOVAPS      Z9, Z19
-	VFMADD213PS  Z10, Z0, Z19
-	VFMADD213PS  Z11, Z0, Z19
-	VFMADD213PS  Z12, Z0, Z19
-	VFMADD213PS  Z13, Z0, Z19
-	VMULPS       Z0, Z0, Z18
-	VFMADD213PS  Z0, Z18, Z19
-	VPSLLD       $0x17, Z1, Z1
-	VMOVAPS      Z14, Z18
-	VFMADD231PS  Z15, Z1, Z18
-	VFMADD213PS  Z18, Z1, Z19
-	VADDPS       Z16, Z19, Z1
-	VDIVPS       Z1, Z19, Z19
-	VANDPS       Z17, Z19, Z19
-	VORPS        Z2, Z19, Z0
-	VMOVUPS      Z0, K1, (R8)(R12*1)
-	VMOVUPS.Z    (BX)(R12*1), K1, Z0
-	VMOVAPS      Z3, Z1
-	VANDPS       Z4, Z0, Z2
-	VXORPS       Z2, Z0, Z0
-	VMINPS       Z0, Z1, Z0
-	VCMPPS       $0x11, Z5, Z0, K2
-	VXORPS       Z4, Z0, K2, Z0
-	VMOVAPS      Z6, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VSUBPS       Z6, Z1, Z18
-	VFNMADD231PS Z8, Z18, Z0
-	VMOVAPS      Z9, Z19
-	VFMADD213PS  Z10, Z0, Z19
-	VFMADD213PS  Z11, Z0, Z19
-	VFMADD213PS  Z12, Z0, Z19
-	VFMADD213PS  Z13, Z0, Z19
-	VMULPS       Z0, Z0, Z18
-	VFMADD213PS  Z0, Z18, Z19
-	VPSLLD       $0x17, Z1, Z1
-	VMOVAPS      Z14, Z18
-	VFMADD231PS  Z15, Z1, Z18
-	VFMADD213PS  Z18, Z1, Z19
-	VADDPS       Z16, Z19, Z1
-	VDIVPS       Z1, Z19, Z19
-	VANDPS       Z17, Z19, Z19
-	VORPS        Z2, Z19, Z0
-	VMOVUPS      Z0, K1, (R9)(R12*1)
-	VMOVUPS.Z    (CX)(R12*1), K1, Z1
-	VMULPS       Z0, Z1, Z0
-	VMOVUPS.Z    (SI)(R12*1), K1, Z1
-	VMOVAPS      Z3, Z2
-	VANDPS       Z4, Z1, Z18
-	VXORPS       Z18, Z1, Z1
-	VMINPS       Z1, Z2, Z1
-	VCMPPS       $0x11, Z5, Z1, K2
-	VXORPS       Z4, Z1, K2, Z1
+	VMOVUPS.Z    (BX)(R12*1), K1, Z1
 	VMOVAPS      Z6, Z2
-	VFMADD231PS  Z7, Z1, Z2
-	VSUBPS       Z6, Z2, Z19
-	VFNMADD231PS Z8, Z19, Z1
-	VMOVAPS      Z9, Z20
-	VFMADD213PS  Z10, Z1, Z20
-	VFMADD213PS  Z11, Z1, Z20
-	VFMADD213PS  Z12, Z1, Z20
-	VFMADD213PS  Z13, Z1, Z20
-	VMULPS       Z1, Z1, Z19
-	VFMADD213PS  Z1, Z19, Z20
-	VPSLLD       $0x17, Z2, Z2
-	VMOVAPS      Z14, Z19
-	VFMADD231PS  Z15, Z2, Z19
-	VFMADD213PS  Z19, Z2, Z20
-	VADDPS       Z16, Z20, Z2
-	VDIVPS       Z2, Z20, Z20
-	VANDPS       Z17, Z20, Z20
-	VORPS        Z18, Z20, Z1
-	MOVQ         56(AX), CX
-	VMOVUPS      Z1, K1, (CX)(R12*1)
+	VMOVAPS      Z6, Z4
+	VANDPS       Z7, Z0, Z3
+	VANDPS       Z7, Z1, Z5
+	VMINPS       Z3, Z2, Z3
+	VMINPS       Z5, Z4, Z5
+	VMOVAPS      Z8, Z2
+	VMOVAPS      Z8, Z18
+	VFMADD231PS  Z9, Z3, Z2
+	VFMADD231PS  Z9, Z5, Z18
+	VANDPS       Z10, Z2, Z2
+	VANDPS       Z10, Z18, Z18
+	VSUBPS       Z11, Z2, Z4
+	VSUBPS       Z11, Z18, Z19
+	VFNMADD231PS Z12, Z4, Z3
+	VFNMADD231PS Z12, Z19, Z5
+	VMULPS       Z3, Z3, Z4
+	VMULPS       Z5, Z5, Z19
+	VADDPS       Z13, Z4, Z17
+	VADDPS       Z13, Z19, Z20
+	VMULPS       Z3, Z17, Z17
+	VMULPS       Z5, Z20, Z20
+	VMOVAPS      Z13, Z3
+	VMOVAPS      Z13, Z5
+	VFMADD231PS  Z14, Z4, Z3
+	VFMADD231PS  Z14, Z19, Z5
+	VADDPS       Z17, Z3, Z4
+	VADDPS       Z20, Z5, Z19
+	VPSLLD       $0x14, Z2, Z2
+	VPSLLD       $0x14, Z18, Z18
+	VADDPS       Z15, Z2, Z2
+	VADDPS       Z15, Z18, Z18
+	VFMADD231PS  Z4, Z2, Z17
+	VFMADD231PS  Z19, Z18, Z20
+	VFMADD231PS  Z4, Z2, Z3
+	VFMADD231PS  Z19, Z18, Z5
+	VDIVPS       Z3, Z17, Z17
+	VDIVPS       Z5, Z20, Z20
+	VANDPS       Z16, Z0, Z0
+	VANDPS       Z16, Z1, Z1
+	VORPS        Z17, Z0, Z0
+	VORPS        Z20, Z1, Z1
+	VMOVUPS      Z0, K1, (R8)(R12*1)
+	VMOVUPS      Z1, K1, (R9)(R12*1)
+	VMOVUPS.Z    (SI)(R12*1), K1, Z0
 	VMOVUPS.Z    (DI)(R12*1), K1, Z2
-	VMOVAPS      Z3, Z3
-	VANDPS       Z4, Z2, Z18
-	VXORPS       Z18, Z2, Z2
-	VMINPS       Z2, Z3, Z2
-	VCMPPS       $0x11, Z5, Z2, K2
-	VXORPS       Z4, Z2, K2, Z2
 	VMOVAPS      Z6, Z3
-	VFMADD231PS  Z7, Z2, Z3
-	VSUBPS       Z6, Z3, Z4
-	VFNMADD231PS Z8, Z4, Z2
-	VMOVAPS      Z9, Z5
-	VFMADD213PS  Z10, Z2, Z5
-	VFMADD213PS  Z11, Z2, Z5
-	VFMADD213PS  Z12, Z2, Z5
-	VFMADD213PS  Z13, Z2, Z5
-	VMULPS       Z2, Z2, Z4
-	VFMADD213PS  Z2, Z4, Z5
-	VPSLLD       $0x17, Z3, Z3
-	VMOVAPS      Z14, Z4
-	VFMADD231PS  Z15, Z3, Z4
-	VFMADD213PS  Z4, Z3, Z5
-	VADDPS       Z16, Z5, Z3
-	VDIVPS       Z3, Z5, Z5
-	VANDPS       Z17, Z5, Z5
-	VORPS        Z18, Z5, Z2
-	MOVQ         64(AX), CX
-	VMOVUPS      Z2, K1, (CX)(R12*1)
-	VMULPS       Z2, Z1, Z1
-	VADDPS       Z1, Z0, Z0
+	VMOVAPS      Z6, Z5
+	VANDPS       Z7, Z0, Z4
+	VANDPS       Z7, Z2, Z6
+	VMINPS       Z4, Z3, Z4
+	VMINPS       Z6, Z5, Z6
+	VMOVAPS      Z8, Z3
+	VMOVAPS      Z8, Z5
+	VFMADD231PS  Z9, Z4, Z3
+	VFMADD231PS  Z9, Z6, Z5
+	VANDPS       Z10, Z3, Z3
+	VANDPS       Z10, Z5, Z5
+	VSUBPS       Z11, Z3, Z7
+	VSUBPS       Z11, Z5, Z8
+	VFNMADD231PS Z12, Z7, Z4
+	VFNMADD231PS Z12, Z8, Z6
+	VMULPS       Z4, Z4, Z7
+	VMULPS       Z6, Z6, Z8
+	VADDPS       Z13, Z7, Z9
+	VADDPS       Z13, Z8, Z10
+	VMULPS       Z4, Z9, Z9
+	VMULPS       Z6, Z10, Z10
+	VMOVAPS      Z13, Z4
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z14, Z7, Z4
+	VFMADD231PS  Z14, Z8, Z6
+	VADDPS       Z9, Z4, Z7
+	VADDPS       Z10, Z6, Z8
+	VPSLLD       $0x14, Z3, Z3
+	VPSLLD       $0x14, Z5, Z5
+	VADDPS       Z15, Z3, Z3
+	VADDPS       Z15, Z5, Z5
+	VFMADD231PS  Z7, Z3, Z9
+	VFMADD231PS  Z8, Z5, Z10
+	VFMADD231PS  Z7, Z3, Z4
+	VFMADD231PS  Z8, Z5, Z6
+	VDIVPS       Z4, Z9, Z9
+	VDIVPS       Z6, Z10, Z10
+	VANDPS       Z16, Z0, Z0
+	VANDPS       Z16, Z2, Z2
+	VORPS        Z9, Z0, Z0
+	VORPS        Z10, Z2, Z2
+	MOVQ         56(AX), DX
+	VMOVUPS      Z0, K1, (DX)(R12*1)
+	MOVQ         64(AX), DX
+	VMOVUPS      Z2, K1, (DX)(R12*1)
+	VMULPS       Z2, Z0, Z0
+	VMOVUPS.Z    (CX)(R12*1), K1, Z2
+	VMULPS       Z1, Z2, Z1
+	VADDPS       Z0, Z1, Z0
 	MOVQ         72(AX), AX
 	VMOVUPS      Z0, K1, (AX)(R12*1)
 
@@ -2533,23 +2331,23 @@ end:
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV
 TEXT ·fusedPeepholeLSTMStep1AVX512(SB), $512-16
 	VBROADCASTSS c41200000<>+0(SB), Z3
-	VBROADCASTSS c80000000<>+0(SB), Z4
-	VBROADCASTSS c3e2e147b<>+0(SB), Z5
-	VBROADCASTSS c4b40007f<>+0(SB), Z6
-	VBROADCASTSS c4038aa3b<>+0(SB), Z7
-	VBROADCASTSS c3eb17218<>+0(SB), Z8
-	VBROADCASTSS c3d35f604<>+0(SB), Z9
-	VBROADCASTSS c3e0913b6<>+0(SB), Z10
-	VBROADCASTSS c3eaaab3a<>+0(SB), Z11
-	VBROADCASTSS c3f2aaa58<>+0(SB), Z12
-	VBROADCASTSS c3f7fffff<>+0(SB), Z13
-	VBROADCASTSS cbf000000<>+0(SB), Z14
-	VBROADCASTSS c3f000000<>+0(SB), Z15
-	VBROADCASTSS c3f800000<>+0(SB), Z16
-	VBROADCASTSS c7fffffff<>+0(SB), Z17
-	VBROADCASTSS cc2d10000<>+0(SB), Z18
-	VBROADCASTSS c5f800000<>+0(SB), Z19
-	VBROADCASTSS c4b4000bf<>+0(SB), Z20
+	VBROADCASTSS c7fffffff<>+0(SB), Z4
+	VBROADCASTSS c49c003f1<>+0(SB), Z5
+	VBROADCASTSS c4038aa3b<>+0(SB), Z6
+	VBROADCASTSS cfffffff8<>+0(SB), Z7
+	VBROADCASTSS c49c003f0<>+0(SB), Z8
+	VBROADCASTSS c3eb17218<>+0(SB), Z9
+	VBROADCASTSS c4170e03e<>+0(SB), Z10
+	VBROADCASTSS c40c09537<>+0(SB), Z11
+	VBROADCASTSS cbf000000<>+0(SB), Z12
+	VBROADCASTSS c80000000<>+0(SB), Z13
+	VBROADCASTSS cc2d10000<>+0(SB), Z14
+	VBROADCASTSS c42200000<>+0(SB), Z15
+	VBROADCASTSS c4b40003f<>+0(SB), Z16
+	VBROADCASTSS cbfb8aa3b<>+0(SB), Z17
+	VBROADCASTSS c3f317200<>+0(SB), Z18
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z19
+	VBROADCASTSS c4270e03e<>+0(SB), Z20
 	MOVQ         operands+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
@@ -2576,355 +2374,303 @@ strip:
 	MOVQ    R12, R14
 
 phase0:
-	MOVQ              56(AX), BP
-	VMOVUPS           (BP)(R14*1), Z0
-	VMOVAPS           Z3, Z1
-	VANDPS            Z4, Z0, Z2
-	VXORPS            Z2, Z0, Z0
-	VMINPS            Z0, Z1, Z0
-	VCMPPS            $0x11, Z5, Z0, K1
-	VXORPS            Z4, Z0, K1, Z0
-	VMOVAPS           Z6, Z1
-	VFMADD231PS       Z7, Z0, Z1
-	VSUBPS            Z6, Z1, Z21
-	VFNMADD231PS      Z8, Z21, Z0
-	VMOVAPS           Z9, Z22
-	VFMADD213PS       Z10, Z0, Z22
-	VFMADD213PS       Z11, Z0, Z22
-	VFMADD213PS       Z12, Z0, Z22
-	VFMADD213PS       Z13, Z0, Z22
-	VMULPS            Z0, Z0, Z21
-	VFMADD213PS       Z0, Z21, Z22
-	VPSLLD            $0x17, Z1, Z1
-	VMOVAPS           Z14, Z21
-	VFMADD231PS       Z15, Z1, Z21
-	VFMADD213PS       Z21, Z1, Z22
-	VADDPS            Z16, Z22, Z1
-	VDIVPS            Z1, Z22, Z22
-	VANDPS            Z17, Z22, Z22
-	VORPS             Z2, Z22, Z0
-	MOVQ              80(AX), BP
-	VMOVUPS           Z0, (BP)(R14*1)
-	VMOVUPS           (DI)(R14*1), Z1
-	VMOVUPS           (R9)(R14*1), Z2
-	VMULPS            Z2, Z1, Z1
-	VMOVUPS           (DX)(R14*1), Z21
-	VADDPS            Z1, Z21, Z1
-	VMOVAPS           Z18, Z21
-	VMOVAPS           Z19, Z22
-	VORPS             Z4, Z1, Z23
-	VMAXPS            Z23, Z21, Z23
-	VMOVAPS           Z20, Z21
-	VMOVAPS           Z21, Z24
-	VFMADD231PS.BCST  c3fb8aa3b<>+0(SB), Z23, Z24
-	VSUBPS            Z21, Z24, Z21
-	VFNMADD231PS.BCST c3f317200<>+0(SB), Z21, Z23
-	VFNMADD231PS.BCST c35bfbe8e<>+0(SB), Z21, Z23
-	VBROADCASTSS      c3ab5f604<>+0(SB), Z25
-	VFMADD213PS.BCST  c3c0913b6<>+0(SB), Z23, Z25
-	VFMADD213PS.BCST  c3d2aab3a<>+0(SB), Z23, Z25
-	VFMADD213PS.BCST  c3e2aaa58<>+0(SB), Z23, Z25
-	VFMADD213PS.BCST  c3effffff<>+0(SB), Z23, Z25
-	VMULPS            Z23, Z23, Z21
-	VFMADD213PS       Z23, Z21, Z25
-	VPSLLD            $0x17, Z24, Z24
-	VFMADD213PS       Z24, Z24, Z25
-	VMOVAPS           Z25, Z23
-	VMOVAPS           Z16, Z21
-	VFMADD231PS.BCST  c1f800000<>+0(SB), Z23, Z21
-	VPMOVD2M          Z1, K1
-	VBLENDMPS         Z23, Z22, K1, Z1
-	VDIVPS            Z21, Z1, Z1
-	VMULPS.BCST       c1f800000<>+0(SB), Z1, Z1
-	MOVQ              64(AX), BP
-	VMOVUPS           Z1, (BP)(R14*1)
-	VMULPS            Z1, Z2, Z1
-	VMOVUPS           (R8)(R14*1), Z21
-	VMULPS            Z2, Z21, Z2
-	VMOVUPS           (BX)(R14*1), Z21
-	VADDPS            Z2, Z21, Z2
-	VMOVAPS           Z18, Z21
-	VMOVAPS           Z19, Z22
-	VORPS             Z4, Z2, Z23
-	VMAXPS            Z23, Z21, Z23
-	VMOVAPS           Z20, Z21
-	VMOVAPS           Z21, Z24
-	VFMADD231PS.BCST  c3fb8aa3b<>+0(SB), Z23, Z24
-	VSUBPS            Z21, Z24, Z21
-	VFNMADD231PS.BCST c3f317200<>+0(SB), Z21, Z23
-	VFNMADD231PS.BCST c35bfbe8e<>+0(SB), Z21, Z23
-	VBROADCASTSS      c3ab5f604<>+0(SB), Z25
-	VFMADD213PS.BCST  c3c0913b6<>+0(SB), Z23, Z25
-	VFMADD213PS.BCST  c3d2aab3a<>+0(SB), Z23, Z25
-	VFMADD213PS.BCST  c3e2aaa58<>+0(SB), Z23, Z25
-	VFMADD213PS.BCST  c3effffff<>+0(SB), Z23, Z25
-	VMULPS            Z23, Z23, Z21
-	VFMADD213PS       Z23, Z21, Z25
-	VPSLLD            $0x17, Z24, Z24
-	VFMADD213PS       Z24, Z24, Z25
-	VMOVAPS           Z25, Z23
-	VMOVAPS           Z16, Z21
-	VFMADD231PS.BCST  c1f800000<>+0(SB), Z23, Z21
-	VPMOVD2M          Z2, K1
-	VBLENDMPS         Z23, Z22, K1, Z2
-	VDIVPS            Z21, Z2, Z2
-	VMULPS.BCST       c1f800000<>+0(SB), Z2, Z2
-	MOVQ              72(AX), BP
-	VMOVUPS           Z2, (BP)(R14*1)
-	VMULPS            Z0, Z2, Z0
-	VADDPS            Z0, Z1, Z0
-	MOVQ              88(AX), BP
-	VMOVUPS           Z0, (BP)(R14*1)
-	MOVQ              96(AX), BP
-	VMOVUPS           Z0, (BP)(R14*1)
-	VMOVUPS           (SI)(R14*1), Z1
-	VMULPS            Z0, Z1, Z0
-	VMOVUPS           (CX)(R14*1), Z1
-	VADDPS            Z0, Z1, Z0
-	VMOVUPS           Z0, (R15)(R14*1)
-	ADDQ              $0x40, R14
-	CMPQ              R14, R13
-	JLT               phase0
-	MOVQ              R12, R14
+	MOVQ             56(AX), BP
+	VMOVUPS          (BP)(R14*1), Z0
+	VMOVAPS          Z3, Z1
+	VANDPS           Z4, Z0, Z2
+	VMINPS           Z2, Z1, Z2
+	VMOVAPS          Z5, Z1
+	VFMADD231PS      Z6, Z2, Z1
+	VANDPS           Z7, Z1, Z1
+	VSUBPS           Z8, Z1, Z21
+	VFNMADD231PS     Z9, Z21, Z2
+	VMULPS           Z2, Z2, Z21
+	VADDPS           Z10, Z21, Z22
+	VMULPS           Z2, Z22, Z22
+	VMOVAPS          Z10, Z2
+	VFMADD231PS      Z11, Z21, Z2
+	VADDPS           Z22, Z2, Z21
+	VPSLLD           $0x14, Z1, Z1
+	VADDPS           Z12, Z1, Z1
+	VFMADD231PS      Z21, Z1, Z22
+	VFMADD231PS      Z21, Z1, Z2
+	VDIVPS           Z2, Z22, Z22
+	VANDPS           Z13, Z0, Z0
+	VORPS            Z22, Z0, Z0
+	MOVQ             80(AX), BP
+	VMOVUPS          Z0, (BP)(R14*1)
+	VMOVUPS          (DI)(R14*1), Z1
+	VMOVUPS          (R9)(R14*1), Z2
+	VMULPS           Z2, Z1, Z1
+	VMOVUPS          (DX)(R14*1), Z21
+	VADDPS           Z1, Z21, Z1
+	VMOVAPS          Z14, Z21
+	VMOVAPS          Z15, Z22
+	VMAXPS           Z1, Z21, Z1
+	VMINPS           Z1, Z22, Z1
+	VMOVAPS          Z16, Z21
+	VFMADD231PS      Z17, Z1, Z21
+	VSUBPS           Z16, Z21, Z22
+	VFMADD231PS      Z18, Z22, Z1
+	VFMADD231PS      Z19, Z22, Z1
+	VMULPS           Z1, Z1, Z22
+	VADDPS           Z20, Z22, Z23
+	VMULPS           Z1, Z23, Z23
+	VBROADCASTSS     c42f0e03e<>+0(SB), Z1
+	VFMADD231PS.BCST c41409537<>+0(SB), Z22, Z1
+	VADDPS           Z23, Z1, Z22
+	VSUBPS           Z23, Z1, Z1
+	VPSLLD           $0x17, Z21, Z21
+	VPSUBD.BCST      c20000000<>+0(SB), Z22, Z22
+	VFMADD213PS      Z22, Z21, Z1
+	VDIVPS           Z1, Z22, Z1
+	MOVQ             64(AX), BP
+	VMOVUPS          Z1, (BP)(R14*1)
+	VMULPS           Z1, Z2, Z1
+	VMOVUPS          (R8)(R14*1), Z21
+	VMULPS           Z2, Z21, Z2
+	VMOVUPS          (BX)(R14*1), Z21
+	VADDPS           Z2, Z21, Z2
+	VMOVAPS          Z14, Z21
+	VMOVAPS          Z15, Z22
+	VMAXPS           Z2, Z21, Z2
+	VMINPS           Z2, Z22, Z2
+	VMOVAPS          Z16, Z21
+	VFMADD231PS      Z17, Z2, Z21
+	VSUBPS           Z16, Z21, Z22
+	VFMADD231PS      Z18, Z22, Z2
+	VFMADD231PS      Z19, Z22, Z2
+	VMULPS           Z2, Z2, Z22
+	VADDPS           Z20, Z22, Z23
+	VMULPS           Z2, Z23, Z23
+	VBROADCASTSS     c42f0e03e<>+0(SB), Z2
+	VFMADD231PS.BCST c41409537<>+0(SB), Z22, Z2
+	VADDPS           Z23, Z2, Z22
+	VSUBPS           Z23, Z2, Z2
+	VPSLLD           $0x17, Z21, Z21
+	VPSUBD.BCST      c20000000<>+0(SB), Z22, Z22
+	VFMADD213PS      Z22, Z21, Z2
+	VDIVPS           Z2, Z22, Z2
+	MOVQ             72(AX), BP
+	VMOVUPS          Z2, (BP)(R14*1)
+	VMULPS           Z0, Z2, Z0
+	VADDPS           Z0, Z1, Z0
+	MOVQ             88(AX), BP
+	VMOVUPS          Z0, (BP)(R14*1)
+	MOVQ             96(AX), BP
+	VMOVUPS          Z0, (BP)(R14*1)
+	VMOVUPS          (SI)(R14*1), Z1
+	VMULPS           Z0, Z1, Z0
+	VMOVUPS          (CX)(R14*1), Z1
+	VADDPS           Z0, Z1, Z0
+	VMOVUPS          Z0, (R15)(R14*1)
+	ADDQ             $0x40, R14
+	CMPQ             R14, R13
+	JLT              phase0
+	MOVQ             R12, R14
 
 phase1:
-	VMOVUPS           (R15)(R14*1), Z0
-	VMOVAPS           Z18, Z1
-	VMOVAPS           Z19, Z2
-	VORPS             Z4, Z0, Z21
-	VMAXPS            Z21, Z1, Z21
-	VMOVAPS           Z20, Z1
-	VMOVAPS           Z1, Z22
-	VFMADD231PS.BCST  c3fb8aa3b<>+0(SB), Z21, Z22
-	VSUBPS            Z1, Z22, Z1
-	VFNMADD231PS.BCST c3f317200<>+0(SB), Z1, Z21
-	VFNMADD231PS.BCST c35bfbe8e<>+0(SB), Z1, Z21
-	VBROADCASTSS      c3ab5f604<>+0(SB), Z23
-	VFMADD213PS.BCST  c3c0913b6<>+0(SB), Z21, Z23
-	VFMADD213PS.BCST  c3d2aab3a<>+0(SB), Z21, Z23
-	VFMADD213PS.BCST  c3e2aaa58<>+0(SB), Z21, Z23
-	VFMADD213PS.BCST  c3effffff<>+0(SB), Z21, Z23
-	VMULPS            Z21, Z21, Z1
-	VFMADD213PS       Z21, Z1, Z23
-	VPSLLD            $0x17, Z22, Z22
-	VFMADD213PS       Z22, Z22, Z23
-	VMOVAPS           Z23, Z21
-	VMOVAPS           Z16, Z1
-	VFMADD231PS.BCST  c1f800000<>+0(SB), Z21, Z1
-	VPMOVD2M          Z0, K1
-	VBLENDMPS         Z21, Z2, K1, Z0
-	VDIVPS            Z1, Z0, Z0
-	VMULPS.BCST       c1f800000<>+0(SB), Z0, Z0
-	MOVQ              104(AX), R12
-	VMOVUPS           Z0, (R12)(R14*1)
-	MOVQ              96(AX), R12
-	VMOVUPS           (R12)(R14*1), Z1
-	VMOVAPS           Z3, Z2
-	VANDPS            Z4, Z1, Z21
-	VXORPS            Z21, Z1, Z1
-	VMINPS            Z1, Z2, Z1
-	VCMPPS            $0x11, Z5, Z1, K1
-	VXORPS            Z4, Z1, K1, Z1
-	VMOVAPS           Z6, Z2
-	VFMADD231PS       Z7, Z1, Z2
-	VSUBPS            Z6, Z2, Z22
-	VFNMADD231PS      Z8, Z22, Z1
-	VMOVAPS           Z9, Z23
-	VFMADD213PS       Z10, Z1, Z23
-	VFMADD213PS       Z11, Z1, Z23
-	VFMADD213PS       Z12, Z1, Z23
-	VFMADD213PS       Z13, Z1, Z23
-	VMULPS            Z1, Z1, Z22
-	VFMADD213PS       Z1, Z22, Z23
-	VPSLLD            $0x17, Z2, Z2
-	VMOVAPS           Z14, Z22
-	VFMADD231PS       Z15, Z2, Z22
-	VFMADD213PS       Z22, Z2, Z23
-	VADDPS            Z16, Z23, Z2
-	VDIVPS            Z2, Z23, Z23
-	VANDPS            Z17, Z23, Z23
-	VORPS             Z21, Z23, Z1
-	MOVQ              112(AX), R12
-	VMOVUPS           Z1, (R12)(R14*1)
-	VMULPS            Z1, Z0, Z0
-	MOVQ              120(AX), R12
-	VMOVUPS           Z0, (R12)(R14*1)
-	ADDQ              $0x40, R14
-	CMPQ              R14, R13
-	JLT               phase1
-	MOVQ              R13, R12
-	JMP               strip
+	VMOVUPS          (R15)(R14*1), Z0
+	MOVQ             96(AX), R12
+	VMOVUPS          (R12)(R14*1), Z1
+	VMOVAPS          Z3, Z22
+	VMOVAPS          Z14, Z2
+	VANDPS           Z4, Z1, Z23
+	VMOVAPS          Z15, Z21
+	VMINPS           Z23, Z22, Z23
+	VMAXPS           Z0, Z2, Z0
+	VMOVAPS          Z5, Z2
+	VMINPS           Z0, Z21, Z0
+	VFMADD231PS      Z6, Z23, Z2
+	VMOVAPS          Z16, Z21
+	VANDPS           Z7, Z2, Z2
+	VFMADD231PS      Z17, Z0, Z21
+	VSUBPS           Z8, Z2, Z25
+	VSUBPS           Z16, Z21, Z22
+	VFNMADD231PS     Z9, Z25, Z23
+	VFMADD231PS      Z18, Z22, Z0
+	VMULPS           Z23, Z23, Z25
+	VFMADD231PS      Z19, Z22, Z0
+	VADDPS           Z10, Z25, Z26
+	VMULPS           Z0, Z0, Z22
+	VMULPS           Z23, Z26, Z26
+	VADDPS           Z20, Z22, Z24
+	VMOVAPS          Z10, Z23
+	VMULPS           Z0, Z24, Z24
+	VFMADD231PS      Z11, Z25, Z23
+	VBROADCASTSS     c42f0e03e<>+0(SB), Z0
+	VADDPS           Z26, Z23, Z25
+	VFMADD231PS.BCST c41409537<>+0(SB), Z22, Z0
+	VPSLLD           $0x14, Z2, Z2
+	VADDPS           Z24, Z0, Z22
+	VADDPS           Z12, Z2, Z2
+	VSUBPS           Z24, Z0, Z0
+	VFMADD231PS      Z25, Z2, Z26
+	VPSLLD           $0x17, Z21, Z21
+	VFMADD231PS      Z25, Z2, Z23
+	VPSUBD.BCST      c20000000<>+0(SB), Z22, Z22
+	VDIVPS           Z23, Z26, Z26
+	VFMADD213PS      Z22, Z21, Z0
+	VANDPS           Z13, Z1, Z1
+	VDIVPS           Z0, Z22, Z0
+	VORPS            Z26, Z1, Z1
+	MOVQ             104(AX), R12
+	VMOVUPS          Z0, (R12)(R14*1)
+	MOVQ             112(AX), R12
+	VMOVUPS          Z1, (R12)(R14*1)
+	VMULPS           Z1, Z0, Z0
+	MOVQ             120(AX), R12
+	VMOVUPS          Z0, (R12)(R14*1)
+	ADDQ             $0x40, R14
+	CMPQ             R14, R13
+	JLT              phase1
+	MOVQ             R13, R12
+	JMP              strip
 
 tail:
-	ANDQ              $0x0f, R10
-	JEQ               end
-	MOVQ              $-1, R11
-	BZHIQ             R10, R11, R11
-	KMOVW             R11, K1
-	MOVQ              R12, R14
-	MOVQ              56(AX), R10
-	VMOVUPS.Z         (R10)(R14*1), K1, Z0
-	VMOVAPS           Z3, Z1
-	VANDPS            Z4, Z0, Z2
-	VXORPS            Z2, Z0, Z0
-	VMINPS            Z0, Z1, Z0
-	VCMPPS            $0x11, Z5, Z0, K2
-	VXORPS            Z4, Z0, K2, Z0
-	VMOVAPS           Z6, Z1
-	VFMADD231PS       Z7, Z0, Z1
-	VSUBPS            Z6, Z1, Z21
-	VFNMADD231PS      Z8, Z21, Z0
-	VMOVAPS           Z9, Z22
-	VFMADD213PS       Z10, Z0, Z22
-	VFMADD213PS       Z11, Z0, Z22
-	VFMADD213PS       Z12, Z0, Z22
-	VFMADD213PS       Z13, Z0, Z22
-	VMULPS            Z0, Z0, Z21
-	VFMADD213PS       Z0, Z21, Z22
-	VPSLLD            $0x17, Z1, Z1
-	VMOVAPS           Z14, Z21
-	VFMADD231PS       Z15, Z1, Z21
-	VFMADD213PS       Z21, Z1, Z22
-	VADDPS            Z16, Z22, Z1
-	VDIVPS            Z1, Z22, Z22
-	VANDPS            Z17, Z22, Z22
-	VORPS             Z2, Z22, Z0
-	MOVQ              80(AX), R10
-	VMOVUPS           Z0, K1, (R10)(R14*1)
-	VMOVUPS.Z         (DI)(R14*1), K1, Z1
-	VMOVUPS.Z         (R9)(R14*1), K1, Z2
-	VMULPS            Z2, Z1, Z1
-	VMOVUPS.Z         (DX)(R14*1), K1, Z21
-	VADDPS            Z1, Z21, Z1
-	VMOVAPS           Z18, Z21
-	VMOVAPS           Z19, Z22
-	VORPS             Z4, Z1, Z23
-	VMAXPS            Z23, Z21, Z23
-	VMOVAPS           Z20, Z21
-	VMOVAPS           Z21, Z24
-	VFMADD231PS.BCST  c3fb8aa3b<>+0(SB), Z23, Z24
-	VSUBPS            Z21, Z24, Z21
-	VFNMADD231PS.BCST c3f317200<>+0(SB), Z21, Z23
-	VFNMADD231PS.BCST c35bfbe8e<>+0(SB), Z21, Z23
-	VBROADCASTSS      c3ab5f604<>+0(SB), Z25
-	VFMADD213PS.BCST  c3c0913b6<>+0(SB), Z23, Z25
-	VFMADD213PS.BCST  c3d2aab3a<>+0(SB), Z23, Z25
-	VFMADD213PS.BCST  c3e2aaa58<>+0(SB), Z23, Z25
-	VFMADD213PS.BCST  c3effffff<>+0(SB), Z23, Z25
-	VMULPS            Z23, Z23, Z21
-	VFMADD213PS       Z23, Z21, Z25
-	VPSLLD            $0x17, Z24, Z24
-	VFMADD213PS       Z24, Z24, Z25
-	VMOVAPS           Z25, Z23
-	VMOVAPS           Z16, Z21
-	VFMADD231PS.BCST  c1f800000<>+0(SB), Z23, Z21
-	VPMOVD2M          Z1, K2
-	VBLENDMPS         Z23, Z22, K2, Z1
-	VDIVPS            Z21, Z1, Z1
-	VMULPS.BCST       c1f800000<>+0(SB), Z1, Z1
-	MOVQ              64(AX), DX
-	VMOVUPS           Z1, K1, (DX)(R14*1)
-	VMULPS            Z1, Z2, Z1
-	VMOVUPS.Z         (R8)(R14*1), K1, Z21
-	VMULPS            Z2, Z21, Z2
-	VMOVUPS.Z         (BX)(R14*1), K1, Z21
-	VADDPS            Z2, Z21, Z2
-	VMOVAPS           Z18, Z21
-	VMOVAPS           Z19, Z22
-	VORPS             Z4, Z2, Z23
-	VMAXPS            Z23, Z21, Z23
-	VMOVAPS           Z20, Z21
-	VMOVAPS           Z21, Z24
-	VFMADD231PS.BCST  c3fb8aa3b<>+0(SB), Z23, Z24
-	VSUBPS            Z21, Z24, Z21
-	VFNMADD231PS.BCST c3f317200<>+0(SB), Z21, Z23
-	VFNMADD231PS.BCST c35bfbe8e<>+0(SB), Z21, Z23
-	VBROADCASTSS      c3ab5f604<>+0(SB), Z25
-	VFMADD213PS.BCST  c3c0913b6<>+0(SB), Z23, Z25
-	VFMADD213PS.BCST  c3d2aab3a<>+0(SB), Z23, Z25
-	VFMADD213PS.BCST  c3e2aaa58<>+0(SB), Z23, Z25
-	VFMADD213PS.BCST  c3effffff<>+0(SB), Z23, Z25
-	VMULPS            Z23, Z23, Z21
-	VFMADD213PS       Z23, Z21, Z25
-	VPSLLD            $0x17, Z24, Z24
-	VFMADD213PS       Z24, Z24, Z25
-	VMOVAPS           Z25, Z23
-	VMOVAPS           Z16, Z21
-	VFMADD231PS.BCST  c1f800000<>+0(SB), Z23, Z21
-	VPMOVD2M          Z2, K2
-	VBLENDMPS         Z23, Z22, K2, Z2
-	VDIVPS            Z21, Z2, Z2
-	VMULPS.BCST       c1f800000<>+0(SB), Z2, Z2
-	MOVQ              72(AX), DX
-	VMOVUPS           Z2, K1, (DX)(R14*1)
-	VMULPS            Z0, Z2, Z0
-	VADDPS            Z0, Z1, Z0
-	MOVQ              88(AX), DX
-	VMOVUPS           Z0, K1, (DX)(R14*1)
-	MOVQ              96(AX), DX
-	VMOVUPS           Z0, K1, (DX)(R14*1)
-	VMOVUPS.Z         (SI)(R14*1), K1, Z1
-	VMULPS            Z0, Z1, Z1
-	VMOVUPS.Z         (CX)(R14*1), K1, Z2
-	VADDPS            Z1, Z2, Z1
-	VMOVAPS           Z18, Z2
-	VMOVAPS           Z19, Z18
-	VORPS             Z4, Z1, Z19
-	VMAXPS            Z19, Z2, Z19
-	VMOVAPS           Z20, Z2
-	VMOVAPS           Z2, Z20
-	VFMADD231PS.BCST  c3fb8aa3b<>+0(SB), Z19, Z20
-	VSUBPS            Z2, Z20, Z2
-	VFNMADD231PS.BCST c3f317200<>+0(SB), Z2, Z19
-	VFNMADD231PS.BCST c35bfbe8e<>+0(SB), Z2, Z19
-	VBROADCASTSS      c3ab5f604<>+0(SB), Z21
-	VFMADD213PS.BCST  c3c0913b6<>+0(SB), Z19, Z21
-	VFMADD213PS.BCST  c3d2aab3a<>+0(SB), Z19, Z21
-	VFMADD213PS.BCST  c3e2aaa58<>+0(SB), Z19, Z21
-	VFMADD213PS.BCST  c3effffff<>+0(SB), Z19, Z21
-	VMULPS            Z19, Z19, Z2
-	VFMADD213PS       Z19, Z2, Z21
-	VPSLLD            $0x17, Z20, Z20
-	VFMADD213PS       Z20, Z20, Z21
-	VMOVAPS           Z21, Z19
-	VMOVAPS           Z16, Z2
-	VFMADD231PS.BCST  c1f800000<>+0(SB), Z19, Z2
-	VPMOVD2M          Z1, K2
-	VBLENDMPS         Z19, Z18, K2, Z1
-	VDIVPS            Z2, Z1, Z1
-	VMULPS.BCST       c1f800000<>+0(SB), Z1, Z1
-	MOVQ              104(AX), CX
-	VMOVUPS           Z1, K1, (CX)(R14*1)
-	VMOVAPS           Z3, Z2
-	VANDPS            Z4, Z0, Z3
-	VXORPS            Z3, Z0, Z0
-	VMINPS            Z0, Z2, Z0
-	VCMPPS            $0x11, Z5, Z0, K2
-	VXORPS            Z4, Z0, K2, Z0
-	VMOVAPS           Z6, Z2
-	VFMADD231PS       Z7, Z0, Z2
-	VSUBPS            Z6, Z2, Z4
-	VFNMADD231PS      Z8, Z4, Z0
-	VMOVAPS           Z9, Z5
-	VFMADD213PS       Z10, Z0, Z5
-	VFMADD213PS       Z11, Z0, Z5
-	VFMADD213PS       Z12, Z0, Z5
-	VFMADD213PS       Z13, Z0, Z5
-	VMULPS            Z0, Z0, Z4
-	VFMADD213PS       Z0, Z4, Z5
-	VPSLLD            $0x17, Z2, Z2
-	VMOVAPS           Z14, Z4
-	VFMADD231PS       Z15, Z2, Z4
-	VFMADD213PS       Z4, Z2, Z5
-	VADDPS            Z16, Z5, Z2
-	VDIVPS            Z2, Z5, Z5
-	VANDPS            Z17, Z5, Z5
-	VORPS             Z3, Z5, Z0
-	MOVQ              112(AX), CX
-	VMOVUPS           Z0, K1, (CX)(R14*1)
-	VMULPS            Z0, Z1, Z0
-	MOVQ              120(AX), AX
-	VMOVUPS           Z0, K1, (AX)(R14*1)
+	ANDQ             $0x0f, R10
+	JEQ              end
+	MOVQ             $-1, R11
+	BZHIQ            R10, R11, R11
+	KMOVW            R11, K1
+	MOVQ             R12, R14
+	MOVQ             56(AX), R10
+	VMOVUPS.Z        (R10)(R14*1), K1, Z0
+	VMOVAPS          Z3, Z1
+	VANDPS           Z4, Z0, Z2
+	VMINPS           Z2, Z1, Z2
+	VMOVAPS          Z5, Z1
+	VFMADD231PS      Z6, Z2, Z1
+	VANDPS           Z7, Z1, Z1
+	VSUBPS           Z8, Z1, Z21
+	VFNMADD231PS     Z9, Z21, Z2
+	VMULPS           Z2, Z2, Z21
+	VADDPS           Z10, Z21, Z22
+	VMULPS           Z2, Z22, Z22
+	VMOVAPS          Z10, Z2
+	VFMADD231PS      Z11, Z21, Z2
+	VADDPS           Z22, Z2, Z21
+	VPSLLD           $0x14, Z1, Z1
+	VADDPS           Z12, Z1, Z1
+	VFMADD231PS      Z21, Z1, Z22
+	VFMADD231PS      Z21, Z1, Z2
+	VDIVPS           Z2, Z22, Z22
+	VANDPS           Z13, Z0, Z0
+	VORPS            Z22, Z0, Z0
+	MOVQ             80(AX), R10
+	VMOVUPS          Z0, K1, (R10)(R14*1)
+	VMOVUPS.Z        (DI)(R14*1), K1, Z1
+	VMOVUPS.Z        (R9)(R14*1), K1, Z2
+	VMULPS           Z2, Z1, Z1
+	VMOVUPS.Z        (DX)(R14*1), K1, Z21
+	VADDPS           Z1, Z21, Z1
+	VMOVAPS          Z14, Z21
+	VMOVAPS          Z15, Z22
+	VMAXPS           Z1, Z21, Z1
+	VMINPS           Z1, Z22, Z1
+	VMOVAPS          Z16, Z21
+	VFMADD231PS      Z17, Z1, Z21
+	VSUBPS           Z16, Z21, Z22
+	VFMADD231PS      Z18, Z22, Z1
+	VFMADD231PS      Z19, Z22, Z1
+	VMULPS           Z1, Z1, Z22
+	VADDPS           Z20, Z22, Z23
+	VMULPS           Z1, Z23, Z23
+	VBROADCASTSS     c42f0e03e<>+0(SB), Z1
+	VFMADD231PS.BCST c41409537<>+0(SB), Z22, Z1
+	VADDPS           Z23, Z1, Z22
+	VSUBPS           Z23, Z1, Z1
+	VPSLLD           $0x17, Z21, Z21
+	VPSUBD.BCST      c20000000<>+0(SB), Z22, Z22
+	VFMADD213PS      Z22, Z21, Z1
+	VDIVPS           Z1, Z22, Z1
+	MOVQ             64(AX), DX
+	VMOVUPS          Z1, K1, (DX)(R14*1)
+	VMULPS           Z1, Z2, Z1
+	VMOVUPS.Z        (R8)(R14*1), K1, Z21
+	VMULPS           Z2, Z21, Z2
+	VMOVUPS.Z        (BX)(R14*1), K1, Z21
+	VADDPS           Z2, Z21, Z2
+	VMOVAPS          Z14, Z21
+	VMOVAPS          Z15, Z22
+	VMAXPS           Z2, Z21, Z2
+	VMINPS           Z2, Z22, Z2
+	VMOVAPS          Z16, Z21
+	VFMADD231PS      Z17, Z2, Z21
+	VSUBPS           Z16, Z21, Z22
+	VFMADD231PS      Z18, Z22, Z2
+	VFMADD231PS      Z19, Z22, Z2
+	VMULPS           Z2, Z2, Z22
+	VADDPS           Z20, Z22, Z23
+	VMULPS           Z2, Z23, Z23
+	VBROADCASTSS     c42f0e03e<>+0(SB), Z2
+	VFMADD231PS.BCST c41409537<>+0(SB), Z22, Z2
+	VADDPS           Z23, Z2, Z22
+	VSUBPS           Z23, Z2, Z2
+	VPSLLD           $0x17, Z21, Z21
+	VPSUBD.BCST      c20000000<>+0(SB), Z22, Z22
+	VFMADD213PS      Z22, Z21, Z2
+	VDIVPS           Z2, Z22, Z2
+	MOVQ             72(AX), DX
+	VMOVUPS          Z2, K1, (DX)(R14*1)
+	VMULPS           Z0, Z2, Z0
+	VADDPS           Z0, Z1, Z0
+	MOVQ             88(AX), DX
+	VMOVUPS          Z0, K1, (DX)(R14*1)
+	MOVQ             96(AX), DX
+	VMOVUPS          Z0, K1, (DX)(R14*1)
+	VMOVUPS.Z        (SI)(R14*1), K1, Z1
+	VMULPS           Z0, Z1, Z1
+	VMOVUPS.Z        (CX)(R14*1), K1, Z2
+	VADDPS           Z1, Z2, Z1
+	VMOVAPS          Z3, Z2
+	VMOVAPS          Z14, Z3
+	VANDPS           Z4, Z0, Z4
+	VMOVAPS          Z15, Z14
+	VMINPS           Z4, Z2, Z4
+	VMAXPS           Z1, Z3, Z1
+	VMOVAPS          Z5, Z2
+	VMINPS           Z1, Z14, Z1
+	VFMADD231PS      Z6, Z4, Z2
+	VMOVAPS          Z16, Z3
+	VANDPS           Z7, Z2, Z2
+	VFMADD231PS      Z17, Z1, Z3
+	VSUBPS           Z8, Z2, Z5
+	VSUBPS           Z16, Z3, Z6
+	VFNMADD231PS     Z9, Z5, Z4
+	VFMADD231PS      Z18, Z6, Z1
+	VMULPS           Z4, Z4, Z5
+	VFMADD231PS      Z19, Z6, Z1
+	VADDPS           Z10, Z5, Z7
+	VMULPS           Z1, Z1, Z6
+	VMULPS           Z4, Z7, Z7
+	VADDPS           Z20, Z6, Z8
+	VMOVAPS          Z10, Z4
+	VMULPS           Z1, Z8, Z8
+	VFMADD231PS      Z11, Z5, Z4
+	VBROADCASTSS     c42f0e03e<>+0(SB), Z1
+	VADDPS           Z7, Z4, Z5
+	VFMADD231PS.BCST c41409537<>+0(SB), Z6, Z1
+	VPSLLD           $0x14, Z2, Z2
+	VADDPS           Z8, Z1, Z6
+	VADDPS           Z12, Z2, Z2
+	VSUBPS           Z8, Z1, Z1
+	VFMADD231PS      Z5, Z2, Z7
+	VPSLLD           $0x17, Z3, Z3
+	VFMADD231PS      Z5, Z2, Z4
+	VPSUBD.BCST      c20000000<>+0(SB), Z6, Z6
+	VDIVPS           Z4, Z7, Z7
+	VFMADD213PS      Z6, Z3, Z1
+	VANDPS           Z13, Z0, Z0
+	VDIVPS           Z1, Z6, Z1
+	VORPS            Z7, Z0, Z0
+	MOVQ             104(AX), CX
+	VMOVUPS          Z1, K1, (CX)(R14*1)
+	MOVQ             112(AX), CX
+	VMOVUPS          Z0, K1, (CX)(R14*1)
+	VMULPS           Z0, Z1, Z0
+	MOVQ             120(AX), AX
+	VMOVUPS          Z0, K1, (AX)(R14*1)
 
 end:
 	VZEROUPPER
@@ -3152,22 +2898,18 @@ end:
 	RET
 
 // func fusedMinimalGatedUnitStep1AVX512(operands **float32, n int)
-// Requires: AVX, AVX512DQ, AVX512F, BMI2
+// Requires: AVX, AVX512F, BMI2
 TEXT ·fusedMinimalGatedUnitStep1AVX512(SB), $0-16
-	VBROADCASTSS cc2d10000<>+0(SB), Z4
-	VBROADCASTSS c5f800000<>+0(SB), Z5
-	VBROADCASTSS c80000000<>+0(SB), Z6
-	VBROADCASTSS c4b4000bf<>+0(SB), Z7
-	VBROADCASTSS c3fb8aa3b<>+0(SB), Z8
-	VBROADCASTSS c3f317200<>+0(SB), Z9
-	VBROADCASTSS c35bfbe8e<>+0(SB), Z10
-	VBROADCASTSS c3ab5f604<>+0(SB), Z11
-	VBROADCASTSS c3c0913b6<>+0(SB), Z12
-	VBROADCASTSS c3d2aab3a<>+0(SB), Z13
-	VBROADCASTSS c3e2aaa58<>+0(SB), Z14
-	VBROADCASTSS c3effffff<>+0(SB), Z15
-	VBROADCASTSS c3f800000<>+0(SB), Z16
-	VBROADCASTSS c1f800000<>+0(SB), Z17
+	VBROADCASTSS cc2d10000<>+0(SB), Z3
+	VBROADCASTSS c42200000<>+0(SB), Z4
+	VBROADCASTSS c4b40003f<>+0(SB), Z5
+	VBROADCASTSS cbfb8aa3b<>+0(SB), Z6
+	VBROADCASTSS c3f317200<>+0(SB), Z7
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z8
+	VBROADCASTSS c4270e03e<>+0(SB), Z9
+	VBROADCASTSS c42f0e03e<>+0(SB), Z10
+	VBROADCASTSS c41409537<>+0(SB), Z11
+	VBROADCASTSS c20000000<>+0(SB), Z12
 	MOVQ         operands+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
@@ -3185,80 +2927,68 @@ strip:
 	MOVQ DI, R9
 
 phase0:
-	VMOVUPS      (DX)(R8*1), Z0
-	VMOVAPS      Z4, Z1
-	VMOVAPS      Z5, Z2
-	VORPS        Z6, Z0, Z3
-	VMAXPS       Z3, Z1, Z3
-	VMOVAPS      Z7, Z1
-	VMOVAPS      Z1, Z18
-	VFMADD231PS  Z8, Z3, Z18
-	VSUBPS       Z1, Z18, Z1
-	VFNMADD231PS Z9, Z1, Z3
-	VFNMADD231PS Z10, Z1, Z3
-	VMOVAPS      Z11, Z19
-	VFMADD213PS  Z12, Z3, Z19
-	VFMADD213PS  Z13, Z3, Z19
-	VFMADD213PS  Z14, Z3, Z19
-	VFMADD213PS  Z15, Z3, Z19
-	VMULPS       Z3, Z3, Z1
-	VFMADD213PS  Z3, Z1, Z19
-	VPSLLD       $0x17, Z18, Z18
-	VFMADD213PS  Z18, Z18, Z19
-	VMOVAPS      Z19, Z3
-	VMOVAPS      Z16, Z1
-	VFMADD231PS  Z17, Z3, Z1
-	VPMOVD2M     Z0, K1
-	VBLENDMPS    Z3, Z2, K1, Z0
-	VDIVPS       Z1, Z0, Z0
-	VMULPS       Z17, Z0, Z0
-	VMOVUPS      Z0, (BX)(R8*1)
-	VMOVUPS      (CX)(R8*1), Z1
-	VMULPS       Z0, Z1, Z0
-	VMOVUPS      Z0, (AX)(R8*1)
-	ADDQ         $0x40, R8
-	CMPQ         R8, R9
-	JLT          phase0
-	MOVQ         R9, R8
-	JMP          strip
+	VMOVUPS     (DX)(R8*1), Z0
+	VMOVAPS     Z3, Z1
+	VMOVAPS     Z4, Z2
+	VMAXPS      Z0, Z1, Z0
+	VMINPS      Z0, Z2, Z0
+	VMOVAPS     Z5, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VSUBPS      Z5, Z1, Z2
+	VFMADD231PS Z7, Z2, Z0
+	VFMADD231PS Z8, Z2, Z0
+	VMULPS      Z0, Z0, Z2
+	VADDPS      Z9, Z2, Z13
+	VMULPS      Z0, Z13, Z13
+	VMOVAPS     Z10, Z0
+	VFMADD231PS Z11, Z2, Z0
+	VADDPS      Z13, Z0, Z2
+	VSUBPS      Z13, Z0, Z0
+	VPSLLD      $0x17, Z1, Z1
+	VPSUBD      Z12, Z2, Z2
+	VFMADD213PS Z2, Z1, Z0
+	VDIVPS      Z0, Z2, Z0
+	VMOVUPS     Z0, (BX)(R8*1)
+	VMOVUPS     (CX)(R8*1), Z1
+	VMULPS      Z0, Z1, Z0
+	VMOVUPS     Z0, (AX)(R8*1)
+	ADDQ        $0x40, R8
+	CMPQ        R8, R9
+	JLT         phase0
+	MOVQ        R9, R8
+	JMP         strip
 
 tail:
-	ANDQ         $0x0f, SI
-	JEQ          end
-	MOVQ         $-1, DI
-	BZHIQ        SI, DI, DI
-	KMOVW        DI, K1
-	VMOVUPS.Z    (DX)(R8*1), K1, Z0
-	VMOVAPS      Z4, Z1
-	VMOVAPS      Z5, Z2
-	VORPS        Z6, Z0, Z3
-	VMAXPS       Z3, Z1, Z3
-	VMOVAPS      Z7, Z1
-	VMOVAPS      Z1, Z4
-	VFMADD231PS  Z8, Z3, Z4
-	VSUBPS       Z1, Z4, Z1
-	VFNMADD231PS Z9, Z1, Z3
-	VFNMADD231PS Z10, Z1, Z3
-	VMOVAPS      Z11, Z5
-	VFMADD213PS  Z12, Z3, Z5
-	VFMADD213PS  Z13, Z3, Z5
-	VFMADD213PS  Z14, Z3, Z5
-	VFMADD213PS  Z15, Z3, Z5
-	VMULPS       Z3, Z3, Z1
-	VFMADD213PS  Z3, Z1, Z5
-	VPSLLD       $0x17, Z4, Z4
-	VFMADD213PS  Z4, Z4, Z5
-	VMOVAPS      Z5, Z3
-	VMOVAPS      Z16, Z1
-	VFMADD231PS  Z17, Z3, Z1
-	VPMOVD2M     Z0, K2
-	VBLENDMPS    Z3, Z2, K2, Z0
-	VDIVPS       Z1, Z0, Z0
-	VMULPS       Z17, Z0, Z0
-	VMOVUPS      Z0, K1, (BX)(R8*1)
-	VMOVUPS.Z    (CX)(R8*1), K1, Z1
-	VMULPS       Z0, Z1, Z0
-	VMOVUPS      Z0, K1, (AX)(R8*1)
+	ANDQ        $0x0f, SI
+	JEQ         end
+	MOVQ        $-1, DI
+	BZHIQ       SI, DI, DI
+	KMOVW       DI, K1
+	VMOVUPS.Z   (DX)(R8*1), K1, Z0
+	VMOVAPS     Z3, Z1
+	VMOVAPS     Z4, Z2
+	VMAXPS      Z0, Z1, Z0
+	VMINPS      Z0, Z2, Z0
+	VMOVAPS     Z5, Z1
+	VFMADD231PS Z6, Z0, Z1
+	VSUBPS      Z5, Z1, Z2
+	VFMADD231PS Z7, Z2, Z0
+	VFMADD231PS Z8, Z2, Z0
+	VMULPS      Z0, Z0, Z2
+	VADDPS      Z9, Z2, Z3
+	VMULPS      Z0, Z3, Z3
+	VMOVAPS     Z10, Z0
+	VFMADD231PS Z11, Z2, Z0
+	VADDPS      Z3, Z0, Z2
+	VSUBPS      Z3, Z0, Z0
+	VPSLLD      $0x17, Z1, Z1
+	VPSUBD      Z12, Z2, Z2
+	VFMADD213PS Z2, Z1, Z0
+	VDIVPS      Z0, Z2, Z0
+	VMOVUPS     Z0, K1, (BX)(R8*1)
+	VMOVUPS.Z   (CX)(R8*1), K1, Z1
+	VMULPS      Z0, Z1, Z0
+	VMOVUPS     Z0, K1, (AX)(R8*1)
 
 end:
 	VZEROUPPER
@@ -3268,20 +2998,17 @@ end:
 // Requires: AVX, AVX512DQ, AVX512F, BMI2
 TEXT ·fusedMinimalGatedUnitStep2AVX512(SB), $0-16
 	VBROADCASTSS c41200000<>+0(SB), Z3
-	VBROADCASTSS c80000000<>+0(SB), Z4
-	VBROADCASTSS c3e2e147b<>+0(SB), Z5
-	VBROADCASTSS c4b40007f<>+0(SB), Z6
-	VBROADCASTSS c4038aa3b<>+0(SB), Z7
-	VBROADCASTSS c3eb17218<>+0(SB), Z8
-	VBROADCASTSS c3d35f604<>+0(SB), Z9
-	VBROADCASTSS c3e0913b6<>+0(SB), Z10
-	VBROADCASTSS c3eaaab3a<>+0(SB), Z11
-	VBROADCASTSS c3f2aaa58<>+0(SB), Z12
-	VBROADCASTSS c3f7fffff<>+0(SB), Z13
-	VBROADCASTSS cbf000000<>+0(SB), Z14
-	VBROADCASTSS c3f000000<>+0(SB), Z15
-	VBROADCASTSS c3f800000<>+0(SB), Z16
-	VBROADCASTSS c7fffffff<>+0(SB), Z17
+	VBROADCASTSS c7fffffff<>+0(SB), Z4
+	VBROADCASTSS c49c003f1<>+0(SB), Z5
+	VBROADCASTSS c4038aa3b<>+0(SB), Z6
+	VBROADCASTSS cfffffff8<>+0(SB), Z7
+	VBROADCASTSS c49c003f0<>+0(SB), Z8
+	VBROADCASTSS c3eb17218<>+0(SB), Z9
+	VBROADCASTSS c4170e03e<>+0(SB), Z10
+	VBROADCASTSS c40c09537<>+0(SB), Z11
+	VBROADCASTSS cbf000000<>+0(SB), Z12
+	VBROADCASTSS c80000000<>+0(SB), Z13
+	VBROADCASTSS c3f800000<>+0(SB), Z14
 	MOVQ         operands+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
@@ -3304,34 +3031,30 @@ phase0:
 	VMOVUPS      (BX)(R10*1), Z0
 	VMOVAPS      Z3, Z1
 	VANDPS       Z4, Z0, Z2
-	VXORPS       Z2, Z0, Z0
-	VMINPS       Z0, Z1, Z0
-	VCMPPS       $0x11, Z5, Z0, K1
-	VXORPS       Z4, Z0, K1, Z0
-	VMOVAPS      Z6, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VSUBPS       Z6, Z1, Z18
-	VFNMADD231PS Z8, Z18, Z0
-	VMOVAPS      Z9, Z19
-	VFMADD213PS  Z10, Z0, Z19
-	VFMADD213PS  Z11, Z0, Z19
-	VFMADD213PS  Z12, Z0, Z19
-	VFMADD213PS  Z13, Z0, Z19
-	VMULPS       Z0, Z0, Z18
-	VFMADD213PS  Z0, Z18, Z19
-	VPSLLD       $0x17, Z1, Z1
-	VMOVAPS      Z14, Z18
-	VFMADD231PS  Z15, Z1, Z18
-	VFMADD213PS  Z18, Z1, Z19
-	VADDPS       Z16, Z19, Z1
-	VDIVPS       Z1, Z19, Z19
-	VANDPS       Z17, Z19, Z19
-	VORPS        Z2, Z19, Z0
+	VMINPS       Z2, Z1, Z2
+	VMOVAPS      Z5, Z1
+	VFMADD231PS  Z6, Z2, Z1
+	VANDPS       Z7, Z1, Z1
+	VSUBPS       Z8, Z1, Z15
+	VFNMADD231PS Z9, Z15, Z2
+	VMULPS       Z2, Z2, Z15
+	VADDPS       Z10, Z15, Z16
+	VMULPS       Z2, Z16, Z16
+	VMOVAPS      Z10, Z2
+	VFMADD231PS  Z11, Z15, Z2
+	VADDPS       Z16, Z2, Z15
+	VPSLLD       $0x14, Z1, Z1
+	VADDPS       Z12, Z1, Z1
+	VFMADD231PS  Z15, Z1, Z16
+	VFMADD231PS  Z15, Z1, Z2
+	VDIVPS       Z2, Z16, Z16
+	VANDPS       Z13, Z0, Z0
+	VORPS        Z16, Z0, Z0
 	VMOVUPS      Z0, (DI)(R10*1)
 	VMOVUPS      (DX)(R10*1), Z1
 	VMULPS       Z0, Z1, Z0
-	VXORPS       Z4, Z1, Z1
-	VADDPS       Z16, Z1, Z1
+	VXORPS       Z13, Z1, Z1
+	VADDPS       Z14, Z1, Z1
 	VMOVUPS      Z1, (SI)(R10*1)
 	VMOVUPS      (CX)(R10*1), Z2
 	VMULPS       Z1, Z2, Z1
@@ -3352,34 +3075,30 @@ tail:
 	VMOVUPS.Z    (BX)(R10*1), K1, Z0
 	VMOVAPS      Z3, Z1
 	VANDPS       Z4, Z0, Z2
-	VXORPS       Z2, Z0, Z0
-	VMINPS       Z0, Z1, Z0
-	VCMPPS       $0x11, Z5, Z0, K2
-	VXORPS       Z4, Z0, K2, Z0
-	VMOVAPS      Z6, Z1
-	VFMADD231PS  Z7, Z0, Z1
-	VSUBPS       Z6, Z1, Z3
-	VFNMADD231PS Z8, Z3, Z0
-	VMOVAPS      Z9, Z5
-	VFMADD213PS  Z10, Z0, Z5
-	VFMADD213PS  Z11, Z0, Z5
-	VFMADD213PS  Z12, Z0, Z5
-	VFMADD213PS  Z13, Z0, Z5
-	VMULPS       Z0, Z0, Z3
-	VFMADD213PS  Z0, Z3, Z5
-	VPSLLD       $0x17, Z1, Z1
-	VMOVAPS      Z14, Z3
-	VFMADD231PS  Z15, Z1, Z3
-	VFMADD213PS  Z3, Z1, Z5
-	VADDPS       Z16, Z5, Z1
-	VDIVPS       Z1, Z5, Z5
-	VANDPS       Z17, Z5, Z5
-	VORPS        Z2, Z5, Z0
+	VMINPS       Z2, Z1, Z2
+	VMOVAPS      Z5, Z1
+	VFMADD231PS  Z6, Z2, Z1
+	VANDPS       Z7, Z1, Z1
+	VSUBPS       Z8, Z1, Z3
+	VFNMADD231PS Z9, Z3, Z2
+	VMULPS       Z2, Z2, Z3
+	VADDPS       Z10, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VMOVAPS      Z10, Z2
+	VFMADD231PS  Z11, Z3, Z2
+	VADDPS       Z4, Z2, Z3
+	VPSLLD       $0x14, Z1, Z1
+	VADDPS       Z12, Z1, Z1
+	VFMADD231PS  Z3, Z1, Z4
+	VFMADD231PS  Z3, Z1, Z2
+	VDIVPS       Z2, Z4, Z4
+	VANDPS       Z13, Z0, Z0
+	VORPS        Z4, Z0, Z0
 	VMOVUPS      Z0, K1, (DI)(R10*1)
 	VMOVUPS.Z    (DX)(R10*1), K1, Z1
 	VMULPS       Z0, Z1, Z0
-	VXORPS       Z4, Z1, Z1
-	VADDPS       Z16, Z1, Z1
+	VXORPS       Z13, Z1, Z1
+	VADDPS       Z14, Z1, Z1
 	VMOVUPS      Z1, K1, (SI)(R10*1)
 	VMOVUPS.Z    (CX)(R10*1), K1, Z2
 	VMULPS       Z1, Z2, Z1
@@ -3519,24 +3238,24 @@ end:
 // func fusedCoupledLSTMStep1AVX512(operands **float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV
 TEXT ·fusedCoupledLSTMStep1AVX512(SB), $0-16
-	VBROADCASTSS cc2d10000<>+0(SB), Z4
-	VBROADCASTSS c5f800000<>+0(SB), Z5
-	VBROADCASTSS c80000000<>+0(SB), Z6
-	VBROADCASTSS c4b4000bf<>+0(SB), Z7
-	VBROADCASTSS c3fb8aa3b<>+0(SB), Z8
-	VBROADCASTSS c3f317200<>+0(SB), Z9
-	VBROADCASTSS c35bfbe8e<>+0(SB), Z10
-	VBROADCASTSS c3ab5f604<>+0(SB), Z11
-	VBROADCASTSS c3c0913b6<>+0(SB), Z12
-	VBROADCASTSS c3d2aab3a<>+0(SB), Z13
-	VBROADCASTSS c3e2aaa58<>+0(SB), Z14
-	VBROADCASTSS c3effffff<>+0(SB), Z15
-	VBROADCASTSS c3f800000<>+0(SB), Z16
-	VBROADCASTSS c1f800000<>+0(SB), Z17
-	VBROADCASTSS c41200000<>+0(SB), Z18
-	VBROADCASTSS c3e2e147b<>+0(SB), Z19
-	VBROADCASTSS c4b40007f<>+0(SB), Z20
-	VBROADCASTSS c4038aa3b<>+0(SB), Z21
+	VBROADCASTSS cc2d10000<>+0(SB), Z6
+	VBROADCASTSS c42200000<>+0(SB), Z7
+	VBROADCASTSS c4b40003f<>+0(SB), Z8
+	VBROADCASTSS cbfb8aa3b<>+0(SB), Z9
+	VBROADCASTSS c3f317200<>+0(SB), Z10
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z11
+	VBROADCASTSS c4270e03e<>+0(SB), Z12
+	VBROADCASTSS c42f0e03e<>+0(SB), Z13
+	VBROADCASTSS c41409537<>+0(SB), Z14
+	VBROADCASTSS c20000000<>+0(SB), Z15
+	VBROADCASTSS c41200000<>+0(SB), Z16
+	VBROADCASTSS c7fffffff<>+0(SB), Z17
+	VBROADCASTSS c49c003f1<>+0(SB), Z18
+	VBROADCASTSS c4038aa3b<>+0(SB), Z19
+	VBROADCASTSS cfffffff8<>+0(SB), Z20
+	VBROADCASTSS c49c003f0<>+0(SB), Z21
+	VBROADCASTSS c3eb17218<>+0(SB), Z22
+	VBROADCASTSS c4170e03e<>+0(SB), Z23
 	MOVQ         operands+0(FP), AX
 	MOVQ         (AX), CX
 	MOVQ         8(AX), DX
@@ -3561,274 +3280,234 @@ strip:
 	MOVQ    R12, R14
 
 phase0:
-	VMOVUPS           (DX)(R14*1), Z0
-	VMOVAPS           Z4, Z1
-	VMOVAPS           Z5, Z2
-	VORPS             Z6, Z0, Z3
-	VMAXPS            Z3, Z1, Z3
-	VMOVAPS           Z7, Z1
-	VMOVAPS           Z1, Z22
-	VFMADD231PS       Z8, Z3, Z22
-	VSUBPS            Z1, Z22, Z1
-	VFNMADD231PS      Z9, Z1, Z3
-	VFNMADD231PS      Z10, Z1, Z3
-	VMOVAPS           Z11, Z23
-	VFMADD213PS       Z12, Z3, Z23
-	VFMADD213PS       Z13, Z3, Z23
-	VFMADD213PS       Z14, Z3, Z23
-	VFMADD213PS       Z15, Z3, Z23
-	VMULPS            Z3, Z3, Z1
-	VFMADD213PS       Z3, Z1, Z23
-	VPSLLD            $0x17, Z22, Z22
-	VFMADD213PS       Z22, Z22, Z23
-	VMOVAPS           Z23, Z3
-	VMOVAPS           Z16, Z1
-	VFMADD231PS       Z17, Z3, Z1
-	VPMOVD2M          Z0, K1
-	VBLENDMPS         Z3, Z2, K1, Z0
-	VDIVPS            Z1, Z0, Z0
-	VMULPS            Z17, Z0, Z0
-	VMOVUPS           Z0, (DI)(R14*1)
-	VMOVUPS           (CX)(R14*1), Z1
-	VMULPS            Z0, Z1, Z1
-	VXORPS            Z6, Z0, Z0
-	VADDPS            Z16, Z0, Z0
-	VMOVUPS           Z0, (R8)(R14*1)
-	VMOVUPS           (BX)(R14*1), Z2
-	VMOVAPS           Z4, Z3
-	VMOVAPS           Z5, Z22
-	VORPS             Z6, Z2, Z23
-	VMAXPS            Z23, Z3, Z23
-	VMOVAPS           Z7, Z3
-	VMOVAPS           Z3, Z24
-	VFMADD231PS       Z8, Z23, Z24
-	VSUBPS            Z3, Z24, Z3
-	VFNMADD231PS      Z9, Z3, Z23
-	VFNMADD231PS      Z10, Z3, Z23
-	VMOVAPS           Z11, Z25
-	VFMADD213PS       Z12, Z23, Z25
-	VFMADD213PS       Z13, Z23, Z25
-	VFMADD213PS       Z14, Z23, Z25
-	VFMADD213PS       Z15, Z23, Z25
-	VMULPS            Z23, Z23, Z3
-	VFMADD213PS       Z23, Z3, Z25
-	VPSLLD            $0x17, Z24, Z24
-	VFMADD213PS       Z24, Z24, Z25
-	VMOVAPS           Z25, Z23
-	VMOVAPS           Z16, Z3
-	VFMADD231PS       Z17, Z23, Z3
-	VPMOVD2M          Z2, K1
-	VBLENDMPS         Z23, Z22, K1, Z2
-	VDIVPS            Z3, Z2, Z2
-	VMULPS            Z17, Z2, Z2
-	VMOVUPS           Z2, (R9)(R14*1)
-	VMOVUPS           (SI)(R14*1), Z2
-	VMOVAPS           Z18, Z3
-	VANDPS            Z6, Z2, Z22
-	VXORPS            Z22, Z2, Z2
-	VMINPS            Z2, Z3, Z2
-	VCMPPS            $0x11, Z19, Z2, K1
-	VXORPS            Z6, Z2, K1, Z2
-	VMOVAPS           Z20, Z3
-	VFMADD231PS       Z21, Z2, Z3
-	VSUBPS            Z20, Z3, Z23
-	VFNMADD231PS.BCST c3eb17218<>+0(SB), Z23, Z2
-	VBROADCASTSS      c3d35f604<>+0(SB), Z24
-	VFMADD213PS.BCST  c3e0913b6<>+0(SB), Z2, Z24
-	VFMADD213PS.BCST  c3eaaab3a<>+0(SB), Z2, Z24
-	VFMADD213PS.BCST  c3f2aaa58<>+0(SB), Z2, Z24
-	VFMADD213PS.BCST  c3f7fffff<>+0(SB), Z2, Z24
-	VMULPS            Z2, Z2, Z23
-	VFMADD213PS       Z2, Z23, Z24
-	VPSLLD            $0x17, Z3, Z3
-	VBROADCASTSS      cbf000000<>+0(SB), Z23
-	VFMADD231PS.BCST  c3f000000<>+0(SB), Z3, Z23
-	VFMADD213PS       Z23, Z3, Z24
-	VADDPS            Z16, Z24, Z3
-	VDIVPS            Z3, Z24, Z24
-	VANDPS.BCST       c7fffffff<>+0(SB), Z24, Z24
-	VORPS             Z22, Z24, Z2
-	MOVQ              56(AX), R15
-	VMOVUPS           Z2, (R15)(R14*1)
-	VMULPS            Z2, Z0, Z0
-	VADDPS            Z0, Z1, Z0
-	MOVQ              64(AX), R15
-	VMOVUPS           Z0, (R15)(R14*1)
-	ADDQ              $0x40, R14
-	CMPQ              R14, R13
-	JLT               phase0
-	MOVQ              R12, R14
+	VMOVUPS          (DX)(R14*1), Z0
+	VMOVUPS          (BX)(R14*1), Z1
+	VMOVAPS          Z6, Z2
+	VMOVAPS          Z6, Z4
+	VMOVAPS          Z7, Z3
+	VMOVAPS          Z7, Z5
+	VMAXPS           Z0, Z2, Z0
+	VMAXPS           Z1, Z4, Z1
+	VMINPS           Z0, Z3, Z0
+	VMINPS           Z1, Z5, Z1
+	VMOVAPS          Z8, Z2
+	VMOVAPS          Z8, Z5
+	VFMADD231PS      Z9, Z0, Z2
+	VFMADD231PS      Z9, Z1, Z5
+	VSUBPS           Z8, Z2, Z3
+	VSUBPS           Z8, Z5, Z24
+	VFMADD231PS      Z10, Z3, Z0
+	VFMADD231PS      Z10, Z24, Z1
+	VFMADD231PS      Z11, Z3, Z0
+	VFMADD231PS      Z11, Z24, Z1
+	VMULPS           Z0, Z0, Z3
+	VMULPS           Z1, Z1, Z24
+	VADDPS           Z12, Z3, Z4
+	VADDPS           Z12, Z24, Z25
+	VMULPS           Z0, Z4, Z4
+	VMULPS           Z1, Z25, Z25
+	VMOVAPS          Z13, Z0
+	VMOVAPS          Z13, Z1
+	VFMADD231PS      Z14, Z3, Z0
+	VFMADD231PS      Z14, Z24, Z1
+	VADDPS           Z4, Z0, Z3
+	VADDPS           Z25, Z1, Z24
+	VSUBPS           Z4, Z0, Z0
+	VSUBPS           Z25, Z1, Z1
+	VPSLLD           $0x17, Z2, Z2
+	VPSLLD           $0x17, Z5, Z5
+	VPSUBD           Z15, Z3, Z3
+	VPSUBD           Z15, Z24, Z24
+	VFMADD213PS      Z3, Z2, Z0
+	VFMADD213PS      Z24, Z5, Z1
+	VDIVPS           Z0, Z3, Z0
+	VDIVPS           Z1, Z24, Z1
+	VMOVUPS          Z0, (DI)(R14*1)
+	VMOVUPS          Z1, (R9)(R14*1)
+	VMOVUPS          (SI)(R14*1), Z1
+	VMOVAPS          Z16, Z2
+	VANDPS           Z17, Z1, Z3
+	VMINPS           Z3, Z2, Z3
+	VMOVAPS          Z18, Z2
+	VFMADD231PS      Z19, Z3, Z2
+	VANDPS           Z20, Z2, Z2
+	VSUBPS           Z21, Z2, Z4
+	VFNMADD231PS     Z22, Z4, Z3
+	VMULPS           Z3, Z3, Z4
+	VADDPS           Z23, Z4, Z5
+	VMULPS           Z3, Z5, Z5
+	VMOVAPS          Z23, Z3
+	VFMADD231PS.BCST c40c09537<>+0(SB), Z4, Z3
+	VADDPS           Z5, Z3, Z4
+	VPSLLD           $0x14, Z2, Z2
+	VADDPS.BCST      cbf000000<>+0(SB), Z2, Z2
+	VFMADD231PS      Z4, Z2, Z5
+	VFMADD231PS      Z4, Z2, Z3
+	VDIVPS           Z3, Z5, Z5
+	VANDPS.BCST      c80000000<>+0(SB), Z1, Z1
+	VORPS            Z5, Z1, Z1
+	MOVQ             56(AX), R15
+	VMOVUPS          Z1, (R15)(R14*1)
+	VMOVUPS          (CX)(R14*1), Z2
+	VMULPS           Z0, Z2, Z2
+	VXORPS.BCST      c80000000<>+0(SB), Z0, Z0
+	VADDPS.BCST      c3f800000<>+0(SB), Z0, Z0
+	VMOVUPS          Z0, (R8)(R14*1)
+	VMULPS           Z1, Z0, Z0
+	VADDPS           Z0, Z2, Z0
+	MOVQ             64(AX), R15
+	VMOVUPS          Z0, (R15)(R14*1)
+	ADDQ             $0x40, R14
+	CMPQ             R14, R13
+	JLT              phase0
+	MOVQ             R12, R14
 
 phase1:
-	MOVQ              64(AX), R12
-	VMOVUPS           (R12)(R14*1), Z0
-	VMOVAPS           Z18, Z1
-	VANDPS            Z6, Z0, Z2
-	VXORPS            Z2, Z0, Z0
-	VMINPS            Z0, Z1, Z0
-	VCMPPS            $0x11, Z19, Z0, K1
-	VXORPS            Z6, Z0, K1, Z0
-	VMOVAPS           Z20, Z1
-	VFMADD231PS       Z21, Z0, Z1
-	VSUBPS            Z20, Z1, Z3
-	VFNMADD231PS.BCST c3eb17218<>+0(SB), Z3, Z0
-	VBROADCASTSS      c3d35f604<>+0(SB), Z22
-	VFMADD213PS.BCST  c3e0913b6<>+0(SB), Z0, Z22
-	VFMADD213PS.BCST  c3eaaab3a<>+0(SB), Z0, Z22
-	VFMADD213PS.BCST  c3f2aaa58<>+0(SB), Z0, Z22
-	VFMADD213PS.BCST  c3f7fffff<>+0(SB), Z0, Z22
-	VMULPS            Z0, Z0, Z3
-	VFMADD213PS       Z0, Z3, Z22
-	VPSLLD            $0x17, Z1, Z1
-	VBROADCASTSS      cbf000000<>+0(SB), Z3
-	VFMADD231PS.BCST  c3f000000<>+0(SB), Z1, Z3
-	VFMADD213PS       Z3, Z1, Z22
-	VADDPS            Z16, Z22, Z1
-	VDIVPS            Z1, Z22, Z22
-	VANDPS.BCST       c7fffffff<>+0(SB), Z22, Z22
-	VORPS             Z2, Z22, Z0
-	MOVQ              72(AX), R12
-	VMOVUPS           Z0, (R12)(R14*1)
-	VMOVUPS           (R9)(R14*1), Z1
-	VMULPS            Z0, Z1, Z0
-	MOVQ              80(AX), R12
-	VMOVUPS           Z0, (R12)(R14*1)
-	ADDQ              $0x40, R14
-	CMPQ              R14, R13
-	JLT               phase1
-	MOVQ              R13, R12
-	JMP               strip
+	MOVQ             64(AX), R12
+	VMOVUPS          (R12)(R14*1), Z0
+	VMOVAPS          Z16, Z1
+	VANDPS           Z17, Z0, Z2
+	VMINPS           Z2, Z1, Z2
+	VMOVAPS          Z18, Z1
+	VFMADD231PS      Z19, Z2, Z1
+	VANDPS           Z20, Z1, Z1
+	VSUBPS           Z21, Z1, Z3
+	VFNMADD231PS     Z22, Z3, Z2
+	VMULPS           Z2, Z2, Z3
+	VADDPS           Z23, Z3, Z4
+	VMULPS           Z2, Z4, Z4
+	VMOVAPS          Z23, Z2
+	VFMADD231PS.BCST c40c09537<>+0(SB), Z3, Z2
+	VADDPS           Z4, Z2, Z3
+	VPSLLD           $0x14, Z1, Z1
+	VADDPS.BCST      cbf000000<>+0(SB), Z1, Z1
+	VFMADD231PS      Z3, Z1, Z4
+	VFMADD231PS      Z3, Z1, Z2
+	VDIVPS           Z2, Z4, Z4
+	VANDPS.BCST      c80000000<>+0(SB), Z0, Z0
+	VORPS            Z4, Z0, Z0
+	MOVQ             72(AX), R12
+	VMOVUPS          Z0, (R12)(R14*1)
+	VMOVUPS          (R9)(R14*1), Z1
+	VMULPS           Z0, Z1, Z0
+	MOVQ             80(AX), R12
+	VMOVUPS          Z0, (R12)(R14*1)
+	ADDQ             $0x40, R14
+	CMPQ             R14, R13
+	JLT              phase1
+	MOVQ             R13, R12
+	JMP              strip
 
 tail:
-	ANDQ              $0x0f, R10
-	JEQ               end
-	MOVQ              $-1, R11
-	BZHIQ             R10, R11, R11
-	KMOVW             R11, K1
-	MOVQ              R12, R14
-	VMOVUPS.Z         (DX)(R14*1), K1, Z0
-	VMOVAPS           Z4, Z1
-	VMOVAPS           Z5, Z2
-	VORPS             Z6, Z0, Z3
-	VMAXPS            Z3, Z1, Z3
-	VMOVAPS           Z7, Z1
-	VMOVAPS           Z1, Z22
-	VFMADD231PS       Z8, Z3, Z22
-	VSUBPS            Z1, Z22, Z1
-	VFNMADD231PS      Z9, Z1, Z3
-	VFNMADD231PS      Z10, Z1, Z3
-	VMOVAPS           Z11, Z23
-	VFMADD213PS       Z12, Z3, Z23
-	VFMADD213PS       Z13, Z3, Z23
-	VFMADD213PS       Z14, Z3, Z23
-	VFMADD213PS       Z15, Z3, Z23
-	VMULPS            Z3, Z3, Z1
-	VFMADD213PS       Z3, Z1, Z23
-	VPSLLD            $0x17, Z22, Z22
-	VFMADD213PS       Z22, Z22, Z23
-	VMOVAPS           Z23, Z3
-	VMOVAPS           Z16, Z1
-	VFMADD231PS       Z17, Z3, Z1
-	VPMOVD2M          Z0, K2
-	VBLENDMPS         Z3, Z2, K2, Z0
-	VDIVPS            Z1, Z0, Z0
-	VMULPS            Z17, Z0, Z0
-	VMOVUPS           Z0, K1, (DI)(R14*1)
-	VMOVUPS.Z         (CX)(R14*1), K1, Z1
-	VMULPS            Z0, Z1, Z1
-	VXORPS            Z6, Z0, Z0
-	VADDPS            Z16, Z0, Z0
-	VMOVUPS           Z0, K1, (R8)(R14*1)
-	VMOVUPS.Z         (BX)(R14*1), K1, Z2
-	VMOVAPS           Z4, Z3
-	VMOVAPS           Z5, Z4
-	VORPS             Z6, Z2, Z5
-	VMAXPS            Z5, Z3, Z5
-	VMOVAPS           Z7, Z3
-	VMOVAPS           Z3, Z7
-	VFMADD231PS       Z8, Z5, Z7
-	VSUBPS            Z3, Z7, Z3
-	VFNMADD231PS      Z9, Z3, Z5
-	VFNMADD231PS      Z10, Z3, Z5
-	VMOVAPS           Z11, Z8
-	VFMADD213PS       Z12, Z5, Z8
-	VFMADD213PS       Z13, Z5, Z8
-	VFMADD213PS       Z14, Z5, Z8
-	VFMADD213PS       Z15, Z5, Z8
-	VMULPS            Z5, Z5, Z3
-	VFMADD213PS       Z5, Z3, Z8
-	VPSLLD            $0x17, Z7, Z7
-	VFMADD213PS       Z7, Z7, Z8
-	VMOVAPS           Z8, Z5
-	VMOVAPS           Z16, Z3
-	VFMADD231PS       Z17, Z5, Z3
-	VPMOVD2M          Z2, K2
-	VBLENDMPS         Z5, Z4, K2, Z2
-	VDIVPS            Z3, Z2, Z2
-	VMULPS            Z17, Z2, Z2
-	VMOVUPS           Z2, K1, (R9)(R14*1)
-	VMOVUPS.Z         (SI)(R14*1), K1, Z3
-	VMOVAPS           Z18, Z4
-	VANDPS            Z6, Z3, Z5
-	VXORPS            Z5, Z3, Z3
-	VMINPS            Z3, Z4, Z3
-	VCMPPS            $0x11, Z19, Z3, K2
-	VXORPS            Z6, Z3, K2, Z3
-	VMOVAPS           Z20, Z4
-	VFMADD231PS       Z21, Z3, Z4
-	VSUBPS            Z20, Z4, Z7
-	VFNMADD231PS.BCST c3eb17218<>+0(SB), Z7, Z3
-	VBROADCASTSS      c3d35f604<>+0(SB), Z8
-	VFMADD213PS.BCST  c3e0913b6<>+0(SB), Z3, Z8
-	VFMADD213PS.BCST  c3eaaab3a<>+0(SB), Z3, Z8
-	VFMADD213PS.BCST  c3f2aaa58<>+0(SB), Z3, Z8
-	VFMADD213PS.BCST  c3f7fffff<>+0(SB), Z3, Z8
-	VMULPS            Z3, Z3, Z7
-	VFMADD213PS       Z3, Z7, Z8
-	VPSLLD            $0x17, Z4, Z4
-	VBROADCASTSS      cbf000000<>+0(SB), Z7
-	VFMADD231PS.BCST  c3f000000<>+0(SB), Z4, Z7
-	VFMADD213PS       Z7, Z4, Z8
-	VADDPS            Z16, Z8, Z4
-	VDIVPS            Z4, Z8, Z8
-	VANDPS.BCST       c7fffffff<>+0(SB), Z8, Z8
-	VORPS             Z5, Z8, Z3
-	MOVQ              56(AX), CX
-	VMOVUPS           Z3, K1, (CX)(R14*1)
-	VMULPS            Z3, Z0, Z0
-	VADDPS            Z0, Z1, Z0
-	MOVQ              64(AX), CX
-	VMOVUPS           Z0, K1, (CX)(R14*1)
-	VMOVAPS           Z18, Z1
-	VANDPS            Z6, Z0, Z3
-	VXORPS            Z3, Z0, Z0
-	VMINPS            Z0, Z1, Z0
-	VCMPPS            $0x11, Z19, Z0, K2
-	VXORPS            Z6, Z0, K2, Z0
-	VMOVAPS           Z20, Z1
-	VFMADD231PS       Z21, Z0, Z1
-	VSUBPS            Z20, Z1, Z4
-	VFNMADD231PS.BCST c3eb17218<>+0(SB), Z4, Z0
-	VBROADCASTSS      c3d35f604<>+0(SB), Z5
-	VFMADD213PS.BCST  c3e0913b6<>+0(SB), Z0, Z5
-	VFMADD213PS.BCST  c3eaaab3a<>+0(SB), Z0, Z5
-	VFMADD213PS.BCST  c3f2aaa58<>+0(SB), Z0, Z5
-	VFMADD213PS.BCST  c3f7fffff<>+0(SB), Z0, Z5
-	VMULPS            Z0, Z0, Z4
-	VFMADD213PS       Z0, Z4, Z5
-	VPSLLD            $0x17, Z1, Z1
-	VBROADCASTSS      cbf000000<>+0(SB), Z4
-	VFMADD231PS.BCST  c3f000000<>+0(SB), Z1, Z4
-	VFMADD213PS       Z4, Z1, Z5
-	VADDPS            Z16, Z5, Z1
-	VDIVPS            Z1, Z5, Z5
-	VANDPS.BCST       c7fffffff<>+0(SB), Z5, Z5
-	VORPS             Z3, Z5, Z0
-	MOVQ              72(AX), CX
-	VMOVUPS           Z0, K1, (CX)(R14*1)
-	VMULPS            Z0, Z2, Z0
-	MOVQ              80(AX), AX
-	VMOVUPS           Z0, K1, (AX)(R14*1)
+	ANDQ             $0x0f, R10
+	JEQ              end
+	MOVQ             $-1, R11
+	BZHIQ            R10, R11, R11
+	KMOVW            R11, K1
+	MOVQ             R12, R14
+	VMOVUPS.Z        (DX)(R14*1), K1, Z0
+	VMOVUPS.Z        (BX)(R14*1), K1, Z1
+	VMOVAPS          Z6, Z2
+	VMOVAPS          Z6, Z4
+	VMOVAPS          Z7, Z3
+	VMOVAPS          Z7, Z5
+	VMAXPS           Z0, Z2, Z0
+	VMAXPS           Z1, Z4, Z1
+	VMINPS           Z0, Z3, Z0
+	VMINPS           Z1, Z5, Z1
+	VMOVAPS          Z8, Z2
+	VMOVAPS          Z8, Z3
+	VFMADD231PS      Z9, Z0, Z2
+	VFMADD231PS      Z9, Z1, Z3
+	VSUBPS           Z8, Z2, Z4
+	VSUBPS           Z8, Z3, Z5
+	VFMADD231PS      Z10, Z4, Z0
+	VFMADD231PS      Z10, Z5, Z1
+	VFMADD231PS      Z11, Z4, Z0
+	VFMADD231PS      Z11, Z5, Z1
+	VMULPS           Z0, Z0, Z4
+	VMULPS           Z1, Z1, Z5
+	VADDPS           Z12, Z4, Z6
+	VADDPS           Z12, Z5, Z7
+	VMULPS           Z0, Z6, Z6
+	VMULPS           Z1, Z7, Z7
+	VMOVAPS          Z13, Z0
+	VMOVAPS          Z13, Z1
+	VFMADD231PS      Z14, Z4, Z0
+	VFMADD231PS      Z14, Z5, Z1
+	VADDPS           Z6, Z0, Z4
+	VADDPS           Z7, Z1, Z5
+	VSUBPS           Z6, Z0, Z0
+	VSUBPS           Z7, Z1, Z1
+	VPSLLD           $0x17, Z2, Z2
+	VPSLLD           $0x17, Z3, Z3
+	VPSUBD           Z15, Z4, Z4
+	VPSUBD           Z15, Z5, Z5
+	VFMADD213PS      Z4, Z2, Z0
+	VFMADD213PS      Z5, Z3, Z1
+	VDIVPS           Z0, Z4, Z0
+	VDIVPS           Z1, Z5, Z1
+	VMOVUPS          Z0, K1, (DI)(R14*1)
+	VMOVUPS          Z1, K1, (R9)(R14*1)
+	VMOVUPS.Z        (SI)(R14*1), K1, Z2
+	VMOVAPS          Z16, Z3
+	VANDPS           Z17, Z2, Z4
+	VMINPS           Z4, Z3, Z4
+	VMOVAPS          Z18, Z3
+	VFMADD231PS      Z19, Z4, Z3
+	VANDPS           Z20, Z3, Z3
+	VSUBPS           Z21, Z3, Z5
+	VFNMADD231PS     Z22, Z5, Z4
+	VMULPS           Z4, Z4, Z5
+	VADDPS           Z23, Z5, Z6
+	VMULPS           Z4, Z6, Z6
+	VMOVAPS          Z23, Z4
+	VFMADD231PS.BCST c40c09537<>+0(SB), Z5, Z4
+	VADDPS           Z6, Z4, Z5
+	VPSLLD           $0x14, Z3, Z3
+	VADDPS.BCST      cbf000000<>+0(SB), Z3, Z3
+	VFMADD231PS      Z5, Z3, Z6
+	VFMADD231PS      Z5, Z3, Z4
+	VDIVPS           Z4, Z6, Z6
+	VANDPS.BCST      c80000000<>+0(SB), Z2, Z2
+	VORPS            Z6, Z2, Z2
+	MOVQ             56(AX), DX
+	VMOVUPS          Z2, K1, (DX)(R14*1)
+	VMOVUPS.Z        (CX)(R14*1), K1, Z3
+	VMULPS           Z0, Z3, Z3
+	VXORPS.BCST      c80000000<>+0(SB), Z0, Z0
+	VADDPS.BCST      c3f800000<>+0(SB), Z0, Z0
+	VMOVUPS          Z0, K1, (R8)(R14*1)
+	VMULPS           Z2, Z0, Z0
+	VADDPS           Z0, Z3, Z0
+	MOVQ             64(AX), CX
+	VMOVUPS          Z0, K1, (CX)(R14*1)
+	VMOVAPS          Z16, Z2
+	VANDPS           Z17, Z0, Z3
+	VMINPS           Z3, Z2, Z3
+	VMOVAPS          Z18, Z2
+	VFMADD231PS      Z19, Z3, Z2
+	VANDPS           Z20, Z2, Z2
+	VSUBPS           Z21, Z2, Z4
+	VFNMADD231PS     Z22, Z4, Z3
+	VMULPS           Z3, Z3, Z4
+	VADDPS           Z23, Z4, Z5
+	VMULPS           Z3, Z5, Z5
+	VMOVAPS          Z23, Z3
+	VFMADD231PS.BCST c40c09537<>+0(SB), Z4, Z3
+	VADDPS           Z5, Z3, Z4
+	VPSLLD           $0x14, Z2, Z2
+	VADDPS.BCST      cbf000000<>+0(SB), Z2, Z2
+	VFMADD231PS      Z4, Z2, Z5
+	VFMADD231PS      Z4, Z2, Z3
+	VDIVPS           Z3, Z5, Z5
+	VANDPS.BCST      c80000000<>+0(SB), Z0, Z0
+	VORPS            Z5, Z0, Z0
+	MOVQ             72(AX), CX
+	VMOVUPS          Z0, K1, (CX)(R14*1)
+	VMULPS           Z0, Z1, Z0
+	MOVQ             80(AX), AX
+	VMOVUPS          Z0, K1, (AX)(R14*1)
 
 end:
 	VZEROUPPER

@@ -49,6 +49,17 @@ func (a *asm) copies(v float32) reg.VecVirtual {
 // values at a time, a register full, through load and store by the operand's name, and the numbers in registers of copies. hoist, unless
 // nil, fills more registers first.
 func (a *asm) loop(base, doc string, operands, numbers []string, unroll int, hoist func(b *block), body func(b *block)) {
+	a.loopBy(oneByOne, base, doc, operands, numbers, unroll, hoist, body)
+}
+
+func oneByOne(bodies ...func()) {
+	for _, body := range bodies {
+		body()
+	}
+}
+
+// loopBy is loop, where write writes the blocks that are unrolled.
+func (a *asm) loopBy(write func(bodies ...func()), base, doc string, operands, numbers []string, unroll int, hoist func(b *block), body func(b *block)) {
 	name := a.named(base)
 	a.Function(name)
 	a.Pragma("noescape")
@@ -80,10 +91,14 @@ func (a *asm) loop(base, doc string, operands, numbers []string, unroll int, hoi
 		a.Label(label)
 		a.CMPQ(n, U8(a.lanes*blocks))
 		a.JLT(LabelRef(label + "end"))
+		var bodies []func()
 		for i := range blocks {
-			b.disp = a.bytes() * i
-			body(b)
+			bodies = append(bodies, func() {
+				b.disp = a.bytes() * i
+				body(b)
+			})
 		}
+		write(bodies...)
 		for _, o := range operands {
 			a.ADDQ(U32(a.bytes()*blocks), b.at[o])
 		}

@@ -7,46 +7,59 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The constants of exp.go in package kernel, where they are explained. expQ are the lines that _asm/remez prints.
+// The constants of exp.go and tanh.go in package kernel, where they are explained. expQ, tanhB and tanhC are the lines that _asm/remez
+// prints.
 var expQ = [5]float32{0.49999997, 0.16666543, 0.0416672, 0.008366516, 0.0013882522}
 
 const (
-	ln2Hi     = 0.693145751953125
-	ln2Lo     = 1.42860676533018e-06
-	roundBias = 3<<22 + 127
-	expShift  = 64
-	expUp     = 1 << expShift
-	expDown   = 1.0 / expUp
-	expMax    = 89
-	expMin    = -104.5
-	tanhMax   = 10
-	tanhSmall = 0.17
-	signBit   = 1 << 31
+	tanhB      = 6.0182147
+	tanhC      = 15.054747
+	ln2Hi      = 0.693145751953125
+	ln2Lo      = 1.42860676533018e-06
+	roundBias  = 3<<22 + 127
+	floorBias  = 3<<19 + 126
+	eighths    = 7
+	expShift   = 64
+	expUp      = 1 << expShift
+	expDown    = 1.0 / expUp
+	expMax     = 89
+	expMin     = -104.5
+	tanhMax    = 10
+	sigmoidMin = -104.5
+	sigmoidMax = 40
+	signBit    = 1 << 31
+)
+
+// How many registers of values the loops of these functions take together: what sixteen registers hold.
+const (
+	tanhTogether    = 3
+	sigmoidTogether = 3
+	siluTogether    = 2
 )
 
 func functions(a *asm) {
 	unary := []string{"dst", "x"}
 	var low, high, one, up, downBias reg.VecVirtual
-	a.loop("tanh", "dst = tanh(x)", unary, nil, 1, func(b *block) {
+	a.loopBy(a.together, "tanh", "dst = tanh(x)", unary, nil, tanhTogether, func(b *block) {
 		high = b.copies(tanhMax)
 	}, func(b *block) {
 		x := b.load("x")
 		b.tanh(x, high)
 		b.store(x, "dst")
 	})
-	hoistSigmoid := func(b *block) { low, up = b.copies(expMin), b.copies(expUp) }
-	a.loop("sigmoid", "dst = 1 / (1 + exp(-x))", unary, nil, 1, hoistSigmoid, func(b *block) {
+	hoistSigmoid := func(b *block) { low, high = b.copies(sigmoidMin), b.copies(sigmoidMax) }
+	a.loopBy(a.together, "sigmoid", "dst = 1 / (1 + exp(-x))", unary, nil, sigmoidTogether, hoistSigmoid, func(b *block) {
 		x := b.load("x")
-		b.sigmoid(x, low, up)
+		b.sigmoid(x, low, high)
 		b.store(x, "dst")
 	})
-	a.loop("silu", "dst = x / (1 + exp(-x))", unary, nil, 1, func(b *block) {
+	a.loopBy(a.together, "silu", "dst = x / (1 + exp(-x))", unary, nil, siluTogether, func(b *block) {
 		hoistSigmoid(b)
 		one = b.copies(-math.MaxFloat32)
 	}, func(b *block) {
 		x, y := b.load("x"), b.vec()
 		b.VMOVAPS(x, y)
-		b.sigmoid(y, low, up)
+		b.sigmoid(y, low, high)
 		// The limit at -Inf is 0: no infinite factor.
 		b.VMAXPS(x, one, x)
 		b.VMULPS(y, x, x)
@@ -161,14 +174,14 @@ func functions(a *asm) {
 	})
 	a.loop("softplusGrad", "dst = dy * sigmoid(x)", []string{"dst", "dy", "x"}, nil, 1, hoistSigmoid, func(b *block) {
 		x := b.load("x")
-		b.sigmoid(x, low, up)
+		b.sigmoid(x, low, high)
 		b.VMULPS(x, b.load("dy"), x)
 		b.store(x, "dst")
 	})
 	a.loop("logSigmoidGrad", "dst = dy * sigmoid(-x)", []string{"dst", "dy", "x"}, nil, 1, hoistSigmoid, func(b *block) {
 		x := b.load("x")
 		b.VXORPS(b.constantBits(signBit), x, x)
-		b.sigmoid(x, low, up)
+		b.sigmoid(x, low, high)
 		b.VMULPS(x, b.load("dy"), x)
 		b.store(x, "dst")
 	})
@@ -203,42 +216,52 @@ func (b *block) expScaled(x, bias reg.VecVirtual) {
 	b.VMOVAPS(q, x)
 }
 
-// sigmoid replaces x; low and up hold expMin and expUp.
-func (b *block) sigmoid(x, low, up reg.VecVirtual) {
-	z, bias, den := b.vec(), b.vec(), b.vec()
-	b.VORPS(b.constantBits(signBit), x, z)
-	b.VMAXPS(z, low, z)
-	b.fill(roundBias+expShift, bias)
-	b.expScaled(z, bias)
-	b.fill(1, den)
-	b.VFMADD231PS(b.constant(expDown), z, den)
-	b.choose(b.negative(x), z, up, x)
-	b.VDIVPS(den, x, x)
-	b.VMULPS(b.constant(expDown), x, x)
+// tanhFraction makes v and d of u: v/d is tanh(u) with scale 1, tanh(u/2) with 2. It overwrites u, which is d, and w.
+func (b *block) tanhFraction(u, w, v reg.VecVirtual, scale float32) {
+	b.VMULPS(u, u, w)
+	b.VADDPS(b.constant(scale*scale*tanhC), w, v)
+	b.VMULPS(u, v, v)
+	b.fill(scale*scale*scale*tanhC, u)
+	b.VFMADD231PS(b.constant(scale*tanhB), w, u)
+}
+
+// sigmoid replaces x; low and high hold sigmoidMin and sigmoidMax.
+func (b *block) sigmoid(x, low, high reg.VecVirtual) {
+	t, n, v := b.vec(), b.vec(), b.vec()
+	b.VMAXPS(x, low, x)
+	b.VMINPS(x, high, x)
+	b.fill(roundBias-expShift, t)
+	b.VFMADD231PS(b.constant(-math.Log2E), x, t)
+	b.VSUBPS(b.constant(roundBias-expShift), t, n)
+	b.VFMADD231PS(b.constant(ln2Hi), n, x)
+	b.VFMADD231PS(b.constant(ln2Lo), n, x)
+	b.tanhFraction(x, n, v, 2)
+	b.VADDPS(v, x, n)
+	b.VSUBPS(v, x, x)
+	b.VPSLLD(U8(23), t, t)
+	// Times expDown, in the exponent. Of a NaN it makes a number, but the other is left.
+	b.VPSUBD(b.constantBits(expShift<<23), n, n)
+	b.VFMADD213PS(n, t, x)
+	b.VDIVPS(x, n, x)
 }
 
 // tanh replaces x; high holds tanhMax.
 func (b *block) tanh(x, high reg.VecVirtual) {
-	sign, u, t, n, q := b.vec(), b.vec(), b.vec(), b.vec(), b.vec()
-	b.VANDPS(b.constantBits(signBit), x, sign)
-	b.VXORPS(sign, x, u)
+	u, t, n, v := b.vec(), b.vec(), b.vec(), b.vec()
+	b.VANDPS(b.constantBits(signBit-1), x, u)
 	b.VMINPS(u, high, u)
-	b.negate(b.compare(lessThan, u, b.constant(tanhSmall)), u)
-	b.fill(roundBias, t)
+	b.fill(floorBias+1.0/8, t)
 	b.VFMADD231PS(b.constant(2*math.Log2E), u, t)
-	b.VSUBPS(b.constant(roundBias), t, n)
-	// Here n is small enough, or the result close enough to 1, for log 2 in one part.
+	b.VANDPS(b.constantBits(1<<32-1-eighths), t, t)
+	b.VSUBPS(b.constant(floorBias), t, n)
 	b.VFNMADD231PS(b.constant(math.Ln2/2), n, u)
-	b.fill(32*expQ[4], q)
-	b.horner(q, u, 16*expQ[3], 8*expQ[2], 4*expQ[1], 2*expQ[0])
-	b.VMULPS(u, u, n)
-	b.VFMADD213PS(u, n, q)
-	b.VPSLLD(U8(23), t, t)
-	b.fill(-0.5, n)
-	b.VFMADD231PS(b.constant(0.5), t, n)
-	b.VFMADD213PS(n, t, q)
-	b.VADDPS(b.constant(1), q, t)
-	b.VDIVPS(t, q, q)
-	b.VANDPS(b.constantBits(signBit-1), q, q)
-	b.VORPS(sign, q, x)
+	b.tanhFraction(u, n, v, 1)
+	b.VADDPS(v, u, n)
+	b.VPSLLD(U8(20), t, t)
+	b.VADDPS(b.constant(-0.5), t, t)
+	b.VFMADD231PS(n, t, v)
+	b.VFMADD231PS(n, t, u)
+	b.VDIVPS(u, v, v)
+	b.VANDPS(b.constantBits(signBit), x, x)
+	b.VORPS(v, x, x)
 }

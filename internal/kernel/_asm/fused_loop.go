@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -160,16 +161,38 @@ func (f *fusion) begin(phases [][]int) {
 func (f *fusion) write(phase int) {
 	f.phase, f.step, f.held = phase, -1, map[int]reg.VecVirtual{}
 	f.storeReady()
-	for s, i := range f.phases[phase] {
-		f.step = s
-		f.operation(f.group.Ops[i], len(f.group.In)+i)
+	for order := f.phases[phase]; len(order) > 0; {
+		n := min(company, leading(f.group, order))
+		if n > 0 {
+			f.functions(order[:n])
+		} else {
+			n = 1
+			f.step++
+			f.operation(f.group.Ops[order[0]], len(f.group.In)+order[0])
+		}
 		f.storeReady()
-		f.cross(len(f.group.In) + i)
+		for _, i := range order[:n] {
+			f.cross(len(f.group.In) + i)
+		}
 		f.forget()
+		order = order[n:]
 	}
 	if phase == len(f.phases)-1 && slices.Contains(f.stored, false) {
 		panic("fused: an output is not stored: " + f.group.Key)
 	}
+}
+
+// company is how many functions of one value are written together: what the registers hold.
+const company = 2
+
+// leading is how many functions of one value stand at the begin of a list of operations.
+func leading(g *cell.Group, order []int) int {
+	for n, i := range order {
+		if g.Ops[i].Code != cell.Apply {
+			return n
+		}
+	}
+	return len(order)
 }
 
 // never is later than any use.
@@ -334,30 +357,65 @@ func (f *fusion) forget() {
 	}
 }
 
-// scratch is how many registers an operation needs beside its operands and its result.
-func scratch(op cell.GroupOp) int {
-	switch {
-	case op.Code == cell.Apply && op.Func == "tanh":
-		return 6
-	case op.Code == cell.Apply && op.Func == "sigmoid":
-		return 7
+// The registers that a function needs beside the one of its value.
+const (
+	scratchTanh    = 4
+	scratchSigmoid = 3
+)
+
+// functions computes functions of one value together.
+func (f *fusion) functions(ops []int) {
+	var operands []int
+	for _, i := range ops {
+		operands = append(operands, f.group.Ops[i].A)
 	}
-	return 1
+	var streams []func()
+	need := 0
+	for _, i := range ops {
+		f.value(f.group.Ops[i].A, operands)
+		if f.group.Ops[i].Func == "tanh" {
+			need += scratchTanh
+		} else {
+			need += scratchSigmoid
+		}
+	}
+	results := map[int]reg.VecVirtual{}
+	for _, i := range ops {
+		f.step++
+		op := f.group.Ops[i]
+		need++ // of the result, which is not held yet
+		d := f.held[op.A]
+		if f.nextUse(op.A) == never {
+			delete(f.held, op.A)
+		} else {
+			f.room(need, operands)
+			d = f.vec()
+			f.VMOVAPS(f.held[op.A], d)
+		}
+		results[len(f.group.In)+i] = d
+		switch op.Func {
+		case "tanh":
+			streams = append(streams, func() { f.tanh(d, f.copies(tanhMax)) })
+		case "sigmoid":
+			streams = append(streams, func() { f.sigmoid(d, f.copies(sigmoidMin), f.copies(sigmoidMax)) })
+		default:
+			panic("fused: no formula for " + op.Func)
+		}
+	}
+	f.room(need, operands)
+	f.together(streams...)
+	maps.Copy(f.held, results)
 }
 
-// operation computes value v. Every formula is the one of the kernel that runs the operation alone, and rounds as often.
+// operation computes value v, which is no function of one value. Every formula is the one of the kernel that runs the operation alone, and rounds as often.
 func (f *fusion) operation(op cell.GroupOp, v int) {
 	operands := op.Operands()
 	var y []reg.VecVirtual
 	for _, o := range operands {
 		y = append(y, f.value(o, operands))
 	}
-	f.room(1+scratch(op), operands)
+	f.room(2, operands)
 	d := f.vec()
-	if op.Code == cell.Apply && f.nextUse(op.A) == never {
-		d = y[0]
-		delete(f.held, op.A)
-	}
 	c := float32(op.V)
 	switch op.Code {
 	case cell.Add:
@@ -378,18 +436,6 @@ func (f *fusion) operation(op cell.GroupOp, v int) {
 		f.VSUBPS(y[0], f.copies(c), d)
 	case cell.DivFrom:
 		f.VDIVPS(y[0], f.copies(c), d)
-	case cell.Apply:
-		if d != y[0] {
-			f.VMOVAPS(y[0], d)
-		}
-		switch op.Func {
-		case "tanh":
-			f.tanh(d, f.copies(tanhMax))
-		case "sigmoid":
-			f.sigmoid(d, f.copies(expMin), f.copies(expUp))
-		default:
-			panic("fused: no formula for " + op.Func)
-		}
 	case cell.ApplyGrad:
 		switch op.Func {
 		case "tanh":
@@ -409,7 +455,7 @@ func (f *fusion) operation(op cell.GroupOp, v int) {
 }
 
 // schedule orders the operations of a phase so that few values are alive at once: next comes what ends the most values and begins the
-// fewest. known are the operations already done.
+// fewest; but a function of one value follows another where it can, to be written together. known are the operations already done.
 func schedule(g *cell.Group, phase []int, known []bool) []int {
 	n := len(g.In)
 	left := make([]int, n+len(g.Ops)) // uses of every value in the phase that are still to come
@@ -420,6 +466,7 @@ func schedule(g *cell.Group, phase []int, known []bool) []int {
 	}
 	loaded := make([]bool, n+len(g.Ops))
 	var order []int
+	together := 0 // functions of one value at the end of order
 	for len(order) < len(phase) {
 		best, score := -1, math.MaxInt
 		for _, i := range phase {
@@ -433,6 +480,9 @@ func schedule(g *cell.Group, phase []int, known []bool) []int {
 					s--
 				}
 			}
+			if together > 0 && g.Ops[i].Code == cell.Apply {
+				s -= len(phase)
+			}
 			if ready && s < score {
 				best, score = i, s
 			}
@@ -443,6 +493,9 @@ func schedule(g *cell.Group, phase []int, known []bool) []int {
 		}
 		known[n+best], loaded[n+best] = true, true
 		order = append(order, best)
+		if together++; g.Ops[best].Code != cell.Apply {
+			together = 0
+		}
 	}
 	return order
 }

@@ -67,6 +67,9 @@ func main() {
 			names = append(names, f.Name)
 		}
 		declarations = append(declarations, compile(*dir, part.name, file)...)
+		if err := a.checkRegisters(file); err != nil {
+			log.Fatal(err)
+		}
 	}
 	c := build.NewContext()
 	entries(c, names)

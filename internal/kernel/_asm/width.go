@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/mmcloughlin/avo/ir"
@@ -41,6 +42,24 @@ func (a *asm) fill(v float32, y reg.VecVirtual) {
 		return
 	}
 	a.VMOVUPS(a.constant(v), y)
+}
+
+// checkRegisters refuses AVX2 code that uses the vector registers of AVX-512: the compiler hands them out when the others are taken,
+// and the assembler encodes them.
+func (a *asm) checkRegisters(f *ir.File) error {
+	if a.wide() {
+		return nil
+	}
+	for _, fn := range f.Functions() {
+		for _, i := range fn.Instructions() {
+			for _, r := range i.Registers() {
+				if p := reg.ToPhysical(r); p != nil && r.Kind() == reg.KindVector && p.PhysicalIndex() > 15 {
+					return fmt.Errorf("%s: too few registers: %s uses %s", fn.Name, i.Opcode, p.Asm())
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // firstLanes is a mask of the first n lanes, 0 <= n <= 16, for AVX-512. n stays.

@@ -6,6 +6,9 @@
 //
 // The logarithm: with x = 2^n (1 + f) and 1 + f from sqrt(1/2) to sqrt(2), log1p(f) = f - f^2/2 + f^3 q(f). Both log and softplus (log1p
 // alone, down to f = 0) rest on q.
+//
+// The hyperbolic tangent: with w = u^2, tanh(u) = u (w + C) / (B w + C). That is u (1 - w/q(w)) with q(w) = (B w + C) / (B - 1), a
+// polynomial of degree 1; B and C are printed with it.
 package main
 
 import (
@@ -19,6 +22,7 @@ type search struct {
 	degree    int
 	low, high float64
 	q, weight func(r float64) float64
+	also      func(c []float64) // prints what follows from the coefficients
 }
 
 var searches = []search{
@@ -33,7 +37,7 @@ var searches = []search{
 			}
 			return sum
 		},
-		func(r float64) float64 { return relative(r*r, math.Expm1(r)) }},
+		func(r float64) float64 { return relative(r*r, math.Expm1(r)) }, nil},
 	{"logQ", 7, math.Sqrt2/2 - 1 - 1e-6, math.Sqrt2 - 1 + 1e-6,
 		// (log1p(f) - f + f^2/2) / f^3 = 1/3 - f/4 + f^2/5 - …
 		func(f float64) float64 {
@@ -44,7 +48,35 @@ var searches = []search{
 			}
 			return sum
 		},
-		func(f float64) float64 { return relative(f*f*f, math.Log1p(f)) }},
+		func(f float64) float64 { return relative(f*f*f, math.Log1p(f)) }, nil},
+	{"tanhQ", 1, 0, tanhReach * tanhReach,
+		// w / (1 - tanh(u)/u) = 3 + 6/5 w - w^2/175 + …
+		func(w float64) float64 {
+			if w < 1e-3 {
+				return 3 + 1.2*w - w*w/175
+			}
+			return w / (1 - tanhRatio(w))
+		},
+		// 1 - w/q changes by w/q^2; near 0 that is w/9.
+		func(w float64) float64 {
+			q := 3 + 1.2*w - w*w/175
+			return w / (q * q * tanhRatio(w))
+		},
+		func(c []float64) {
+			fmt.Printf("tanhB = %v\ntanhC = %v\n", float32(c[1]/(c[1]-1)), float32(c[0]/(c[1]-1)))
+		}},
+}
+
+// tanhReach bounds |u|: it lies between -1/8 and 7/8 of log(2)/2, and rounding lets it pass them by a little.
+const tanhReach = 7.0/16*math.Ln2 + 1e-5
+
+// tanhRatio is tanh(u) / u with w = u^2.
+func tanhRatio(w float64) float64 {
+	if w == 0 {
+		return 1
+	}
+	u := math.Sqrt(w)
+	return math.Tanh(u) / u
 }
 
 func relative(part, whole float64) float64 {
@@ -95,6 +127,9 @@ func (s search) run() {
 	fmt.Printf("// worst relative error of what rests on %s: %.3g before, %.3g after rounding to float32\n", s.name, s.worst(grid, c), s.worst(grid, rounded(c)))
 	for i, v := range c {
 		fmt.Printf("%s%d = %v // %#08x\n", s.name, i, float32(v), math.Float32bits(float32(v)))
+	}
+	if s.also != nil {
+		s.also(c)
 	}
 }
 
