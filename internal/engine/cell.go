@@ -27,6 +27,8 @@ type Cell struct {
 	rows                            rowPlan
 	spreads                         []int // slots of masks that are read over many steps together
 	side                            side
+	joined                          []chain
+	linked                          []int // slots that are laid by their chain
 	// program and backProgram: kernel.Program can run the steps, and the way back.
 	program, backProgram bool
 }
@@ -54,7 +56,10 @@ func newCell(p *cell.Plan, fuse bool) *Cell {
 	c.keptSteps, c.keptBack = kept(p, p.Steps), kept(p, p.BackSteps)
 	c.spreads = spreads(p)
 	c.onWayBack, c.backRows = onWayBack(p), backRowsOf(p, c.keptBack)
-	c.side = c.sideBySide()
+	c.side, c.joined = c.sideBySide(), c.chains()
+	for _, ch := range c.joined {
+		c.linked = append(c.linked, ch.slots...)
+	}
 	c.program, c.backProgram = c.programs(c.steps), c.programs(c.back)
 	return c
 }
@@ -153,5 +158,10 @@ func (c *Cell) Bind(weights [][]float32, training bool) {
 	}
 	if len(c.side.slots) > 0 {
 		c.side.pack.Beside(c.side.parts)
+	}
+	if training {
+		for i := range c.joined {
+			c.joined[i].pack.Below(c.joined[i].parts)
+		}
 	}
 }

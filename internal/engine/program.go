@@ -89,6 +89,13 @@ func (w *writer) list(list []instr, forward bool) {
 			i += len(w.cell.side.slots) - 1
 			continue
 		}
+		if !forward {
+			if ch := slices.IndexFunc(w.cell.joined, func(ch chain) bool { return ch.first == i }); ch >= 0 {
+				w.chained(&w.cell.joined[ch])
+				i += len(w.cell.joined[ch].slots) - 1
+				continue
+			}
+		}
 		if in.group != nil {
 			w.operandsOut, w.operandsIn = w.operandsOut[:0], w.operandsIn[:0]
 			for _, slot := range in.group.Out {

@@ -124,6 +124,9 @@ func (r *Run) prepare(c *Cell, s Shape) {
 		rows = max(rows, c.backRows)
 	}
 	size += r.layBeside(size, rows)
+	for i := range c.joined {
+		size += r.layChain(&c.joined[i], size, rows)
+	}
 	for i, sl := range p.Slots {
 		n, pl := 0, place{start: size, ld: sl.Width}
 		block := rows * sl.Width
@@ -141,6 +144,8 @@ func (r *Run) prepare(c *Cell, s Shape) {
 			n, pl.inBlock = block, true
 		case cell.KeptSlot:
 			switch {
+			case slices.Contains(c.linked, i):
+				continue
 			case c.onWayBack[i]:
 				n, pl.inBlock = block, true
 			case s.Training:

@@ -8,43 +8,43 @@ package kernel
 
 const noAssembly = "kernel: no assembly in this build"
 
-func matMul6x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int) {
+func matMul6x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int) {
 	panic(noAssembly)
 }
 
-func matMul5x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int) {
+func matMul5x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int) {
 	panic(noAssembly)
 }
 
-func matMul4x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int) {
+func matMul4x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int) {
 	panic(noAssembly)
 }
 
-func matMul3x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int) {
+func matMul3x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int) {
 	panic(noAssembly)
 }
 
-func matMul2x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int) {
+func matMul2x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int) {
 	panic(noAssembly)
 }
 
-func matMul1x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int) {
+func matMul1x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int) {
 	panic(noAssembly)
 }
 
-func matMul3x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int) {
+func matMul3x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int) {
 	panic(noAssembly)
 }
 
-func matMul2x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int) {
+func matMul2x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int) {
 	panic(noAssembly)
 }
 
-func matMul1x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int) {
+func matMul1x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int) {
 	panic(noAssembly)
 }
 
-func matMul1x64AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int) {
+func matMul1x64AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int) {
 	panic(noAssembly)
 }
 
@@ -92,95 +92,95 @@ func matMulColumnAVX2(dst *float32, a *float32, lda int, b *float32, k int, tile
 	panic(noAssembly)
 }
 
-func matMul1x128AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul1x128AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul4x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul4x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul3x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul3x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul2x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul2x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul1x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul1x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul12x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul12x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul12x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul12x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul8x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul8x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul8x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul8x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul7x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul7x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul7x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul7x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul6x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul6x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul6x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul6x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul5x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul5x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul5x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul5x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul4x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul4x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul4x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul4x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul3x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul3x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul3x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul3x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul2x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul2x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul2x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul2x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul1x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul1x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 
-func matMul1x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int) {
+func matMul1x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int) {
 	panic(noAssembly)
 }
 

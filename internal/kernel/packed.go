@@ -103,6 +103,26 @@ func (p *Packed) Beside(parts []*Packed) {
 	}
 }
 
+// Below lays out matrices of one M, one below the other: the product with operands side by side is the sum of those of the parts, in
+// that order. It allocates like Pack.
+func (p *Packed) Below(parts []*Packed) {
+	k := 0
+	for _, q := range parts {
+		if q.M != parts[0].M {
+			panic(fmt.Sprintf("kernel: Below: expected %d columns, got %d", parts[0].M, q.M))
+		}
+		k += q.K
+	}
+	p.resize(k, parts[0].M)
+	at := 0
+	for j := range p.panels() {
+		for _, q := range parts {
+			n := q.K * panelWidth
+			at += copy(p.data[at:], q.data[j*n:(j+1)*n])
+		}
+	}
+}
+
 // at is element (i, j) of the matrix, for tests and for reading back.
 func (p *Packed) at(i, j int) float32 {
 	return p.data[(j-j%panelWidth)*p.K+i*panelWidth+j%panelWidth]

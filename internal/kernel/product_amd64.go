@@ -5,64 +5,64 @@
 package kernel
 
 // matMul6x16AVX2 is dst = start + a b for tiles*6 rows and groups of 16 columns. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul6x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+func matMul6x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 
 // matMul5x16AVX2 is dst = start + a b for tiles*5 rows and groups of 16 columns. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul5x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+func matMul5x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 
 // matMul4x16AVX2 is dst = start + a b for tiles*4 rows and groups of 16 columns. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul4x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+func matMul4x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 
 // matMul3x16AVX2 is dst = start + a b for tiles*3 rows and groups of 16 columns. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul3x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+func matMul3x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 
 // matMul2x16AVX2 is dst = start + a b for tiles*2 rows and groups of 16 columns. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul2x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+func matMul2x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 
 // matMul1x16AVX2 is dst = start + a b for tiles*1 rows and groups of 16 columns. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul1x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+func matMul1x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 
 // matMul3x32AVX2 is dst = start + a b for tiles*3 rows and groups of 32 columns. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul3x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+func matMul3x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 
 // matMul2x32AVX2 is dst = start + a b for tiles*2 rows and groups of 32 columns. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul2x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+func matMul2x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 
 // matMul1x32AVX2 is dst = start + a b for tiles*1 rows and groups of 32 columns. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul1x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+func matMul1x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 
 // matMul1x64AVX2 is dst = start + a b for tiles*1 rows and groups of 64 columns. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul1x64AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+func matMul1x64AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 
 // outer6x16AVX2 is dst += transpose(a) d for tiles*6 rows and 16 columns, over n steps.
 //

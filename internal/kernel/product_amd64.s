@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func matMul6x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+// func matMul6x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 // Requires: AVX, FMA3
-TEXT ·matMul6x16AVX2(SB), $0-96
+TEXT ·matMul6x16AVX2(SB), $0-112
 	MOVQ lda+48(FP), AX
 	SHLQ $0x02, AX
 
@@ -14,7 +14,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ    lds+24(FP), DI
@@ -37,9 +37,12 @@ tile:
 	MOVQ    BX, DI
 	LEAQ    (DI)(AX*2), R9
 	ADDQ    AX, R9
-	MOVQ    k+72(FP), R10
-	SUBQ    $0x04, R10
-	JLT     few
+	MOVQ    parts+80(FP), R10
+
+part:
+	MOVQ k+72(FP), R11
+	SUBQ $0x04, R11
+	JLT  few
 
 many:
 	VMOVUPS      (R8), Y12
@@ -125,12 +128,12 @@ many:
 	ADDQ         $0x10, DI
 	ADDQ         $0x10, R9
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R10
+	SUBQ         $0x04, R11
 	JGE          many
 
 few:
-	ADDQ $0x04, R10
-	JEQ  store
+	ADDQ $0x04, R11
+	JEQ  parted
 
 each:
 	VMOVUPS      (R8), Y12
@@ -156,8 +159,17 @@ each:
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x40, R8
-	DECQ         R10
+	DECQ         R11
 	JNE          each
+
+parted:
+	DECQ R10
+	JEQ  store
+	MOVQ skip+88(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R11, DI
+	ADDQ R11, R9
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
@@ -197,14 +209,14 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
 
-// func matMul5x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+// func matMul5x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 // Requires: AVX, FMA3
-TEXT ·matMul5x16AVX2(SB), $0-96
+TEXT ·matMul5x16AVX2(SB), $0-112
 	MOVQ lda+48(FP), AX
 	SHLQ $0x02, AX
 
@@ -212,7 +224,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ    lds+24(FP), DI
@@ -233,9 +245,12 @@ tile:
 	MOVQ    BX, DI
 	LEAQ    (DI)(AX*2), R9
 	ADDQ    AX, R9
-	MOVQ    k+72(FP), R10
-	SUBQ    $0x04, R10
-	JLT     few
+	MOVQ    parts+80(FP), R10
+
+part:
+	MOVQ k+72(FP), R11
+	SUBQ $0x04, R11
+	JLT  few
 
 many:
 	VMOVUPS      (R8), Y10
@@ -309,12 +324,12 @@ many:
 	ADDQ         $0x10, DI
 	ADDQ         $0x10, R9
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R10
+	SUBQ         $0x04, R11
 	JGE          many
 
 few:
-	ADDQ $0x04, R10
-	JEQ  store
+	ADDQ $0x04, R11
+	JEQ  parted
 
 each:
 	VMOVUPS      (R8), Y10
@@ -337,8 +352,17 @@ each:
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x40, R8
-	DECQ         R10
+	DECQ         R11
 	JNE          each
+
+parted:
+	DECQ R10
+	JEQ  store
+	MOVQ skip+88(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R11, DI
+	ADDQ R11, R9
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
@@ -376,14 +400,14 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
 
-// func matMul4x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+// func matMul4x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 // Requires: AVX, FMA3
-TEXT ·matMul4x16AVX2(SB), $0-96
+TEXT ·matMul4x16AVX2(SB), $0-112
 	MOVQ lda+48(FP), AX
 	SHLQ $0x02, AX
 
@@ -391,7 +415,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ    lds+24(FP), DI
@@ -410,9 +434,12 @@ tile:
 	MOVQ    BX, DI
 	LEAQ    (DI)(AX*2), R9
 	ADDQ    AX, R9
-	MOVQ    k+72(FP), R10
-	SUBQ    $0x04, R10
-	JLT     few
+	MOVQ    parts+80(FP), R10
+
+part:
+	MOVQ k+72(FP), R11
+	SUBQ $0x04, R11
+	JLT  few
 
 many:
 	VMOVUPS      (R8), Y8
@@ -474,12 +501,12 @@ many:
 	ADDQ         $0x10, DI
 	ADDQ         $0x10, R9
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R10
+	SUBQ         $0x04, R11
 	JGE          many
 
 few:
-	ADDQ $0x04, R10
-	JEQ  store
+	ADDQ $0x04, R11
+	JEQ  parted
 
 each:
 	VMOVUPS      (R8), Y8
@@ -499,8 +526,17 @@ each:
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x40, R8
-	DECQ         R10
+	DECQ         R11
 	JNE          each
+
+parted:
+	DECQ R10
+	JEQ  store
+	MOVQ skip+88(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R11, DI
+	ADDQ R11, R9
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
@@ -536,14 +572,14 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
 
-// func matMul3x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+// func matMul3x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 // Requires: AVX, FMA3
-TEXT ·matMul3x16AVX2(SB), $0-96
+TEXT ·matMul3x16AVX2(SB), $0-112
 	MOVQ lda+48(FP), AX
 	SHLQ $0x02, AX
 
@@ -551,7 +587,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ    lds+24(FP), DI
@@ -564,9 +600,12 @@ tile:
 	VMOVUPS 32(DX)(DI*2), Y5
 	MOVQ    b+56(FP), R8
 	MOVQ    BX, DI
-	MOVQ    k+72(FP), R9
-	SUBQ    $0x04, R9
-	JLT     few
+	MOVQ    parts+80(FP), R9
+
+part:
+	MOVQ k+72(FP), R10
+	SUBQ $0x04, R10
+	JLT  few
 
 many:
 	VMOVUPS      (R8), Y6
@@ -615,12 +654,12 @@ many:
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R9
+	SUBQ         $0x04, R10
 	JGE          many
 
 few:
-	ADDQ $0x04, R9
-	JEQ  store
+	ADDQ $0x04, R10
+	JEQ  parted
 
 each:
 	VMOVUPS      (R8), Y6
@@ -636,8 +675,16 @@ each:
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         $0x04, DI
 	ADDQ         $0x40, R8
-	DECQ         R9
+	DECQ         R10
 	JNE          each
+
+parted:
+	DECQ R9
+	JEQ  store
+	MOVQ skip+88(FP), R10
+	SHLQ $0x02, R10
+	ADDQ R10, DI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
@@ -669,14 +716,14 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
 
-// func matMul2x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+// func matMul2x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 // Requires: AVX, FMA3
-TEXT ·matMul2x16AVX2(SB), $0-96
+TEXT ·matMul2x16AVX2(SB), $0-112
 	MOVQ lda+48(FP), AX
 	SHLQ $0x02, AX
 
@@ -684,7 +731,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ    lds+24(FP), DI
@@ -695,9 +742,12 @@ tile:
 	VMOVUPS 32(DX)(DI*1), Y3
 	MOVQ    b+56(FP), R8
 	MOVQ    BX, DI
-	MOVQ    k+72(FP), R9
-	SUBQ    $0x04, R9
-	JLT     few
+	MOVQ    parts+80(FP), R9
+
+part:
+	MOVQ k+72(FP), R10
+	SUBQ $0x04, R10
+	JLT  few
 
 many:
 	VMOVUPS      (R8), Y4
@@ -734,12 +784,12 @@ many:
 	VFMADD231PS  Y5, Y6, Y3
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R9
+	SUBQ         $0x04, R10
 	JGE          many
 
 few:
-	ADDQ $0x04, R9
-	JEQ  store
+	ADDQ $0x04, R10
+	JEQ  parted
 
 each:
 	VMOVUPS      (R8), Y4
@@ -752,8 +802,16 @@ each:
 	VFMADD231PS  Y5, Y6, Y3
 	ADDQ         $0x04, DI
 	ADDQ         $0x40, R8
-	DECQ         R9
+	DECQ         R10
 	JNE          each
+
+parted:
+	DECQ R9
+	JEQ  store
+	MOVQ skip+88(FP), R10
+	SHLQ $0x02, R10
+	ADDQ R10, DI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
@@ -783,14 +841,14 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
 
-// func matMul1x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+// func matMul1x16AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 // Requires: AVX, FMA3
-TEXT ·matMul1x16AVX2(SB), $0-96
+TEXT ·matMul1x16AVX2(SB), $0-112
 	MOVQ lda+48(FP), AX
 	SHLQ $0x02, AX
 
@@ -798,7 +856,7 @@ group:
 	MOVQ dst+0(FP), AX
 	MOVQ start+16(FP), CX
 	MOVQ a+40(FP), DX
-	MOVQ tiles+80(FP), BX
+	MOVQ tiles+96(FP), BX
 
 tile:
 	MOVQ    lds+24(FP), SI
@@ -807,9 +865,12 @@ tile:
 	VMOVUPS 32(CX), Y1
 	MOVQ    b+56(FP), DI
 	MOVQ    DX, SI
-	MOVQ    k+72(FP), R8
-	SUBQ    $0x04, R8
-	JLT     few
+	MOVQ    parts+80(FP), R8
+
+part:
+	MOVQ k+72(FP), R9
+	SUBQ $0x04, R9
+	JLT  few
 
 many:
 	VBROADCASTSS (SI), Y2
@@ -834,12 +895,12 @@ many:
 	VFMADD231PS  Y3, Y2, Y1
 	ADDQ         $0x10, SI
 	ADDQ         $0x00000100, DI
-	SUBQ         $0x04, R8
+	SUBQ         $0x04, R9
 	JGE          many
 
 few:
-	ADDQ $0x04, R8
-	JEQ  store
+	ADDQ $0x04, R9
+	JEQ  parted
 
 each:
 	VBROADCASTSS (SI), Y2
@@ -849,8 +910,16 @@ each:
 	VFMADD231PS  Y3, Y2, Y1
 	ADDQ         $0x04, SI
 	ADDQ         $0x40, DI
-	DECQ         R8
+	DECQ         R9
 	JNE          each
+
+parted:
+	DECQ R8
+	JEQ  store
+	MOVQ skip+88(FP), R9
+	SHLQ $0x02, R9
+	ADDQ R9, SI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), SI
@@ -878,14 +947,14 @@ aside:
 	MOVQ   panel+64(FP), AX
 	IMUL3Q $0x00000004, AX, AX
 	ADDQ   AX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
 
-// func matMul3x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+// func matMul3x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 // Requires: AVX, FMA3
-TEXT ·matMul3x32AVX2(SB), $0-96
+TEXT ·matMul3x32AVX2(SB), $0-112
 	MOVQ lda+48(FP), AX
 	SHLQ $0x02, AX
 
@@ -893,7 +962,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ    lds+24(FP), DI
@@ -914,9 +983,12 @@ tile:
 	MOVQ    BX, DI
 	MOVQ    panel+64(FP), R9
 	SHLQ    $0x02, R9
-	MOVQ    k+72(FP), R10
-	SUBQ    $0x04, R10
-	JLT     few
+	MOVQ    parts+80(FP), R10
+
+part:
+	MOVQ k+72(FP), R11
+	SUBQ $0x04, R11
+	JLT  few
 
 many:
 	VBROADCASTSS (DI), Y12
@@ -997,12 +1069,12 @@ many:
 	VFMADD231PS  Y15, Y14, Y11
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R10
+	SUBQ         $0x04, R11
 	JGE          many
 
 few:
-	ADDQ $0x04, R10
-	JEQ  store
+	ADDQ $0x04, R11
+	JEQ  parted
 
 each:
 	VBROADCASTSS (DI), Y12
@@ -1026,8 +1098,16 @@ each:
 	VFMADD231PS  Y15, Y14, Y11
 	ADDQ         $0x04, DI
 	ADDQ         $0x40, R8
-	DECQ         R10
+	DECQ         R11
 	JNE          each
+
+parted:
+	DECQ R10
+	JEQ  store
+	MOVQ skip+88(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R11, DI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
@@ -1065,14 +1145,14 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000008, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
 
-// func matMul2x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+// func matMul2x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 // Requires: AVX, FMA3
-TEXT ·matMul2x32AVX2(SB), $0-96
+TEXT ·matMul2x32AVX2(SB), $0-112
 	MOVQ lda+48(FP), AX
 	SHLQ $0x02, AX
 
@@ -1080,7 +1160,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ    lds+24(FP), DI
@@ -1097,9 +1177,12 @@ tile:
 	MOVQ    BX, DI
 	MOVQ    panel+64(FP), R9
 	SHLQ    $0x02, R9
-	MOVQ    k+72(FP), R10
-	SUBQ    $0x04, R10
-	JLT     few
+	MOVQ    parts+80(FP), R10
+
+part:
+	MOVQ k+72(FP), R11
+	SUBQ $0x04, R11
+	JLT  few
 
 many:
 	VBROADCASTSS (DI), Y8
@@ -1160,12 +1243,12 @@ many:
 	VFMADD231PS  Y10, Y9, Y7
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R10
+	SUBQ         $0x04, R11
 	JGE          many
 
 few:
-	ADDQ $0x04, R10
-	JEQ  store
+	ADDQ $0x04, R11
+	JEQ  parted
 
 each:
 	VBROADCASTSS (DI), Y8
@@ -1184,8 +1267,16 @@ each:
 	VFMADD231PS  Y10, Y9, Y7
 	ADDQ         $0x04, DI
 	ADDQ         $0x40, R8
-	DECQ         R10
+	DECQ         R11
 	JNE          each
+
+parted:
+	DECQ R10
+	JEQ  store
+	MOVQ skip+88(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R11, DI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
@@ -1219,14 +1310,14 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000008, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
 
-// func matMul1x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+// func matMul1x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 // Requires: AVX, FMA3
-TEXT ·matMul1x32AVX2(SB), $0-96
+TEXT ·matMul1x32AVX2(SB), $0-112
 	MOVQ lda+48(FP), AX
 	SHLQ $0x02, AX
 
@@ -1234,7 +1325,7 @@ group:
 	MOVQ dst+0(FP), AX
 	MOVQ start+16(FP), CX
 	MOVQ a+40(FP), DX
-	MOVQ tiles+80(FP), BX
+	MOVQ tiles+96(FP), BX
 
 tile:
 	MOVQ    lds+24(FP), SI
@@ -1247,9 +1338,12 @@ tile:
 	MOVQ    DX, SI
 	MOVQ    panel+64(FP), R8
 	SHLQ    $0x02, R8
-	MOVQ    k+72(FP), R9
-	SUBQ    $0x04, R9
-	JLT     few
+	MOVQ    parts+80(FP), R9
+
+part:
+	MOVQ k+72(FP), R10
+	SUBQ $0x04, R10
+	JLT  few
 
 many:
 	VBROADCASTSS (SI), Y4
@@ -1290,12 +1384,12 @@ many:
 	VFMADD231PS  Y5, Y4, Y3
 	ADDQ         $0x10, SI
 	ADDQ         $0x00000100, DI
-	SUBQ         $0x04, R9
+	SUBQ         $0x04, R10
 	JGE          many
 
 few:
-	ADDQ $0x04, R9
-	JEQ  store
+	ADDQ $0x04, R10
+	JEQ  parted
 
 each:
 	VBROADCASTSS (SI), Y4
@@ -1309,8 +1403,16 @@ each:
 	VFMADD231PS  Y5, Y4, Y3
 	ADDQ         $0x04, SI
 	ADDQ         $0x40, DI
-	DECQ         R9
+	DECQ         R10
 	JNE          each
+
+parted:
+	DECQ R9
+	JEQ  store
+	MOVQ skip+88(FP), R10
+	SHLQ $0x02, R10
+	ADDQ R10, SI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), SI
@@ -1340,14 +1442,14 @@ aside:
 	MOVQ   panel+64(FP), AX
 	IMUL3Q $0x00000008, AX, AX
 	ADDQ   AX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
 
-// func matMul1x64AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int)
+// func matMul1x64AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 // Requires: AVX, FMA3
-TEXT ·matMul1x64AVX2(SB), $0-96
+TEXT ·matMul1x64AVX2(SB), $0-112
 	MOVQ lda+48(FP), AX
 	SHLQ $0x02, AX
 
@@ -1355,7 +1457,7 @@ group:
 	MOVQ dst+0(FP), AX
 	MOVQ start+16(FP), CX
 	MOVQ a+40(FP), DX
-	MOVQ tiles+80(FP), BX
+	MOVQ tiles+96(FP), BX
 
 tile:
 	MOVQ    lds+24(FP), SI
@@ -1374,9 +1476,12 @@ tile:
 	SHLQ    $0x02, R8
 	LEAQ    (DI)(R8*2), R9
 	ADDQ    R8, R9
-	MOVQ    k+72(FP), R10
-	SUBQ    $0x04, R10
-	JLT     few
+	MOVQ    parts+80(FP), R10
+
+part:
+	MOVQ k+72(FP), R11
+	SUBQ $0x04, R11
+	JLT  few
 
 many:
 	VBROADCASTSS (SI), Y8
@@ -1450,12 +1555,12 @@ many:
 	ADDQ         $0x10, SI
 	ADDQ         $0x00000100, DI
 	ADDQ         $0x00000100, R9
-	SUBQ         $0x04, R10
+	SUBQ         $0x04, R11
 	JGE          many
 
 few:
-	ADDQ $0x04, R10
-	JEQ  store
+	ADDQ $0x04, R11
+	JEQ  parted
 
 each:
 	VBROADCASTSS (SI), Y8
@@ -1478,8 +1583,16 @@ each:
 	ADDQ         $0x04, SI
 	ADDQ         $0x40, DI
 	ADDQ         $0x40, R9
-	DECQ         R10
+	DECQ         R11
 	JNE          each
+
+parted:
+	DECQ R10
+	JEQ  store
+	MOVQ skip+88(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R11, SI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), SI
@@ -1513,7 +1626,7 @@ aside:
 	MOVQ   panel+64(FP), AX
 	IMUL3Q $0x00000010, AX, AX
 	ADDQ   AX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET

@@ -124,25 +124,25 @@ func matMulRowsAVX2(r run, dst []float32, ldd int, a []float32, lda int, b *Pack
 func matMulTileAVX2(rows, panels int, dst *float32, ldd int, x *float32, lds, starts int, a *float32, lda int, b *float32, panel, k, tiles, groups int) {
 	switch rows<<4 | panels {
 	case 1<<4 | 1:
-		matMul1x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+		matMul1x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups)
 	case 1<<4 | 2:
-		matMul1x32AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+		matMul1x32AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups)
 	case 1<<4 | 4:
-		matMul1x64AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+		matMul1x64AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups)
 	case 2<<4 | 1:
-		matMul2x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+		matMul2x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups)
 	case 2<<4 | 2:
-		matMul2x32AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+		matMul2x32AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups)
 	case 3<<4 | 1:
-		matMul3x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+		matMul3x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups)
 	case 3<<4 | 2:
-		matMul3x32AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+		matMul3x32AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups)
 	case 4<<4 | 1:
-		matMul4x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+		matMul4x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups)
 	case 5<<4 | 1:
-		matMul5x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+		matMul5x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups)
 	case 6<<4 | 1:
-		matMul6x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups)
+		matMul6x16AVX2(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups)
 	}
 }
 

@@ -82,51 +82,51 @@ const wholeMask = 1<<panelWidth - 1
 func matMulTileAVX512(rows, panels int, dst *float32, ldd int, x *float32, lds, starts int, a *float32, lda int, b *float32, panel, k, tiles, groups, mask int) {
 	switch rows<<4 | panels {
 	case 12<<4 | 2:
-		matMul12x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul12x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 8<<4 | 2:
-		matMul8x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul8x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 7<<4 | 2:
-		matMul7x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul7x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 6<<4 | 2:
-		matMul6x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul6x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 5<<4 | 2:
-		matMul5x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul5x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 4<<4 | 2:
-		matMul4x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul4x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 3<<4 | 2:
-		matMul3x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul3x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 2<<4 | 2:
-		matMul2x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul2x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 1<<4 | 2:
-		matMul1x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul1x32AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 12<<4 | 1:
-		matMul12x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul12x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 8<<4 | 1:
-		matMul8x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul8x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 7<<4 | 1:
-		matMul7x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul7x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 6<<4 | 1:
-		matMul6x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul6x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 5<<4 | 1:
-		matMul5x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul5x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 4<<4 | 1:
-		matMul4x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul4x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 3<<4 | 1:
-		matMul3x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul3x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 2<<4 | 1:
-		matMul2x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul2x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 1<<4 | 1:
-		matMul1x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul1x16AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 4<<4 | 4:
-		matMul4x64AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul4x64AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 3<<4 | 4:
-		matMul3x64AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul3x64AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 2<<4 | 4:
-		matMul2x64AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul2x64AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 1<<4 | 4:
-		matMul1x64AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul1x64AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	case 1<<4 | 8:
-		matMul1x128AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, tiles, groups, mask)
+		matMul1x128AVX512(dst, ldd, x, lds, starts, a, lda, b, panel, k, 1, 0, tiles, groups, mask)
 	}
 }
 

@@ -5,142 +5,142 @@
 package kernel
 
 // matMul1x128AVX512 is dst = start + a b for tiles*1 rows and groups of 128 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul1x128AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul1x128AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul4x64AVX512 is dst = start + a b for tiles*4 rows and groups of 64 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul4x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul4x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul3x64AVX512 is dst = start + a b for tiles*3 rows and groups of 64 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul3x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul3x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul2x64AVX512 is dst = start + a b for tiles*2 rows and groups of 64 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul2x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul2x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul1x64AVX512 is dst = start + a b for tiles*1 rows and groups of 64 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul1x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul1x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul12x32AVX512 is dst = start + a b for tiles*12 rows and groups of 32 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul12x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul12x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul12x16AVX512 is dst = start + a b for tiles*12 rows and groups of 16 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul12x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul12x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul8x32AVX512 is dst = start + a b for tiles*8 rows and groups of 32 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul8x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul8x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul8x16AVX512 is dst = start + a b for tiles*8 rows and groups of 16 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul8x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul8x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul7x32AVX512 is dst = start + a b for tiles*7 rows and groups of 32 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul7x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul7x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul7x16AVX512 is dst = start + a b for tiles*7 rows and groups of 16 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul7x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul7x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul6x32AVX512 is dst = start + a b for tiles*6 rows and groups of 32 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul6x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul6x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul6x16AVX512 is dst = start + a b for tiles*6 rows and groups of 16 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul6x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul6x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul5x32AVX512 is dst = start + a b for tiles*5 rows and groups of 32 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul5x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul5x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul5x16AVX512 is dst = start + a b for tiles*5 rows and groups of 16 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul5x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul5x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul4x32AVX512 is dst = start + a b for tiles*4 rows and groups of 32 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul4x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul4x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul4x16AVX512 is dst = start + a b for tiles*4 rows and groups of 16 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul4x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul4x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul3x32AVX512 is dst = start + a b for tiles*3 rows and groups of 32 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul3x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul3x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul3x16AVX512 is dst = start + a b for tiles*3 rows and groups of 16 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul3x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul3x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul2x32AVX512 is dst = start + a b for tiles*2 rows and groups of 32 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul2x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul2x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul2x16AVX512 is dst = start + a b for tiles*2 rows and groups of 16 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul2x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul2x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul1x32AVX512 is dst = start + a b for tiles*1 rows and groups of 32 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul1x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul1x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // matMul1x16AVX512 is dst = start + a b for tiles*1 rows and groups of 16 columns, of the last 16 those of mask. The rows of start are lds apart, its groups
-// starts; b holds panels of k rows, panel floats apart. It changes its arguments.
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
 //
 //go:noescape
-func matMul1x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+func matMul1x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 
 // outer12x32AVX512 is dst += transpose(a) d for tiles*12 rows and 32 columns, of the last 16 those of mask, over n steps.
 //

@@ -2,10 +2,10 @@
 
 //go:build amd64 && !purego
 
-// func matMul1x128AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul1x128AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul1x128AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul1x128AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -14,7 +14,7 @@ group:
 	MOVQ dst+0(FP), AX
 	MOVQ start+16(FP), CX
 	MOVQ a+40(FP), DX
-	MOVQ tiles+80(FP), BX
+	MOVQ tiles+96(FP), BX
 
 tile:
 	MOVQ      lds+24(FP), SI
@@ -35,9 +35,12 @@ tile:
 	ADDQ      R8, R9
 	LEAQ      (R9)(R8*2), R10
 	ADDQ      R8, R10
-	MOVQ      k+72(FP), R11
-	SUBQ      $0x04, R11
-	JLT       few
+	MOVQ      parts+80(FP), R11
+
+part:
+	MOVQ k+72(FP), R12
+	SUBQ $0x04, R12
+	JLT  few
 
 many:
 	VBROADCASTSS (SI), Z8
@@ -80,12 +83,12 @@ many:
 	ADDQ         $0x00000100, DI
 	ADDQ         $0x00000100, R9
 	ADDQ         $0x00000100, R10
-	SUBQ         $0x04, R11
+	SUBQ         $0x04, R12
 	JGE          many
 
 few:
-	ADDQ $0x04, R11
-	JEQ  store
+	ADDQ $0x04, R12
+	JEQ  parted
 
 each:
 	VBROADCASTSS (SI), Z8
@@ -101,13 +104,21 @@ each:
 	ADDQ         $0x40, DI
 	ADDQ         $0x40, R9
 	ADDQ         $0x40, R10
-	DECQ         R11
+	DECQ         R12
 	JNE          each
+
+parted:
+	DECQ R11
+	JEQ  store
+	MOVQ skip+88(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R12, SI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), SI
 	SHLQ    $0x02, SI
-	MOVQ    mask+96(FP), SI
+	MOVQ    mask+112(FP), SI
 	CMPQ    SI, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (AX)
@@ -141,7 +152,7 @@ aside:
 	MOVQ   panel+64(FP), AX
 	IMUL3Q $0x00000020, AX, AX
 	ADDQ   AX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -157,10 +168,10 @@ some:
 	VMOVUPS Z7, K1, 448(AX)
 	JMP     next
 
-// func matMul4x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul4x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul4x64AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul4x64AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -169,7 +180,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -200,9 +211,12 @@ tile:
 	SHLQ      $0x02, R10
 	LEAQ      (R8)(R10*2), R11
 	ADDQ      R10, R11
-	MOVQ      k+72(FP), R12
-	SUBQ      $0x04, R12
-	JLT       few
+	MOVQ      parts+80(FP), R12
+
+part:
+	MOVQ k+72(FP), R13
+	SUBQ $0x04, R13
+	JLT  few
 
 many:
 	VMOVUPS      (R8), Z16
@@ -305,12 +319,12 @@ many:
 	ADDQ         $0x10, R9
 	ADDQ         $0x00000100, R8
 	ADDQ         $0x00000100, R11
-	SUBQ         $0x04, R12
+	SUBQ         $0x04, R13
 	JGE          many
 
 few:
-	ADDQ $0x04, R12
-	JEQ  store
+	ADDQ $0x04, R13
+	JEQ  parted
 
 each:
 	VMOVUPS      (R8), Z16
@@ -341,15 +355,24 @@ each:
 	ADDQ         $0x04, R9
 	ADDQ         $0x40, R8
 	ADDQ         $0x40, R11
-	DECQ         R12
+	DECQ         R13
 	JNE          each
+
+parted:
+	DECQ R12
+	JEQ  store
+	MOVQ skip+88(FP), R13
+	SHLQ $0x02, R13
+	ADDQ R13, DI
+	ADDQ R13, R9
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
 	SHLQ    $0x02, DI
 	LEAQ    (CX)(DI*2), R8
 	ADDQ    DI, R8
-	MOVQ    mask+96(FP), R9
+	MOVQ    mask+112(FP), R9
 	CMPQ    R9, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -391,7 +414,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000010, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -415,10 +438,10 @@ some:
 	VMOVUPS Z15, K1, 192(R8)
 	JMP     next
 
-// func matMul3x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul3x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul3x64AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul3x64AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -427,7 +450,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -450,9 +473,12 @@ tile:
 	SHLQ      $0x02, R9
 	LEAQ      (R8)(R9*2), R10
 	ADDQ      R9, R10
-	MOVQ      k+72(FP), R11
-	SUBQ      $0x04, R11
-	JLT       few
+	MOVQ      parts+80(FP), R11
+
+part:
+	MOVQ k+72(FP), R12
+	SUBQ $0x04, R12
+	JLT  few
 
 many:
 	VBROADCASTSS (DI), Z12
@@ -534,12 +560,12 @@ many:
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000100, R8
 	ADDQ         $0x00000100, R10
-	SUBQ         $0x04, R11
+	SUBQ         $0x04, R12
 	JGE          many
 
 few:
-	ADDQ $0x04, R11
-	JEQ  store
+	ADDQ $0x04, R12
+	JEQ  parted
 
 each:
 	VBROADCASTSS (DI), Z12
@@ -564,13 +590,21 @@ each:
 	ADDQ         $0x04, DI
 	ADDQ         $0x40, R8
 	ADDQ         $0x40, R10
-	DECQ         R11
+	DECQ         R12
 	JNE          each
+
+parted:
+	DECQ R11
+	JEQ  store
+	MOVQ skip+88(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R12, DI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
 	SHLQ    $0x02, DI
-	MOVQ    mask+96(FP), R8
+	MOVQ    mask+112(FP), R8
 	CMPQ    R8, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -608,7 +642,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000010, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -628,10 +662,10 @@ some:
 	VMOVUPS Z11, K1, 192(CX)(DI*2)
 	JMP     next
 
-// func matMul2x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul2x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul2x64AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul2x64AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -640,7 +674,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -659,9 +693,12 @@ tile:
 	SHLQ      $0x02, R9
 	LEAQ      (R8)(R9*2), R10
 	ADDQ      R9, R10
-	MOVQ      k+72(FP), R11
-	SUBQ      $0x04, R11
-	JLT       few
+	MOVQ      parts+80(FP), R11
+
+part:
+	MOVQ k+72(FP), R12
+	SUBQ $0x04, R12
+	JLT  few
 
 many:
 	VBROADCASTSS (DI), Z8
@@ -723,12 +760,12 @@ many:
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000100, R8
 	ADDQ         $0x00000100, R10
-	SUBQ         $0x04, R11
+	SUBQ         $0x04, R12
 	JGE          many
 
 few:
-	ADDQ $0x04, R11
-	JEQ  store
+	ADDQ $0x04, R12
+	JEQ  parted
 
 each:
 	VBROADCASTSS (DI), Z8
@@ -748,13 +785,21 @@ each:
 	ADDQ         $0x04, DI
 	ADDQ         $0x40, R8
 	ADDQ         $0x40, R10
-	DECQ         R11
+	DECQ         R12
 	JNE          each
+
+parted:
+	DECQ R11
+	JEQ  store
+	MOVQ skip+88(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R12, DI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
 	SHLQ    $0x02, DI
-	MOVQ    mask+96(FP), R8
+	MOVQ    mask+112(FP), R8
 	CMPQ    R8, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -788,7 +833,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000010, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -804,10 +849,10 @@ some:
 	VMOVUPS Z7, K1, 192(CX)(DI*1)
 	JMP     next
 
-// func matMul1x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul1x64AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul1x64AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul1x64AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -816,7 +861,7 @@ group:
 	MOVQ dst+0(FP), AX
 	MOVQ start+16(FP), CX
 	MOVQ a+40(FP), DX
-	MOVQ tiles+80(FP), BX
+	MOVQ tiles+96(FP), BX
 
 tile:
 	MOVQ      lds+24(FP), SI
@@ -831,9 +876,12 @@ tile:
 	SHLQ      $0x02, R8
 	LEAQ      (DI)(R8*2), R9
 	ADDQ      R8, R9
-	MOVQ      k+72(FP), R10
-	SUBQ      $0x04, R10
-	JLT       few
+	MOVQ      parts+80(FP), R10
+
+part:
+	MOVQ k+72(FP), R11
+	SUBQ $0x04, R11
+	JLT  few
 
 many:
 	VBROADCASTSS (SI), Z4
@@ -859,12 +907,12 @@ many:
 	ADDQ         $0x10, SI
 	ADDQ         $0x00000100, DI
 	ADDQ         $0x00000100, R9
-	SUBQ         $0x04, R10
+	SUBQ         $0x04, R11
 	JGE          many
 
 few:
-	ADDQ $0x04, R10
-	JEQ  store
+	ADDQ $0x04, R11
+	JEQ  parted
 
 each:
 	VBROADCASTSS (SI), Z4
@@ -875,13 +923,21 @@ each:
 	ADDQ         $0x04, SI
 	ADDQ         $0x40, DI
 	ADDQ         $0x40, R9
-	DECQ         R10
+	DECQ         R11
 	JNE          each
+
+parted:
+	DECQ R10
+	JEQ  store
+	MOVQ skip+88(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R11, SI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), SI
 	SHLQ    $0x02, SI
-	MOVQ    mask+96(FP), SI
+	MOVQ    mask+112(FP), SI
 	CMPQ    SI, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (AX)
@@ -911,7 +967,7 @@ aside:
 	MOVQ   panel+64(FP), AX
 	IMUL3Q $0x00000010, AX, AX
 	ADDQ   AX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -923,10 +979,10 @@ some:
 	VMOVUPS Z3, K1, 192(AX)
 	JMP     next
 
-// func matMul12x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul12x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul12x32AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul12x32AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -935,7 +991,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -980,9 +1036,12 @@ tile:
 	ADDQ      AX, R11
 	MOVQ      panel+64(FP), R12
 	SHLQ      $0x02, R12
-	MOVQ      k+72(FP), R13
-	SUBQ      $0x04, R13
-	JLT       few
+	MOVQ      parts+80(FP), R13
+
+part:
+	MOVQ k+72(FP), R14
+	SUBQ $0x04, R14
+	JLT  few
 
 many:
 	VMOVUPS      (R8), Z24
@@ -1142,12 +1201,12 @@ many:
 	ADDQ         $0x10, R10
 	ADDQ         $0x10, R11
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R13
+	SUBQ         $0x04, R14
 	JGE          many
 
 few:
-	ADDQ $0x04, R13
-	JEQ  store
+	ADDQ $0x04, R14
+	JEQ  parted
 
 each:
 	VMOVUPS      (R8), Z24
@@ -1193,8 +1252,19 @@ each:
 	ADDQ         $0x04, R10
 	ADDQ         $0x04, R11
 	ADDQ         $0x40, R8
-	DECQ         R13
+	DECQ         R14
 	JNE          each
+
+parted:
+	DECQ R13
+	JEQ  store
+	MOVQ skip+88(FP), R14
+	SHLQ $0x02, R14
+	ADDQ R14, DI
+	ADDQ R14, R9
+	ADDQ R14, R10
+	ADDQ R14, R11
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
@@ -1205,7 +1275,7 @@ store:
 	ADDQ    DI, R9
 	LEAQ    (R9)(DI*2), R10
 	ADDQ    DI, R10
-	MOVQ    mask+96(FP), R11
+	MOVQ    mask+112(FP), R11
 	CMPQ    R11, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -1255,7 +1325,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000008, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -1287,10 +1357,10 @@ some:
 	VMOVUPS Z23, K1, 64(R10)(DI*2)
 	JMP     next
 
-// func matMul12x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul12x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul12x16AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul12x16AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -1299,7 +1369,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -1330,9 +1400,12 @@ tile:
 	ADDQ      AX, R10
 	LEAQ      (R10)(AX*2), R11
 	ADDQ      AX, R11
-	MOVQ      k+72(FP), R12
-	SUBQ      $0x04, R12
-	JLT       few
+	MOVQ      parts+80(FP), R12
+
+part:
+	MOVQ k+72(FP), R13
+	SUBQ $0x04, R13
+	JLT  few
 
 many:
 	VMOVUPS          (R8), Z12
@@ -1392,12 +1465,12 @@ many:
 	ADDQ             $0x10, R10
 	ADDQ             $0x10, R11
 	ADDQ             $0x00000100, R8
-	SUBQ             $0x04, R12
+	SUBQ             $0x04, R13
 	JGE              many
 
 few:
-	ADDQ $0x04, R12
-	JEQ  store
+	ADDQ $0x04, R13
+	JEQ  parted
 
 each:
 	VMOVUPS          (R8), Z12
@@ -1418,8 +1491,19 @@ each:
 	ADDQ             $0x04, R10
 	ADDQ             $0x04, R11
 	ADDQ             $0x40, R8
-	DECQ             R12
+	DECQ             R13
 	JNE              each
+
+parted:
+	DECQ R12
+	JEQ  store
+	MOVQ skip+88(FP), R13
+	SHLQ $0x02, R13
+	ADDQ R13, DI
+	ADDQ R13, R9
+	ADDQ R13, R10
+	ADDQ R13, R11
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
@@ -1430,7 +1514,7 @@ store:
 	ADDQ    DI, R9
 	LEAQ    (R9)(DI*2), R10
 	ADDQ    DI, R10
-	MOVQ    mask+96(FP), R11
+	MOVQ    mask+112(FP), R11
 	CMPQ    R11, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -1468,7 +1552,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -1488,10 +1572,10 @@ some:
 	VMOVUPS Z11, K1, (R10)(DI*2)
 	JMP     next
 
-// func matMul8x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul8x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul8x32AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul8x32AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -1500,7 +1584,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -1533,9 +1617,12 @@ tile:
 	ADDQ      AX, R10
 	MOVQ      panel+64(FP), R11
 	SHLQ      $0x02, R11
-	MOVQ      k+72(FP), R12
-	SUBQ      $0x04, R12
-	JLT       few
+	MOVQ      parts+80(FP), R12
+
+part:
+	MOVQ k+72(FP), R13
+	SUBQ $0x04, R13
+	JLT  few
 
 many:
 	VMOVUPS      (R8), Z16
@@ -1646,12 +1733,12 @@ many:
 	ADDQ         $0x10, R9
 	ADDQ         $0x10, R10
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R12
+	SUBQ         $0x04, R13
 	JGE          many
 
 few:
-	ADDQ $0x04, R12
-	JEQ  store
+	ADDQ $0x04, R13
+	JEQ  parted
 
 each:
 	VMOVUPS      (R8), Z16
@@ -1684,8 +1771,18 @@ each:
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	ADDQ         $0x40, R8
-	DECQ         R12
+	DECQ         R13
 	JNE          each
+
+parted:
+	DECQ R12
+	JEQ  store
+	MOVQ skip+88(FP), R13
+	SHLQ $0x02, R13
+	ADDQ R13, DI
+	ADDQ R13, R9
+	ADDQ R13, R10
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
@@ -1694,7 +1791,7 @@ store:
 	ADDQ    DI, R8
 	LEAQ    (R8)(DI*2), R9
 	ADDQ    DI, R9
-	MOVQ    mask+96(FP), R10
+	MOVQ    mask+112(FP), R10
 	CMPQ    R10, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -1736,7 +1833,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000008, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -1760,10 +1857,10 @@ some:
 	VMOVUPS Z15, K1, 64(R9)(DI*1)
 	JMP     next
 
-// func matMul8x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul8x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul8x16AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul8x16AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -1772,7 +1869,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -1795,9 +1892,12 @@ tile:
 	ADDQ      AX, R9
 	LEAQ      (R9)(AX*2), R10
 	ADDQ      AX, R10
-	MOVQ      k+72(FP), R11
-	SUBQ      $0x04, R11
-	JLT       few
+	MOVQ      parts+80(FP), R11
+
+part:
+	MOVQ k+72(FP), R12
+	SUBQ $0x04, R12
+	JLT  few
 
 many:
 	VMOVUPS          (R8), Z8
@@ -1840,12 +1940,12 @@ many:
 	ADDQ             $0x10, R9
 	ADDQ             $0x10, R10
 	ADDQ             $0x00000100, R8
-	SUBQ             $0x04, R11
+	SUBQ             $0x04, R12
 	JGE              many
 
 few:
-	ADDQ $0x04, R11
-	JEQ  store
+	ADDQ $0x04, R12
+	JEQ  parted
 
 each:
 	VMOVUPS          (R8), Z8
@@ -1861,8 +1961,18 @@ each:
 	ADDQ             $0x04, R9
 	ADDQ             $0x04, R10
 	ADDQ             $0x40, R8
-	DECQ             R11
+	DECQ             R12
 	JNE              each
+
+parted:
+	DECQ R11
+	JEQ  store
+	MOVQ skip+88(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R12, DI
+	ADDQ R12, R9
+	ADDQ R12, R10
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
@@ -1871,7 +1981,7 @@ store:
 	ADDQ    DI, R8
 	LEAQ    (R8)(DI*2), R9
 	ADDQ    DI, R9
-	MOVQ    mask+96(FP), R10
+	MOVQ    mask+112(FP), R10
 	CMPQ    R10, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -1905,7 +2015,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -1921,10 +2031,10 @@ some:
 	VMOVUPS Z7, K1, (R9)(DI*1)
 	JMP     next
 
-// func matMul7x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul7x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul7x32AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul7x32AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -1933,7 +2043,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -1964,9 +2074,12 @@ tile:
 	ADDQ      AX, R10
 	MOVQ      panel+64(FP), R11
 	SHLQ      $0x02, R11
-	MOVQ      k+72(FP), R12
-	SUBQ      $0x04, R12
-	JLT       few
+	MOVQ      parts+80(FP), R12
+
+part:
+	MOVQ k+72(FP), R13
+	SUBQ $0x04, R13
+	JLT  few
 
 many:
 	VMOVUPS      (R8), Z14
@@ -2065,12 +2178,12 @@ many:
 	ADDQ         $0x10, R9
 	ADDQ         $0x10, R10
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R12
+	SUBQ         $0x04, R13
 	JGE          many
 
 few:
-	ADDQ $0x04, R12
-	JEQ  store
+	ADDQ $0x04, R13
+	JEQ  parted
 
 each:
 	VMOVUPS      (R8), Z14
@@ -2100,8 +2213,18 @@ each:
 	ADDQ         $0x04, R9
 	ADDQ         $0x04, R10
 	ADDQ         $0x40, R8
-	DECQ         R12
+	DECQ         R13
 	JNE          each
+
+parted:
+	DECQ R12
+	JEQ  store
+	MOVQ skip+88(FP), R13
+	SHLQ $0x02, R13
+	ADDQ R13, DI
+	ADDQ R13, R9
+	ADDQ R13, R10
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
@@ -2110,7 +2233,7 @@ store:
 	ADDQ    DI, R8
 	LEAQ    (R8)(DI*2), R9
 	ADDQ    DI, R9
-	MOVQ    mask+96(FP), R10
+	MOVQ    mask+112(FP), R10
 	CMPQ    R10, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -2150,7 +2273,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000008, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -2172,10 +2295,10 @@ some:
 	VMOVUPS Z13, K1, 64(R9)
 	JMP     next
 
-// func matMul7x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul7x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul7x16AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul7x16AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -2184,7 +2307,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -2206,9 +2329,12 @@ tile:
 	ADDQ      AX, R9
 	LEAQ      (R9)(AX*2), R10
 	ADDQ      AX, R10
-	MOVQ      k+72(FP), R11
-	SUBQ      $0x04, R11
-	JLT       few
+	MOVQ      parts+80(FP), R11
+
+part:
+	MOVQ k+72(FP), R12
+	SUBQ $0x04, R12
+	JLT  few
 
 many:
 	VMOVUPS          (R8), Z7
@@ -2247,12 +2373,12 @@ many:
 	ADDQ             $0x10, R9
 	ADDQ             $0x10, R10
 	ADDQ             $0x00000100, R8
-	SUBQ             $0x04, R11
+	SUBQ             $0x04, R12
 	JGE              many
 
 few:
-	ADDQ $0x04, R11
-	JEQ  store
+	ADDQ $0x04, R12
+	JEQ  parted
 
 each:
 	VMOVUPS          (R8), Z7
@@ -2267,8 +2393,18 @@ each:
 	ADDQ             $0x04, R9
 	ADDQ             $0x04, R10
 	ADDQ             $0x40, R8
-	DECQ             R11
+	DECQ             R12
 	JNE              each
+
+parted:
+	DECQ R11
+	JEQ  store
+	MOVQ skip+88(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R12, DI
+	ADDQ R12, R9
+	ADDQ R12, R10
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
@@ -2277,7 +2413,7 @@ store:
 	ADDQ    DI, R8
 	LEAQ    (R8)(DI*2), R9
 	ADDQ    DI, R9
-	MOVQ    mask+96(FP), R10
+	MOVQ    mask+112(FP), R10
 	CMPQ    R10, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -2310,7 +2446,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -2325,10 +2461,10 @@ some:
 	VMOVUPS Z6, K1, (R9)
 	JMP     next
 
-// func matMul6x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul6x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul6x32AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul6x32AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -2337,7 +2473,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -2362,9 +2498,12 @@ tile:
 	ADDQ      AX, R9
 	MOVQ      panel+64(FP), R10
 	SHLQ      $0x02, R10
-	MOVQ      k+72(FP), R11
-	SUBQ      $0x04, R11
-	JLT       few
+	MOVQ      parts+80(FP), R11
+
+part:
+	MOVQ k+72(FP), R12
+	SUBQ $0x04, R12
+	JLT  few
 
 many:
 	VMOVUPS      (R8), Z12
@@ -2450,12 +2589,12 @@ many:
 	ADDQ         $0x10, DI
 	ADDQ         $0x10, R9
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R11
+	SUBQ         $0x04, R12
 	JGE          many
 
 few:
-	ADDQ $0x04, R11
-	JEQ  store
+	ADDQ $0x04, R12
+	JEQ  parted
 
 each:
 	VMOVUPS      (R8), Z12
@@ -2481,15 +2620,24 @@ each:
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x40, R8
-	DECQ         R11
+	DECQ         R12
 	JNE          each
+
+parted:
+	DECQ R11
+	JEQ  store
+	MOVQ skip+88(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R12, DI
+	ADDQ R12, R9
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
 	SHLQ    $0x02, DI
 	LEAQ    (CX)(DI*2), R8
 	ADDQ    DI, R8
-	MOVQ    mask+96(FP), R9
+	MOVQ    mask+112(FP), R9
 	CMPQ    R9, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -2527,7 +2675,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000008, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -2547,10 +2695,10 @@ some:
 	VMOVUPS Z11, K1, 64(R8)(DI*2)
 	JMP     next
 
-// func matMul6x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul6x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul6x16AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul6x16AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -2559,7 +2707,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -2576,9 +2724,12 @@ tile:
 	MOVQ      BX, DI
 	LEAQ      (DI)(AX*2), R9
 	ADDQ      AX, R9
-	MOVQ      k+72(FP), R10
-	SUBQ      $0x04, R10
-	JLT       few
+	MOVQ      parts+80(FP), R10
+
+part:
+	MOVQ k+72(FP), R11
+	SUBQ $0x04, R11
+	JLT  few
 
 many:
 	VMOVUPS          (R8), Z6
@@ -2612,12 +2763,12 @@ many:
 	ADDQ             $0x10, DI
 	ADDQ             $0x10, R9
 	ADDQ             $0x00000100, R8
-	SUBQ             $0x04, R10
+	SUBQ             $0x04, R11
 	JGE              many
 
 few:
-	ADDQ $0x04, R10
-	JEQ  store
+	ADDQ $0x04, R11
+	JEQ  parted
 
 each:
 	VMOVUPS          (R8), Z6
@@ -2630,15 +2781,24 @@ each:
 	ADDQ             $0x04, DI
 	ADDQ             $0x04, R9
 	ADDQ             $0x40, R8
-	DECQ             R10
+	DECQ             R11
 	JNE              each
+
+parted:
+	DECQ R10
+	JEQ  store
+	MOVQ skip+88(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R11, DI
+	ADDQ R11, R9
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
 	SHLQ    $0x02, DI
 	LEAQ    (CX)(DI*2), R8
 	ADDQ    DI, R8
-	MOVQ    mask+96(FP), R9
+	MOVQ    mask+112(FP), R9
 	CMPQ    R9, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -2670,7 +2830,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -2684,10 +2844,10 @@ some:
 	VMOVUPS Z5, K1, (R8)(DI*2)
 	JMP     next
 
-// func matMul5x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul5x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul5x32AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul5x32AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -2696,7 +2856,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -2719,9 +2879,12 @@ tile:
 	ADDQ      AX, R9
 	MOVQ      panel+64(FP), R10
 	SHLQ      $0x02, R10
-	MOVQ      k+72(FP), R11
-	SUBQ      $0x04, R11
-	JLT       few
+	MOVQ      parts+80(FP), R11
+
+part:
+	MOVQ k+72(FP), R12
+	SUBQ $0x04, R12
+	JLT  few
 
 many:
 	VMOVUPS      (R8), Z10
@@ -2795,12 +2958,12 @@ many:
 	ADDQ         $0x10, DI
 	ADDQ         $0x10, R9
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R11
+	SUBQ         $0x04, R12
 	JGE          many
 
 few:
-	ADDQ $0x04, R11
-	JEQ  store
+	ADDQ $0x04, R12
+	JEQ  parted
 
 each:
 	VMOVUPS      (R8), Z10
@@ -2823,15 +2986,24 @@ each:
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x40, R8
-	DECQ         R11
+	DECQ         R12
 	JNE          each
+
+parted:
+	DECQ R11
+	JEQ  store
+	MOVQ skip+88(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R12, DI
+	ADDQ R12, R9
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
 	SHLQ    $0x02, DI
 	LEAQ    (CX)(DI*2), R8
 	ADDQ    DI, R8
-	MOVQ    mask+96(FP), R9
+	MOVQ    mask+112(FP), R9
 	CMPQ    R9, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -2867,7 +3039,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000008, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -2885,10 +3057,10 @@ some:
 	VMOVUPS Z9, K1, 64(R8)(DI*1)
 	JMP     next
 
-// func matMul5x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul5x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul5x16AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul5x16AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -2897,7 +3069,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -2913,9 +3085,12 @@ tile:
 	MOVQ      BX, DI
 	LEAQ      (DI)(AX*2), R9
 	ADDQ      AX, R9
-	MOVQ      k+72(FP), R10
-	SUBQ      $0x04, R10
-	JLT       few
+	MOVQ      parts+80(FP), R10
+
+part:
+	MOVQ k+72(FP), R11
+	SUBQ $0x04, R11
+	JLT  few
 
 many:
 	VMOVUPS          (R8), Z5
@@ -2945,12 +3120,12 @@ many:
 	ADDQ             $0x10, DI
 	ADDQ             $0x10, R9
 	ADDQ             $0x00000100, R8
-	SUBQ             $0x04, R10
+	SUBQ             $0x04, R11
 	JGE              many
 
 few:
-	ADDQ $0x04, R10
-	JEQ  store
+	ADDQ $0x04, R11
+	JEQ  parted
 
 each:
 	VMOVUPS          (R8), Z5
@@ -2962,15 +3137,24 @@ each:
 	ADDQ             $0x04, DI
 	ADDQ             $0x04, R9
 	ADDQ             $0x40, R8
-	DECQ             R10
+	DECQ             R11
 	JNE              each
+
+parted:
+	DECQ R10
+	JEQ  store
+	MOVQ skip+88(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R11, DI
+	ADDQ R11, R9
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
 	SHLQ    $0x02, DI
 	LEAQ    (CX)(DI*2), R8
 	ADDQ    DI, R8
-	MOVQ    mask+96(FP), R9
+	MOVQ    mask+112(FP), R9
 	CMPQ    R9, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -3001,7 +3185,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -3014,10 +3198,10 @@ some:
 	VMOVUPS Z4, K1, (R8)(DI*1)
 	JMP     next
 
-// func matMul4x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul4x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul4x32AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul4x32AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -3026,7 +3210,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -3047,9 +3231,12 @@ tile:
 	ADDQ      AX, R9
 	MOVQ      panel+64(FP), R10
 	SHLQ      $0x02, R10
-	MOVQ      k+72(FP), R11
-	SUBQ      $0x04, R11
-	JLT       few
+	MOVQ      parts+80(FP), R11
+
+part:
+	MOVQ k+72(FP), R12
+	SUBQ $0x04, R12
+	JLT  few
 
 many:
 	VMOVUPS      (R8), Z8
@@ -3111,12 +3298,12 @@ many:
 	ADDQ         $0x10, DI
 	ADDQ         $0x10, R9
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R11
+	SUBQ         $0x04, R12
 	JGE          many
 
 few:
-	ADDQ $0x04, R11
-	JEQ  store
+	ADDQ $0x04, R12
+	JEQ  parted
 
 each:
 	VMOVUPS      (R8), Z8
@@ -3136,15 +3323,24 @@ each:
 	ADDQ         $0x04, DI
 	ADDQ         $0x04, R9
 	ADDQ         $0x40, R8
-	DECQ         R11
+	DECQ         R12
 	JNE          each
+
+parted:
+	DECQ R11
+	JEQ  store
+	MOVQ skip+88(FP), R12
+	SHLQ $0x02, R12
+	ADDQ R12, DI
+	ADDQ R12, R9
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
 	SHLQ    $0x02, DI
 	LEAQ    (CX)(DI*2), R8
 	ADDQ    DI, R8
-	MOVQ    mask+96(FP), R9
+	MOVQ    mask+112(FP), R9
 	CMPQ    R9, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -3178,7 +3374,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000008, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -3194,10 +3390,10 @@ some:
 	VMOVUPS Z7, K1, 64(R8)
 	JMP     next
 
-// func matMul4x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul4x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul4x16AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul4x16AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -3206,7 +3402,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -3221,9 +3417,12 @@ tile:
 	MOVQ      BX, DI
 	LEAQ      (DI)(AX*2), R9
 	ADDQ      AX, R9
-	MOVQ      k+72(FP), R10
-	SUBQ      $0x04, R10
-	JLT       few
+	MOVQ      parts+80(FP), R10
+
+part:
+	MOVQ k+72(FP), R11
+	SUBQ $0x04, R11
+	JLT  few
 
 many:
 	VMOVUPS          (R8), Z4
@@ -3249,12 +3448,12 @@ many:
 	ADDQ             $0x10, DI
 	ADDQ             $0x10, R9
 	ADDQ             $0x00000100, R8
-	SUBQ             $0x04, R10
+	SUBQ             $0x04, R11
 	JGE              many
 
 few:
-	ADDQ $0x04, R10
-	JEQ  store
+	ADDQ $0x04, R11
+	JEQ  parted
 
 each:
 	VMOVUPS          (R8), Z4
@@ -3265,15 +3464,24 @@ each:
 	ADDQ             $0x04, DI
 	ADDQ             $0x04, R9
 	ADDQ             $0x40, R8
-	DECQ             R10
+	DECQ             R11
 	JNE              each
+
+parted:
+	DECQ R10
+	JEQ  store
+	MOVQ skip+88(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R11, DI
+	ADDQ R11, R9
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
 	SHLQ    $0x02, DI
 	LEAQ    (CX)(DI*2), R8
 	ADDQ    DI, R8
-	MOVQ    mask+96(FP), R9
+	MOVQ    mask+112(FP), R9
 	CMPQ    R9, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -3303,7 +3511,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -3315,10 +3523,10 @@ some:
 	VMOVUPS Z3, K1, (R8)
 	JMP     next
 
-// func matMul3x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul3x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul3x32AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul3x32AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -3327,7 +3535,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -3342,9 +3550,12 @@ tile:
 	MOVQ      BX, DI
 	MOVQ      panel+64(FP), R9
 	SHLQ      $0x02, R9
-	MOVQ      k+72(FP), R10
-	SUBQ      $0x04, R10
-	JLT       few
+	MOVQ      parts+80(FP), R10
+
+part:
+	MOVQ k+72(FP), R11
+	SUBQ $0x04, R11
+	JLT  few
 
 many:
 	VMOVUPS      (R8), Z6
@@ -3393,12 +3604,12 @@ many:
 	VFMADD231PS  Z7, Z8, Z5
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R10
+	SUBQ         $0x04, R11
 	JGE          many
 
 few:
-	ADDQ $0x04, R10
-	JEQ  store
+	ADDQ $0x04, R11
+	JEQ  parted
 
 each:
 	VMOVUPS      (R8), Z6
@@ -3414,13 +3625,21 @@ each:
 	VFMADD231PS  Z7, Z8, Z5
 	ADDQ         $0x04, DI
 	ADDQ         $0x40, R8
-	DECQ         R10
+	DECQ         R11
 	JNE          each
+
+parted:
+	DECQ R10
+	JEQ  store
+	MOVQ skip+88(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R11, DI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
 	SHLQ    $0x02, DI
-	MOVQ    mask+96(FP), R8
+	MOVQ    mask+112(FP), R8
 	CMPQ    R8, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -3452,7 +3671,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000008, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -3466,10 +3685,10 @@ some:
 	VMOVUPS Z5, K1, 64(CX)(DI*2)
 	JMP     next
 
-// func matMul3x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul3x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul3x16AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul3x16AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -3478,7 +3697,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -3488,9 +3707,12 @@ tile:
 	VMOVUPS.Z (DX)(DI*2), K1, Z2
 	MOVQ      b+56(FP), R8
 	MOVQ      BX, DI
-	MOVQ      k+72(FP), R9
-	SUBQ      $0x04, R9
-	JLT       few
+	MOVQ      parts+80(FP), R9
+
+part:
+	MOVQ k+72(FP), R10
+	SUBQ $0x04, R10
+	JLT  few
 
 many:
 	VMOVUPS          (R8), Z3
@@ -3511,12 +3733,12 @@ many:
 	VFMADD231PS.BCST 12(DI)(AX*2), Z3, Z2
 	ADDQ             $0x10, DI
 	ADDQ             $0x00000100, R8
-	SUBQ             $0x04, R9
+	SUBQ             $0x04, R10
 	JGE              many
 
 few:
-	ADDQ $0x04, R9
-	JEQ  store
+	ADDQ $0x04, R10
+	JEQ  parted
 
 each:
 	VMOVUPS          (R8), Z3
@@ -3525,13 +3747,21 @@ each:
 	VFMADD231PS.BCST (DI)(AX*2), Z3, Z2
 	ADDQ             $0x04, DI
 	ADDQ             $0x40, R8
-	DECQ             R9
+	DECQ             R10
 	JNE              each
+
+parted:
+	DECQ R9
+	JEQ  store
+	MOVQ skip+88(FP), R10
+	SHLQ $0x02, R10
+	ADDQ R10, DI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
 	SHLQ    $0x02, DI
-	MOVQ    mask+96(FP), R8
+	MOVQ    mask+112(FP), R8
 	CMPQ    R8, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -3560,7 +3790,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -3571,10 +3801,10 @@ some:
 	VMOVUPS Z2, K1, (CX)(DI*2)
 	JMP     next
 
-// func matMul2x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul2x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul2x32AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul2x32AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -3583,7 +3813,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -3596,9 +3826,12 @@ tile:
 	MOVQ      BX, DI
 	MOVQ      panel+64(FP), R9
 	SHLQ      $0x02, R9
-	MOVQ      k+72(FP), R10
-	SUBQ      $0x04, R10
-	JLT       few
+	MOVQ      parts+80(FP), R10
+
+part:
+	MOVQ k+72(FP), R11
+	SUBQ $0x04, R11
+	JLT  few
 
 many:
 	VMOVUPS      (R8), Z4
@@ -3635,12 +3868,12 @@ many:
 	VFMADD231PS  Z5, Z6, Z3
 	ADDQ         $0x10, DI
 	ADDQ         $0x00000100, R8
-	SUBQ         $0x04, R10
+	SUBQ         $0x04, R11
 	JGE          many
 
 few:
-	ADDQ $0x04, R10
-	JEQ  store
+	ADDQ $0x04, R11
+	JEQ  parted
 
 each:
 	VMOVUPS      (R8), Z4
@@ -3653,13 +3886,21 @@ each:
 	VFMADD231PS  Z5, Z6, Z3
 	ADDQ         $0x04, DI
 	ADDQ         $0x40, R8
-	DECQ         R10
+	DECQ         R11
 	JNE          each
+
+parted:
+	DECQ R10
+	JEQ  store
+	MOVQ skip+88(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R11, DI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
 	SHLQ    $0x02, DI
-	MOVQ    mask+96(FP), R8
+	MOVQ    mask+112(FP), R8
 	CMPQ    R8, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -3689,7 +3930,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000008, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -3701,10 +3942,10 @@ some:
 	VMOVUPS Z3, K1, 64(CX)(DI*1)
 	JMP     next
 
-// func matMul2x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul2x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul2x16AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul2x16AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -3713,7 +3954,7 @@ group:
 	MOVQ dst+0(FP), CX
 	MOVQ start+16(FP), DX
 	MOVQ a+40(FP), BX
-	MOVQ tiles+80(FP), SI
+	MOVQ tiles+96(FP), SI
 
 tile:
 	MOVQ      lds+24(FP), DI
@@ -3722,9 +3963,12 @@ tile:
 	VMOVUPS.Z (DX)(DI*1), K1, Z1
 	MOVQ      b+56(FP), R8
 	MOVQ      BX, DI
-	MOVQ      k+72(FP), R9
-	SUBQ      $0x04, R9
-	JLT       few
+	MOVQ      parts+80(FP), R9
+
+part:
+	MOVQ k+72(FP), R10
+	SUBQ $0x04, R10
+	JLT  few
 
 many:
 	VMOVUPS          (R8), Z2
@@ -3741,12 +3985,12 @@ many:
 	VFMADD231PS.BCST 12(DI)(AX*1), Z2, Z1
 	ADDQ             $0x10, DI
 	ADDQ             $0x00000100, R8
-	SUBQ             $0x04, R9
+	SUBQ             $0x04, R10
 	JGE              many
 
 few:
-	ADDQ $0x04, R9
-	JEQ  store
+	ADDQ $0x04, R10
+	JEQ  parted
 
 each:
 	VMOVUPS          (R8), Z2
@@ -3754,13 +3998,21 @@ each:
 	VFMADD231PS.BCST (DI)(AX*1), Z2, Z1
 	ADDQ             $0x04, DI
 	ADDQ             $0x40, R8
-	DECQ             R9
+	DECQ             R10
 	JNE              each
+
+parted:
+	DECQ R9
+	JEQ  store
+	MOVQ skip+88(FP), R10
+	SHLQ $0x02, R10
+	ADDQ R10, DI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), DI
 	SHLQ    $0x02, DI
-	MOVQ    mask+96(FP), R8
+	MOVQ    mask+112(FP), R8
 	CMPQ    R8, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (CX)
@@ -3788,7 +4040,7 @@ aside:
 	MOVQ   panel+64(FP), CX
 	IMUL3Q $0x00000004, CX, CX
 	ADDQ   CX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -3798,10 +4050,10 @@ some:
 	VMOVUPS Z1, K1, (CX)(DI*1)
 	JMP     next
 
-// func matMul1x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul1x32AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul1x32AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul1x32AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -3810,7 +4062,7 @@ group:
 	MOVQ dst+0(FP), AX
 	MOVQ start+16(FP), CX
 	MOVQ a+40(FP), DX
-	MOVQ tiles+80(FP), BX
+	MOVQ tiles+96(FP), BX
 
 tile:
 	MOVQ      lds+24(FP), SI
@@ -3821,9 +4073,12 @@ tile:
 	MOVQ      DX, SI
 	MOVQ      panel+64(FP), R8
 	SHLQ      $0x02, R8
-	MOVQ      k+72(FP), R9
-	SUBQ      $0x04, R9
-	JLT       few
+	MOVQ      parts+80(FP), R9
+
+part:
+	MOVQ k+72(FP), R10
+	SUBQ $0x04, R10
+	JLT  few
 
 many:
 	VBROADCASTSS (SI), Z2
@@ -3840,12 +4095,12 @@ many:
 	VFMADD231PS  192(DI)(R8*1), Z2, Z1
 	ADDQ         $0x10, SI
 	ADDQ         $0x00000100, DI
-	SUBQ         $0x04, R9
+	SUBQ         $0x04, R10
 	JGE          many
 
 few:
-	ADDQ $0x04, R9
-	JEQ  store
+	ADDQ $0x04, R10
+	JEQ  parted
 
 each:
 	VBROADCASTSS (SI), Z2
@@ -3853,13 +4108,21 @@ each:
 	VFMADD231PS  (DI)(R8*1), Z2, Z1
 	ADDQ         $0x04, SI
 	ADDQ         $0x40, DI
-	DECQ         R9
+	DECQ         R10
 	JNE          each
+
+parted:
+	DECQ R9
+	JEQ  store
+	MOVQ skip+88(FP), R10
+	SHLQ $0x02, R10
+	ADDQ R10, SI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), SI
 	SHLQ    $0x02, SI
-	MOVQ    mask+96(FP), SI
+	MOVQ    mask+112(FP), SI
 	CMPQ    SI, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (AX)
@@ -3887,7 +4150,7 @@ aside:
 	MOVQ   panel+64(FP), AX
 	IMUL3Q $0x00000008, AX, AX
 	ADDQ   AX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET
@@ -3897,10 +4160,10 @@ some:
 	VMOVUPS Z1, K1, 64(AX)
 	JMP     next
 
-// func matMul1x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, tiles int, groups int, mask int)
+// func matMul1x16AVX512(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask int)
 // Requires: AVX, AVX512F
-TEXT ·matMul1x16AVX512(SB), $0-104
-	MOVQ  mask+96(FP), AX
+TEXT ·matMul1x16AVX512(SB), $0-120
+	MOVQ  mask+112(FP), AX
 	KMOVW AX, K1
 	MOVQ  lda+48(FP), AX
 	SHLQ  $0x02, AX
@@ -3909,7 +4172,7 @@ group:
 	MOVQ dst+0(FP), AX
 	MOVQ start+16(FP), CX
 	MOVQ a+40(FP), DX
-	MOVQ tiles+80(FP), BX
+	MOVQ tiles+96(FP), BX
 
 tile:
 	MOVQ      lds+24(FP), SI
@@ -3917,9 +4180,12 @@ tile:
 	VMOVUPS.Z (CX), K1, Z0
 	MOVQ      b+56(FP), DI
 	MOVQ      DX, SI
-	MOVQ      k+72(FP), R8
-	SUBQ      $0x04, R8
-	JLT       few
+	MOVQ      parts+80(FP), R8
+
+part:
+	MOVQ k+72(FP), R9
+	SUBQ $0x04, R9
+	JLT  few
 
 many:
 	VMOVUPS          (DI), Z1
@@ -3932,25 +4198,33 @@ many:
 	VFMADD231PS.BCST 12(SI), Z1, Z0
 	ADDQ             $0x10, SI
 	ADDQ             $0x00000100, DI
-	SUBQ             $0x04, R8
+	SUBQ             $0x04, R9
 	JGE              many
 
 few:
-	ADDQ $0x04, R8
-	JEQ  store
+	ADDQ $0x04, R9
+	JEQ  parted
 
 each:
 	VMOVUPS          (DI), Z1
 	VFMADD231PS.BCST (SI), Z1, Z0
 	ADDQ             $0x04, SI
 	ADDQ             $0x40, DI
-	DECQ             R8
+	DECQ             R9
 	JNE              each
+
+parted:
+	DECQ R8
+	JEQ  store
+	MOVQ skip+88(FP), R9
+	SHLQ $0x02, R9
+	ADDQ R9, SI
+	JMP  part
 
 store:
 	MOVQ    ldd+8(FP), SI
 	SHLQ    $0x02, SI
-	MOVQ    mask+96(FP), SI
+	MOVQ    mask+112(FP), SI
 	CMPQ    SI, $0x0000ffff
 	JNE     some
 	VMOVUPS Z0, (AX)
@@ -3977,7 +4251,7 @@ aside:
 	MOVQ   panel+64(FP), AX
 	IMUL3Q $0x00000004, AX, AX
 	ADDQ   AX, b+56(FP)
-	DECQ   groups+88(FP)
+	DECQ   groups+104(FP)
 	JNE    group
 	VZEROUPPER
 	RET

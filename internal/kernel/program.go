@@ -227,10 +227,20 @@ func CanMatMul(k, m int) bool { return m%panelWidth == 0 && k > 0 && k <= blockK
 // MatMul writes dst = start + a B, without gaps between rows: n rows of b.M and of b.K values. Of start, there are n rows, or one for all
 // (shared), or none: 0.
 func (p *Program) MatMul(dst, start Operand, shared bool, a Operand, b *Packed, n int) {
+	p.matMul(dst, start, shared, a, b.K, 1, 0, b, n)
+}
+
+// MatMulParts writes the same for an a that is in parts, n rows of b.K/parts values each, apart values from one to the next.
+func (p *Program) MatMulParts(dst, start Operand, shared bool, a Operand, parts, apart int, b *Packed, n int) {
+	k := b.K / parts
+	p.matMul(dst, start, shared, a, k, parts, apart-k, b, n)
+}
+
+func (p *Program) matMul(dst, start Operand, shared bool, a Operand, k, parts, skip int, b *Packed, n int) {
 	checkMatrix("Program", "dst", dst.X, b.M, n, b.M)
-	checkMatrix("Program", "a", a.X, b.K, n, b.K)
-	if !CanMatMul(b.K, b.M) {
-		panic(fmt.Sprintf("kernel: Program: no kernel for a matrix of %d by %d", b.K, b.M))
+	checkMatrix("Program", "a", a.X, k, n, k)
+	if !CanMatMul(b.K, b.M) || k*parts != b.K {
+		panic(fmt.Sprintf("kernel: Program: no kernel for a matrix of %d by %d in %d parts", b.K, b.M, parts))
 	}
 	row := 0
 	for _, r := range splitProgram(n) {
@@ -252,9 +262,9 @@ func (p *Program) MatMul(dst, start Operand, shared bool, a Operand, b *Packed, 
 			case start.X != nil:
 				x, lds, starts = at(start, row*b.M+j), b.M, panels*panelWidth
 			}
-			p.operation(entries[panels], []argument{at(dst, row*b.M+j), number(b.M), x, number(lds), number(starts), at(a, row*b.K), number(b.K),
-				{word: uint64(uintptr(unsafe.Pointer(&b.data[j*b.K])))}, number(b.K * panelWidth), number(b.K), number(r.tiles), number(groups),
-				number(wholeMask)}, nil)
+			p.operation(entries[panels], []argument{at(dst, row*b.M+j), number(b.M), x, number(lds), number(starts), at(a, row*k), number(k),
+				{word: uint64(uintptr(unsafe.Pointer(&b.data[j*b.K])))}, number(b.K * panelWidth), number(k), number(parts), number(skip),
+				number(r.tiles), number(groups), number(wholeMask)}, nil)
 			j += groups * panels * panelWidth
 		}
 		row += r.rows * r.tiles

@@ -83,6 +83,35 @@ func TestProgram(t *testing.T) {
 	}
 }
 
+// TestProgramParts: a product with an operand in parts is the sum of products, in their order.
+func TestProgramParts(t *testing.T) {
+	if !Programs() {
+		t.Skip("no programs without assembly")
+	}
+	r := newRand(13)
+	for _, n := range []int{1, 2, 3, 4, 5, 7, 8, 12, 16, 31} {
+		for _, s := range [][3]int{{32, 32, 4}, {5, 16, 3}, {64, 48, 2}} {
+			k, m, parts := s[0], s[1], s[2]
+			packs, list := make([]Packed, parts), []*Packed{}
+			apart := n*k + 24
+			a, start := random(r, parts*apart, false), random(r, n*m, false)
+			want, got := clone(start), guarded(n*m)
+			for i := range packs {
+				packs[i].Pack(random(r, k*m, false), m, k, m)
+				MatMulAcc(want, m, a[i*apart:], k, &packs[i], n)
+				list = append(list, &packs[i])
+			}
+			var all Packed
+			all.Below(list)
+			var program Program
+			program.MatMulParts(Operand{X: got}, Operand{X: start}, false, Operand{X: a}, parts, apart, &all, n)
+			program.Run(1)
+			wantSame(t, fmt.Sprintf("n %d, k %d, m %d, %d parts", n, k, m, parts), got, want)
+			release()
+		}
+	}
+}
+
 // TestProgramFused: a fused loop in a program is that loop.
 func TestProgramFused(t *testing.T) {
 	if !Programs() {

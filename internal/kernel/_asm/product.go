@@ -110,8 +110,8 @@ func (a *asm) matMul(t tile) {
 		doc, signature = ", of the last 16 those of mask", ", mask int"
 	}
 	a.Doc(fmt.Sprintf("%s is dst = start + a b for tiles*%d rows and groups of %d columns%s. The rows of start are lds apart, its groups", name, rows, panels*16, doc),
-		"starts; b holds panels of k rows, panel floats apart. It changes its arguments.")
-	a.SignatureExpr("func(dst *float32, ldd int, start *float32, lds, starts int, a *float32, lda int, b *float32, panel, k, tiles, groups int" + signature + ")")
+		"starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.")
+	a.SignatureExpr("func(dst *float32, ldd int, start *float32, lds, starts int, a *float32, lda int, b *float32, panel, k, parts, skip, tiles, groups int" + signature + ")")
 	var some reg.OpmaskVirtual
 	if a.wide() {
 		some = a.K()
@@ -187,6 +187,8 @@ func (a *asm) matMul(t tile) {
 		}
 	}
 	const unroll = 4
+	parts := a.param("parts")
+	a.Label("part")
 	k := a.param("k")
 	a.SUBQ(U8(unroll), k)
 	a.JLT(LabelRef("few"))
@@ -200,13 +202,18 @@ func (a *asm) matMul(t tile) {
 	a.JGE(LabelRef("many"))
 	a.Label("few")
 	a.ADDQ(U8(unroll), k)
-	a.JEQ(LabelRef("store"))
+	a.JEQ(LabelRef("parted"))
 	a.Label("each")
 	one(0)
 	a.step(x, U8(4))
 	a.step(p, U8(panelBytes))
 	a.DECQ(k)
 	a.JNE(LabelRef("each"))
+	a.Label("parted")
+	a.DECQ(parts)
+	a.JEQ(LabelRef("store"))
+	a.step(x, a.paramBytes("skip"))
+	a.JMP(LabelRef("part"))
 
 	a.Label("store")
 	d := a.rowsAt(dst, a.paramBytes("ldd"), rows)
