@@ -60,7 +60,7 @@ func newCell(p *cell.Plan, fuse bool) *Cell {
 	for _, ch := range c.joined {
 		c.linked = append(c.linked, ch.slots...)
 	}
-	c.program, c.backProgram = c.programs(c.steps), c.programs(c.back)
+	c.program, c.backProgram = c.stepByStep(c.steps) == "", c.stepByStep(c.back) == ""
 	return c
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/unroll-ml/unroll/internal/cell"
+	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/internal/random"
 	"github.com/unroll-ml/unroll/internal/reference"
 )
@@ -17,10 +18,36 @@ func loops(c *Cell) []Path {
 	var out []Path
 	for _, p := range c.Paths() {
 		if p.Part == "step" || p.Part == "step back" {
+			p.Walk = "" // TestWalks
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// What a program cannot run, and why, is said.
+func TestWalks(t *testing.T) {
+	if !kernel.Programs() {
+		t.Skip("no programs without assembly")
+	}
+	for _, c := range []struct {
+		text       string
+		units      int
+		step, back string
+	}{
+		{"output_t = tanh(dot(input_t, W) + dot(state_t, U))", 16, "many in one call", "many in one call"},
+		{"output_t = tanh(dot(input_t, W) + dot(state_t, U))", 20, "one by one, a product of 20 by 20", "one by one, a product of 20 by 20"},
+		{"output_t = softmax(dot(input_t, W) + dot(state_t, U))", 16, "one by one, softmax has no kernel", "one by one, softmax' has no kernel"},
+		{"output_t = gelu(dot(input_t, W) + dot(state_t, U))", 16, "one by one, gelu has no kernel", "one by one, gelu' has no kernel"},
+	} {
+		got := map[string]string{}
+		for _, p := range New(planOf(t, c.text, cell.Options{Units: c.units, Input: 5})).Paths() {
+			got[p.Part] = p.Walk
+		}
+		if got["step"] != c.step || got["step back"] != c.back || got["inputs"] != "" {
+			t.Errorf("%s, %d units: got %q", c.text, c.units, got)
+		}
+	}
 }
 
 // results are all that a run hands on, forward and back.

@@ -14,6 +14,8 @@ type Path struct {
 	Products int
 	Fused    []string // the generated loops: each is many operations, and one pass over memory
 	Alone    []string // the other operations: each is a pass of its own
+	// Walk is how steps follow each other, for "step" and "step back": "many in one call", or "one by one" and why.
+	Walk string
 }
 
 // Paths are the parts of the cell that have something to run. A step with more than one operation in Alone is slower than one
@@ -36,6 +38,12 @@ func (c *Cell) Paths() []Path {
 				path.Alone = append(path.Alone, name)
 			}
 		}
+		if p.name == "step" || p.name == "step back" {
+			path.Walk = "many in one call"
+			if why := c.stepByStep(p.ins); why != "" {
+				path.Walk = "one by one, " + why
+			}
+		}
 		if len(p.ins) > 0 {
 			paths = append(paths, path)
 		}
@@ -43,7 +51,8 @@ func (c *Cell) Paths() []Path {
 	return paths
 }
 
-// String is a line for people: "step: 4 products, LSTMStep1", "step: 2 products, alone: sigmoid, mul, mul".
+// String is a line for people: "step: 4 products, LSTMStep1; many in one call", "step: 2 products, alone: softmax, mul; one by one, softmax
+// has no kernel".
 func (p Path) String() string {
 	var parts []string
 	switch p.Products {
@@ -57,5 +66,9 @@ func (p Path) String() string {
 	if len(p.Alone) > 0 {
 		parts = append(parts, "alone: "+strings.Join(p.Alone, ", "))
 	}
-	return p.Part + ": " + strings.Join(parts, ", ")
+	line := p.Part + ": " + strings.Join(parts, ", ")
+	if p.Walk != "" {
+		line += "; " + p.Walk
+	}
+	return line
 }

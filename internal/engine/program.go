@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/unroll-ml/unroll/internal/cell"
@@ -18,10 +19,10 @@ var elementwise = map[cell.Code]string{
 	cell.DivFrom: "rDiv",
 }
 
-// programs reports whether a program can run the list.
-func (c *Cell) programs(list []instr) bool {
+// stepByStep is why no program can run the list; "" where one can.
+func (c *Cell) stepByStep(list []instr) string {
 	if !kernel.Programs() {
-		return false
+		return "no assembly on this path"
 	}
 	for _, in := range list {
 		if in.group != nil || in.alone {
@@ -30,13 +31,13 @@ func (c *Cell) programs(list []instr) bool {
 		switch in.Code {
 		case cell.MatMul, cell.MatMulAcc, cell.MatMulFrom:
 			if p := c.plan.Packs[in.Pack]; !kernel.CanMatMul(p.K, p.M) {
-				return false
+				return fmt.Sprintf("a product of %d by %d", p.K, p.M)
 			}
 		default:
-			return false
+			return in.Name() + " has no kernel"
 		}
 	}
-	return true
+	return ""
 }
 
 // alike is how many steps from s on, in direction d, have the same rows without a gap, up to before limit.
