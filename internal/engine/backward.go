@@ -79,16 +79,21 @@ func (r *Run) stepBack(g Gradient, t, s0, n int, masked bool) {
 		r.exec(r.cell.back, t, s0, n)
 		r.handThrough(t, s0, n)
 	}
-	if places := r.offset[t+1] - r.offset[t]; places > n { // of rows that ended: no gradient
-		for _, k := range r.cell.keptBack {
-			clear(r.at(k, t, s0, places)[n*r.cell.plan.Slots[k].Width:])
-		}
-	}
+	r.clearLeft(t, s0, n)
 	for i := range r.states {
 		b := &r.states[i]
 		copy(b.in[n*b.width:], b.next[n*b.width:]) // rows that end earlier or begin later
 	}
 	r.swap()
+}
+
+// clearLeft makes the gradients zero at the places of step t that rows left behind which ended before it.
+func (r *Run) clearLeft(t, s0, n int) {
+	if places := r.offset[t+1] - r.offset[t]; places > n {
+		for _, k := range r.cell.keptBack {
+			clear(r.at(k, t, s0, places)[n*r.cell.plan.Slots[k].Width:])
+		}
+	}
 }
 
 // backStart is the first step of the block that ends before step end: as many as fit backRows, but one at least.

@@ -199,6 +199,7 @@ func (r *Run) walkBack(g Gradient, s, s0, count int) {
 	if count%2 == 1 {
 		r.swap()
 	}
+	r.clearLeft(s, s0, n) // a step with such places is alike no other
 }
 
 // swap exchanges the gradients of the states before and after a step, as every step back does.

@@ -83,6 +83,13 @@ func programResults(c *Cell, rows []int, distinct, prefix bool) [][]float32 {
 		before.Forward(c, Shape{T: shared, N: 1, Training: true, Sequences: true}, Input{Compact: true, X: uniform(s, shared*16, 1)})
 		in.Prefix = &before
 	}
+	// What a run left in memory is of no account.
+	full := Shape{T: steps, N: n, Training: true, Sequences: true}
+	run.Forward(c, full, Input{Compact: true, X: uniform(s, steps*n*16, 1)})
+	run.Backward(Gradient{Last: uniform(s, n*width(p), 1), X: make([]float32, steps*n*16), Weights: grads})
+	for _, g := range grads {
+		clear(g)
+	}
 	out := [][]float32{}
 	keep := func(x []float32) { out = append(out, append([]float32(nil), x...)) }
 	run.Forward(c, shape, in)

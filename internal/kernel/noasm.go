@@ -48,6 +48,22 @@ func matMul1x64AVX2(dst *float32, ldd int, start *float32, lds int, starts int, 
 	panic(noAssembly)
 }
 
+func matMul4xMaskAVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask *int32) {
+	panic(noAssembly)
+}
+
+func matMul3xMaskAVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask *int32) {
+	panic(noAssembly)
+}
+
+func matMul2xMaskAVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask *int32) {
+	panic(noAssembly)
+}
+
+func matMul1xMaskAVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask *int32) {
+	panic(noAssembly)
+}
+
 func outer6x16AVX2(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int) {
 	panic(noAssembly)
 }

@@ -86,22 +86,35 @@ func (p *Packed) resize(k, m int) {
 	p.data = p.data[:n]
 }
 
-// Beside lays out matrices of one K side by side, each but the last a whole number of panels wide: their product is those of the parts,
-// one beside the other. It allocates like Pack.
+// Beside lays out matrices of one K side by side: their product is those of the parts, one beside the other. It allocates like Pack.
 func (p *Packed) Beside(parts []*Packed) {
 	m := 0
-	for i, q := range parts {
-		if q.K != parts[0].K || i < len(parts)-1 && q.M%panelWidth != 0 {
-			panic(fmt.Sprintf("kernel: Beside: expected %d rows and whole panels of %d, got a matrix of %d by %d", parts[0].K, panelWidth, q.K, q.M))
+	for _, q := range parts {
+		if q.K != parts[0].K {
+			panic(fmt.Sprintf("kernel: Beside: expected %d rows, got %d", parts[0].K, q.K))
 		}
 		m += q.M
 	}
 	p.resize(parts[0].K, m)
+	clear(p.data[len(p.data)-p.K*panelWidth:]) // what the last panel has too much
 	at := 0
 	for _, q := range parts {
-		at += copy(p.data[at:], q.data)
+		if at%panelWidth == 0 {
+			copy(p.data[at*p.K:], q.data)
+		} else {
+			for j := range q.M {
+				to, from := p.column(at+j), q.column(j)
+				for i := range p.K {
+					to[i*panelWidth] = from[i*panelWidth]
+				}
+			}
+		}
+		at += q.M
 	}
 }
+
+// column begins with the first value of column j; the next is a panel's width away.
+func (p *Packed) column(j int) []float32 { return p.data[(j-j%panelWidth)*p.K+j%panelWidth:] }
 
 // Below lays out matrices of one M, one below the other: the product with operands side by side is the sum of those of the parts, in
 // that order. It allocates like Pack.

@@ -64,6 +64,30 @@ func matMul1x32AVX2(dst *float32, ldd int, start *float32, lds int, starts int, 
 //go:noescape
 func matMul1x64AVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int)
 
+// matMul4xMaskAVX2 is dst = start + a b for tiles*4 rows and groups of 16 columns, those of mask. The rows of start are lds apart, its groups
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
+//
+//go:noescape
+func matMul4xMaskAVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask *int32)
+
+// matMul3xMaskAVX2 is dst = start + a b for tiles*3 rows and groups of 16 columns, those of mask. The rows of start are lds apart, its groups
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
+//
+//go:noescape
+func matMul3xMaskAVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask *int32)
+
+// matMul2xMaskAVX2 is dst = start + a b for tiles*2 rows and groups of 16 columns, those of mask. The rows of start are lds apart, its groups
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
+//
+//go:noescape
+func matMul2xMaskAVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask *int32)
+
+// matMul1xMaskAVX2 is dst = start + a b for tiles*1 rows and groups of 16 columns, those of mask. The rows of start are lds apart, its groups
+// starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.
+//
+//go:noescape
+func matMul1xMaskAVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask *int32)
+
 // outer6x16AVX2 is dst += transpose(a) d for tiles*6 rows and 16 columns, over n steps.
 //
 //go:noescape

@@ -1631,6 +1631,565 @@ aside:
 	VZEROUPPER
 	RET
 
+// func matMul4xMaskAVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·matMul4xMaskAVX2(SB), $0-120
+	MOVQ    mask+112(FP), AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	MOVQ    lda+48(FP), AX
+	SHLQ    $0x02, AX
+
+group:
+	MOVQ dst+0(FP), CX
+	MOVQ start+16(FP), DX
+	MOVQ a+40(FP), BX
+	MOVQ tiles+96(FP), SI
+
+tile:
+	MOVQ       lds+24(FP), DI
+	SHLQ       $0x02, DI
+	LEAQ       (DX)(DI*2), R8
+	ADDQ       DI, R8
+	VMASKMOVPS (DX), Y0, Y2
+	VMASKMOVPS 32(DX), Y1, Y3
+	VMASKMOVPS (DX)(DI*1), Y0, Y4
+	VMASKMOVPS 32(DX)(DI*1), Y1, Y5
+	VMASKMOVPS (DX)(DI*2), Y0, Y6
+	VMASKMOVPS 32(DX)(DI*2), Y1, Y7
+	VMASKMOVPS (R8), Y0, Y8
+	VMASKMOVPS 32(R8), Y1, Y9
+	MOVQ       b+56(FP), R8
+	MOVQ       BX, DI
+	LEAQ       (DI)(AX*2), R9
+	ADDQ       AX, R9
+	MOVQ       parts+80(FP), R10
+
+part:
+	MOVQ k+72(FP), R11
+	SUBQ $0x04, R11
+	JLT  few
+
+many:
+	VMOVUPS      (R8), Y10
+	VMOVUPS      32(R8), Y11
+	VBROADCASTSS (DI), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (DI)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (DI)(AX*2), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (R9), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      64(R8), Y10
+	VMOVUPS      96(R8), Y11
+	VBROADCASTSS 4(DI), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 4(DI)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 4(DI)(AX*2), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 4(R9), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      128(R8), Y10
+	VMOVUPS      160(R8), Y11
+	VBROADCASTSS 8(DI), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 8(DI)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 8(DI)(AX*2), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 8(R9), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	VMOVUPS      192(R8), Y10
+	VMOVUPS      224(R8), Y11
+	VBROADCASTSS 12(DI), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS 12(DI)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS 12(DI)(AX*2), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS 12(R9), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         $0x10, DI
+	ADDQ         $0x10, R9
+	ADDQ         $0x00000100, R8
+	SUBQ         $0x04, R11
+	JGE          many
+
+few:
+	ADDQ $0x04, R11
+	JEQ  parted
+
+each:
+	VMOVUPS      (R8), Y10
+	VMOVUPS      32(R8), Y11
+	VBROADCASTSS (DI), Y12
+	VFMADD231PS  Y10, Y12, Y2
+	VFMADD231PS  Y11, Y12, Y3
+	VBROADCASTSS (DI)(AX*1), Y12
+	VFMADD231PS  Y10, Y12, Y4
+	VFMADD231PS  Y11, Y12, Y5
+	VBROADCASTSS (DI)(AX*2), Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFMADD231PS  Y11, Y12, Y7
+	VBROADCASTSS (R9), Y12
+	VFMADD231PS  Y10, Y12, Y8
+	VFMADD231PS  Y11, Y12, Y9
+	ADDQ         $0x04, DI
+	ADDQ         $0x04, R9
+	ADDQ         $0x40, R8
+	DECQ         R11
+	JNE          each
+
+parted:
+	DECQ R10
+	JEQ  store
+	MOVQ skip+88(FP), R11
+	SHLQ $0x02, R11
+	ADDQ R11, DI
+	ADDQ R11, R9
+	JMP  part
+
+store:
+	MOVQ       ldd+8(FP), DI
+	SHLQ       $0x02, DI
+	LEAQ       (CX)(DI*2), R8
+	ADDQ       DI, R8
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	VMASKMOVPS Y4, Y0, (CX)(DI*1)
+	VMASKMOVPS Y5, Y1, 32(CX)(DI*1)
+	VMASKMOVPS Y6, Y0, (CX)(DI*2)
+	VMASKMOVPS Y7, Y1, 32(CX)(DI*2)
+	VMASKMOVPS Y8, Y0, (R8)
+	VMASKMOVPS Y9, Y1, 32(R8)
+	DECQ       SI
+	JEQ        aside
+	MOVQ       ldd+8(FP), DI
+	IMUL3Q     $0x00000010, DI, DI
+	ADDQ       DI, CX
+	MOVQ       lds+24(FP), DI
+	IMUL3Q     $0x00000010, DI, DI
+	ADDQ       DI, DX
+	MOVQ       lda+48(FP), DI
+	IMUL3Q     $0x00000010, DI, DI
+	ADDQ       DI, BX
+	JMP        tile
+
+aside:
+	ADDQ   $0x00000040, dst+0(FP)
+	MOVQ   starts+32(FP), CX
+	SHLQ   $0x02, CX
+	ADDQ   CX, start+16(FP)
+	MOVQ   panel+64(FP), CX
+	IMUL3Q $0x00000004, CX, CX
+	ADDQ   CX, b+56(FP)
+	DECQ   groups+104(FP)
+	JNE    group
+	VZEROUPPER
+	RET
+
+// func matMul3xMaskAVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·matMul3xMaskAVX2(SB), $0-120
+	MOVQ    mask+112(FP), AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	MOVQ    lda+48(FP), AX
+	SHLQ    $0x02, AX
+
+group:
+	MOVQ dst+0(FP), CX
+	MOVQ start+16(FP), DX
+	MOVQ a+40(FP), BX
+	MOVQ tiles+96(FP), SI
+
+tile:
+	MOVQ       lds+24(FP), DI
+	SHLQ       $0x02, DI
+	VMASKMOVPS (DX), Y0, Y2
+	VMASKMOVPS 32(DX), Y1, Y3
+	VMASKMOVPS (DX)(DI*1), Y0, Y4
+	VMASKMOVPS 32(DX)(DI*1), Y1, Y5
+	VMASKMOVPS (DX)(DI*2), Y0, Y6
+	VMASKMOVPS 32(DX)(DI*2), Y1, Y7
+	MOVQ       b+56(FP), R8
+	MOVQ       BX, DI
+	MOVQ       parts+80(FP), R9
+
+part:
+	MOVQ k+72(FP), R10
+	SUBQ $0x04, R10
+	JLT  few
+
+many:
+	VMOVUPS      (R8), Y8
+	VMOVUPS      32(R8), Y9
+	VBROADCASTSS (DI), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (DI)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (DI)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      64(R8), Y8
+	VMOVUPS      96(R8), Y9
+	VBROADCASTSS 4(DI), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 4(DI)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 4(DI)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      128(R8), Y8
+	VMOVUPS      160(R8), Y9
+	VBROADCASTSS 8(DI), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 8(DI)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 8(DI)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	VMOVUPS      192(R8), Y8
+	VMOVUPS      224(R8), Y9
+	VBROADCASTSS 12(DI), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS 12(DI)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS 12(DI)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x10, DI
+	ADDQ         $0x00000100, R8
+	SUBQ         $0x04, R10
+	JGE          many
+
+few:
+	ADDQ $0x04, R10
+	JEQ  parted
+
+each:
+	VMOVUPS      (R8), Y8
+	VMOVUPS      32(R8), Y9
+	VBROADCASTSS (DI), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (DI)(AX*1), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VBROADCASTSS (DI)(AX*2), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         $0x04, DI
+	ADDQ         $0x40, R8
+	DECQ         R10
+	JNE          each
+
+parted:
+	DECQ R9
+	JEQ  store
+	MOVQ skip+88(FP), R10
+	SHLQ $0x02, R10
+	ADDQ R10, DI
+	JMP  part
+
+store:
+	MOVQ       ldd+8(FP), DI
+	SHLQ       $0x02, DI
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	VMASKMOVPS Y4, Y0, (CX)(DI*1)
+	VMASKMOVPS Y5, Y1, 32(CX)(DI*1)
+	VMASKMOVPS Y6, Y0, (CX)(DI*2)
+	VMASKMOVPS Y7, Y1, 32(CX)(DI*2)
+	DECQ       SI
+	JEQ        aside
+	MOVQ       ldd+8(FP), DI
+	IMUL3Q     $0x0000000c, DI, DI
+	ADDQ       DI, CX
+	MOVQ       lds+24(FP), DI
+	IMUL3Q     $0x0000000c, DI, DI
+	ADDQ       DI, DX
+	MOVQ       lda+48(FP), DI
+	IMUL3Q     $0x0000000c, DI, DI
+	ADDQ       DI, BX
+	JMP        tile
+
+aside:
+	ADDQ   $0x00000040, dst+0(FP)
+	MOVQ   starts+32(FP), CX
+	SHLQ   $0x02, CX
+	ADDQ   CX, start+16(FP)
+	MOVQ   panel+64(FP), CX
+	IMUL3Q $0x00000004, CX, CX
+	ADDQ   CX, b+56(FP)
+	DECQ   groups+104(FP)
+	JNE    group
+	VZEROUPPER
+	RET
+
+// func matMul2xMaskAVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·matMul2xMaskAVX2(SB), $0-120
+	MOVQ    mask+112(FP), AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	MOVQ    lda+48(FP), AX
+	SHLQ    $0x02, AX
+
+group:
+	MOVQ dst+0(FP), CX
+	MOVQ start+16(FP), DX
+	MOVQ a+40(FP), BX
+	MOVQ tiles+96(FP), SI
+
+tile:
+	MOVQ       lds+24(FP), DI
+	SHLQ       $0x02, DI
+	VMASKMOVPS (DX), Y0, Y2
+	VMASKMOVPS 32(DX), Y1, Y3
+	VMASKMOVPS (DX)(DI*1), Y0, Y4
+	VMASKMOVPS 32(DX)(DI*1), Y1, Y5
+	MOVQ       b+56(FP), R8
+	MOVQ       BX, DI
+	MOVQ       parts+80(FP), R9
+
+part:
+	MOVQ k+72(FP), R10
+	SUBQ $0x04, R10
+	JLT  few
+
+many:
+	VMOVUPS      (R8), Y6
+	VMOVUPS      32(R8), Y7
+	VBROADCASTSS (DI), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (DI)(AX*1), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	VMOVUPS      64(R8), Y6
+	VMOVUPS      96(R8), Y7
+	VBROADCASTSS 4(DI), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 4(DI)(AX*1), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	VMOVUPS      128(R8), Y6
+	VMOVUPS      160(R8), Y7
+	VBROADCASTSS 8(DI), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 8(DI)(AX*1), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	VMOVUPS      192(R8), Y6
+	VMOVUPS      224(R8), Y7
+	VBROADCASTSS 12(DI), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS 12(DI)(AX*1), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         $0x10, DI
+	ADDQ         $0x00000100, R8
+	SUBQ         $0x04, R10
+	JGE          many
+
+few:
+	ADDQ $0x04, R10
+	JEQ  parted
+
+each:
+	VMOVUPS      (R8), Y6
+	VMOVUPS      32(R8), Y7
+	VBROADCASTSS (DI), Y8
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y7, Y8, Y3
+	VBROADCASTSS (DI)(AX*1), Y8
+	VFMADD231PS  Y6, Y8, Y4
+	VFMADD231PS  Y7, Y8, Y5
+	ADDQ         $0x04, DI
+	ADDQ         $0x40, R8
+	DECQ         R10
+	JNE          each
+
+parted:
+	DECQ R9
+	JEQ  store
+	MOVQ skip+88(FP), R10
+	SHLQ $0x02, R10
+	ADDQ R10, DI
+	JMP  part
+
+store:
+	MOVQ       ldd+8(FP), DI
+	SHLQ       $0x02, DI
+	VMASKMOVPS Y2, Y0, (CX)
+	VMASKMOVPS Y3, Y1, 32(CX)
+	VMASKMOVPS Y4, Y0, (CX)(DI*1)
+	VMASKMOVPS Y5, Y1, 32(CX)(DI*1)
+	DECQ       SI
+	JEQ        aside
+	MOVQ       ldd+8(FP), DI
+	IMUL3Q     $0x00000008, DI, DI
+	ADDQ       DI, CX
+	MOVQ       lds+24(FP), DI
+	IMUL3Q     $0x00000008, DI, DI
+	ADDQ       DI, DX
+	MOVQ       lda+48(FP), DI
+	IMUL3Q     $0x00000008, DI, DI
+	ADDQ       DI, BX
+	JMP        tile
+
+aside:
+	ADDQ   $0x00000040, dst+0(FP)
+	MOVQ   starts+32(FP), CX
+	SHLQ   $0x02, CX
+	ADDQ   CX, start+16(FP)
+	MOVQ   panel+64(FP), CX
+	IMUL3Q $0x00000004, CX, CX
+	ADDQ   CX, b+56(FP)
+	DECQ   groups+104(FP)
+	JNE    group
+	VZEROUPPER
+	RET
+
+// func matMul1xMaskAVX2(dst *float32, ldd int, start *float32, lds int, starts int, a *float32, lda int, b *float32, panel int, k int, parts int, skip int, tiles int, groups int, mask *int32)
+// Requires: AVX, FMA3
+TEXT ·matMul1xMaskAVX2(SB), $0-120
+	MOVQ    mask+112(FP), AX
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	MOVQ    lda+48(FP), AX
+	SHLQ    $0x02, AX
+
+group:
+	MOVQ dst+0(FP), AX
+	MOVQ start+16(FP), CX
+	MOVQ a+40(FP), DX
+	MOVQ tiles+96(FP), BX
+
+tile:
+	MOVQ       lds+24(FP), SI
+	SHLQ       $0x02, SI
+	VMASKMOVPS (CX), Y0, Y2
+	VMASKMOVPS 32(CX), Y1, Y3
+	MOVQ       b+56(FP), DI
+	MOVQ       DX, SI
+	MOVQ       parts+80(FP), R8
+
+part:
+	MOVQ k+72(FP), R9
+	SUBQ $0x04, R9
+	JLT  few
+
+many:
+	VBROADCASTSS (SI), Y4
+	VMOVUPS      (DI), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VMOVUPS      32(DI), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VBROADCASTSS 4(SI), Y4
+	VMOVUPS      64(DI), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VMOVUPS      96(DI), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VBROADCASTSS 8(SI), Y4
+	VMOVUPS      128(DI), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VMOVUPS      160(DI), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	VBROADCASTSS 12(SI), Y4
+	VMOVUPS      192(DI), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VMOVUPS      224(DI), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	ADDQ         $0x10, SI
+	ADDQ         $0x00000100, DI
+	SUBQ         $0x04, R9
+	JGE          many
+
+few:
+	ADDQ $0x04, R9
+	JEQ  parted
+
+each:
+	VBROADCASTSS (SI), Y4
+	VMOVUPS      (DI), Y5
+	VFMADD231PS  Y5, Y4, Y2
+	VMOVUPS      32(DI), Y5
+	VFMADD231PS  Y5, Y4, Y3
+	ADDQ         $0x04, SI
+	ADDQ         $0x40, DI
+	DECQ         R9
+	JNE          each
+
+parted:
+	DECQ R8
+	JEQ  store
+	MOVQ skip+88(FP), R9
+	SHLQ $0x02, R9
+	ADDQ R9, SI
+	JMP  part
+
+store:
+	MOVQ       ldd+8(FP), SI
+	SHLQ       $0x02, SI
+	VMASKMOVPS Y2, Y0, (AX)
+	VMASKMOVPS Y3, Y1, 32(AX)
+	DECQ       BX
+	JEQ        aside
+	MOVQ       ldd+8(FP), SI
+	IMUL3Q     $0x00000004, SI, SI
+	ADDQ       SI, AX
+	MOVQ       lds+24(FP), SI
+	IMUL3Q     $0x00000004, SI, SI
+	ADDQ       SI, CX
+	MOVQ       lda+48(FP), SI
+	IMUL3Q     $0x00000004, SI, SI
+	ADDQ       SI, DX
+	JMP        tile
+
+aside:
+	ADDQ   $0x00000040, dst+0(FP)
+	MOVQ   starts+32(FP), AX
+	SHLQ   $0x02, AX
+	ADDQ   AX, start+16(FP)
+	MOVQ   panel+64(FP), AX
+	IMUL3Q $0x00000004, AX, AX
+	ADDQ   AX, b+56(FP)
+	DECQ   groups+104(FP)
+	JNE    group
+	VZEROUPPER
+	RET
+
 // func outer6x16AVX2(dst *float32, ldd int, a *float32, lda int, d *float32, ldb int, n int, tiles int)
 // Requires: AVX, FMA3
 TEXT ·outer6x16AVX2(SB), $0-64

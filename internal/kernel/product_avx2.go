@@ -146,30 +146,41 @@ func matMulTileAVX2(rows, panels int, dst *float32, ldd int, x *float32, lds, st
 	}
 }
 
-// matMulTailAVX2 does the columns of the last, narrow panel in a tile of its own, since the tiles write 16 columns.
+// splitTail cuts n rows into tiles for the last, narrow panel.
+func splitTail(n int) [2]run { return [2]run{{4, n / 4}, {n % 4, 1}} }
+
+// matMulTailAVX2 does the columns of the last, narrow panel, under a mask.
 func matMulTailAVX2(dst []float32, ldd int, a []float32, lda int, b *Packed, k, kc, n int, from start, bias []float32) {
-	w := b.M % panelWidth
-	j := b.M - w
-	panel := &b.data[j*b.K+k*panelWidth]
-	var tile [tileRows * panelWidth]float32
-	for i := 0; i < n; i += tileRows {
-		rows := min(tileRows, n-i)
-		for r := range rows {
-			switch t := tile[r*panelWidth:][:w]; from {
-			case startDst:
-				copy(t, dst[(i+r)*ldd+j:])
-			case startBias:
-				copy(t, bias[j:])
-			}
+	j := b.M / panelWidth * panelWidth
+	if from == startBias {
+		bias = bias[j:]
+	}
+	x, lds, _ := startAt(from, dst[j:], ldd, bias, 0)
+	y, mask := &b.data[j*b.K+k*panelWidth], &columnMask[panelWidth-b.M%panelWidth]
+	i := 0
+	for _, r := range splitTail(n) {
+		if r.tiles == 0 || r.rows == 0 {
+			continue
 		}
-		x, lds := &tile[0], panelWidth
-		if from == startZero {
-			x, lds = &noStart[0], 0
+		if from == startDst {
+			x = &dst[i*ldd+j]
 		}
-		matMulTileAVX2(rows, 1, &tile[0], panelWidth, x, lds, 0, &a[i*lda], lda, panel, 0, kc, 1, 1)
-		for r := range rows {
-			copy(dst[(i+r)*ldd+j:][:w], tile[r*panelWidth:])
-		}
+		matMulMaskAVX2(r, &dst[i*ldd+j], ldd, x, lds, &a[i*lda], lda, y, kc, mask)
+		i += r.rows * r.tiles
+	}
+}
+
+// matMulMaskAVX2 runs tiles of the columns of mask.
+func matMulMaskAVX2(r run, dst *float32, ldd int, x *float32, lds int, a *float32, lda int, b *float32, k int, mask *int32) {
+	switch r.rows {
+	case 1:
+		matMul1xMaskAVX2(dst, ldd, x, lds, 0, a, lda, b, 0, k, 1, 0, r.tiles, 1, mask)
+	case 2:
+		matMul2xMaskAVX2(dst, ldd, x, lds, 0, a, lda, b, 0, k, 1, 0, r.tiles, 1, mask)
+	case 3:
+		matMul3xMaskAVX2(dst, ldd, x, lds, 0, a, lda, b, 0, k, 1, 0, r.tiles, 1, mask)
+	case 4:
+		matMul4xMaskAVX2(dst, ldd, x, lds, 0, a, lda, b, 0, k, 1, 0, r.tiles, 1, mask)
 	}
 }
 

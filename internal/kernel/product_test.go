@@ -298,3 +298,32 @@ func TestProductSizes(t *testing.T) {
 	wantPanic(t, "Outer", func() { Outer(make([]float32, 12), 4, make([]float32, 15), 3, 3, make([]float32, 19), 4, 4, 5) })
 	wantPanic(t, "Outer", func() { Outer(make([]float32, 12), 4, make([]float32, 15), 3, 3, make([]float32, 20), 4, 4, -5) })
 }
+
+// TestBeside: the product with matrices side by side is theirs, side by side.
+func TestBeside(t *testing.T) {
+	r := newRand(21)
+	for _, widths := range [][]int{{16, 32}, {20, 20, 20, 20}, {5, 16, 3}, {1}, {32, 7}} {
+		const k, n = 9, 3
+		m, parts := 0, []*Packed{}
+		for _, w := range widths {
+			p := &Packed{}
+			p.Pack(random(r, k*w, false), w, k, w)
+			m, parts = m+w, append(parts, p)
+		}
+		var all Packed
+		all.Pack(random(r, 40*k*m, false), m, 40*k, m) // memory with other contents
+		all.Beside(parts)
+		a, got := random(r, n*k, false), guarded(n*m)
+		MatMul(got, m, a, k, &all, n)
+		at := 0
+		for i, w := range widths {
+			want := guarded(n * w)
+			MatMul(want, w, a, k, parts[i], n)
+			for row := range n {
+				wantSame(t, fmt.Sprintf("widths %v, part %d", widths, i), got[row*m+at:row*m+at+w], want[row*w:(row+1)*w])
+			}
+			at += w
+		}
+		release()
+	}
+}

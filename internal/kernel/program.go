@@ -222,7 +222,7 @@ func (p *Program) Gather(dst Operand, table []float32, ld int, ids []int32, n, m
 var gatherEntry = entryOf("gather")
 
 // CanMatMul reports whether a program can multiply with a matrix of k by m.
-func CanMatMul(k, m int) bool { return m%panelWidth == 0 && k > 0 && k <= blockK }
+func CanMatMul(k, m int) bool { return m > 0 && k > 0 && k <= blockK }
 
 // MatMul writes dst = start + a B, without gaps between rows: n rows of b.M and of b.K values. Of start, there are n rows, or one for all
 // (shared), or none: 0.
@@ -242,34 +242,57 @@ func (p *Program) matMul(dst, start Operand, shared bool, a Operand, k, parts, s
 	if !CanMatMul(b.K, b.M) || k*parts != b.K {
 		panic(fmt.Sprintf("kernel: Program: no kernel for a matrix of %d by %d in %d parts", b.K, b.M, parts))
 	}
-	row := 0
+	// tiles writes a call for the rows from row on and groups of panels from column j on; mask is the last argument.
+	tiles := func(entry uintptr, r run, row, j, panels, groups int, mask argument) {
+		at := func(o Operand, i int) argument { return Operand{o.X[i:], o.Move}.argument() }
+		x, lds, starts := Operand{X: noStart[:]}.argument(), 0, 0
+		switch {
+		case start.X != nil && shared:
+			x, starts = at(start, j), panels*panelWidth
+		case start.X != nil:
+			x, lds, starts = at(start, row*b.M+j), b.M, panels*panelWidth
+		}
+		p.operation(entry, []argument{at(dst, row*b.M+j), number(b.M), x, number(lds), number(starts), at(a, row*k), number(k),
+			{word: uint64(uintptr(unsafe.Pointer(&b.data[j*b.K])))}, number(b.K * panelWidth), number(k), number(parts), number(skip),
+			number(r.tiles), number(groups), mask}, nil)
+	}
+	whole, row := b.M/panelWidth*panelWidth, 0
 	for _, r := range splitProgram(n) {
 		if r.tiles == 0 || r.rows == 0 {
 			continue
 		}
-		entries := &matMulEntries[r.rows]
 		j := 0
 		for panels := widestProgram(r.rows); panels > 0; panels /= 2 {
-			groups := (b.M - j) / (panels * panelWidth)
-			if groups == 0 {
-				continue
+			if groups := (whole - j) / (panels * panelWidth); groups > 0 {
+				tiles(matMulEntries[r.rows][panels], r, row, j, panels, groups, number(wholeMask))
+				j += groups * panels * panelWidth
 			}
-			at := func(o Operand, i int) argument { return Operand{o.X[i:], o.Move}.argument() }
-			x, lds, starts := Operand{X: noStart[:]}.argument(), 0, 0
-			switch {
-			case start.X != nil && shared:
-				x, starts = at(start, j), panels*panelWidth
-			case start.X != nil:
-				x, lds, starts = at(start, row*b.M+j), b.M, panels*panelWidth
-			}
-			p.operation(entries[panels], []argument{at(dst, row*b.M+j), number(b.M), x, number(lds), number(starts), at(a, row*k), number(k),
-				{word: uint64(uintptr(unsafe.Pointer(&b.data[j*b.K])))}, number(b.K * panelWidth), number(k), number(parts), number(skip),
-				number(r.tiles), number(groups), number(wholeMask)}, nil)
-			j += groups * panels * panelWidth
+		}
+		if useAVX512 && whole < b.M {
+			tiles(matMulEntries[r.rows][1], r, row, whole, 1, 1, number(lastMask(b.M)))
 		}
 		row += r.rows * r.tiles
 	}
+	if useAVX512 || whole == b.M {
+		return
+	}
+	row = 0
+	mask := argument{word: uint64(uintptr(unsafe.Pointer(&columnMask[panelWidth-b.M%panelWidth])))}
+	for _, r := range splitTail(n) {
+		if r.tiles > 0 && r.rows > 0 {
+			tiles(maskEntries[r.rows], r, row, whole, 1, 1, mask)
+			row += r.rows * r.tiles
+		}
+	}
 }
+
+// maskEntries are the addresses of AVX2's tiles for a narrow panel, by rows.
+var maskEntries = func() (e [5]uintptr) {
+	for rows := range e {
+		e[rows] = entry[fmt.Sprintf("matMul%dxMaskAVX2", rows)]
+	}
+	return e
+}()
 
 // matMulEntries are the addresses of the tiles, by rows and panels.
 var matMulEntries = func() (e [13][9]uintptr) {

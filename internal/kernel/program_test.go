@@ -14,7 +14,7 @@ func TestProgram(t *testing.T) {
 	r := newRand(11)
 	const steps = 7
 	for _, n := range []int{1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 16, 19, 32} {
-		for _, s := range [][2]int{{32, 32}, {5, 16}, {33, 48}, {32, 128}, {256, 80}} {
+		for _, s := range [][2]int{{32, 32}, {5, 16}, {33, 48}, {32, 128}, {256, 80}, {20, 20}, {9, 3}, {50, 50}} {
 			k, m := s[0], s[1]
 			var p Packed
 			p.Pack(random(r, k*m, false), m, k, m)
@@ -90,7 +90,7 @@ func TestProgramParts(t *testing.T) {
 	}
 	r := newRand(13)
 	for _, n := range []int{1, 2, 3, 4, 5, 7, 8, 12, 16, 31} {
-		for _, s := range [][3]int{{32, 32, 4}, {5, 16, 3}, {64, 48, 2}} {
+		for _, s := range [][3]int{{32, 32, 4}, {5, 16, 3}, {64, 48, 2}, {20, 20, 4}, {7, 5, 2}} {
 			k, m, parts := s[0], s[1], s[2]
 			packs, list := make([]Packed, parts), []*Packed{}
 			apart := n*k + 24

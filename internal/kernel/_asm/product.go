@@ -74,7 +74,7 @@ func products(a *asm) {
 		}
 	}
 	for _, t := range tiles {
-		a.matMul(t)
+		a.matMul(t, false)
 	}
 	if a.wide() {
 		for _, rows := range tallAndLow {
@@ -82,6 +82,9 @@ func products(a *asm) {
 			a.outer(tile{rows, 1}, true)
 		}
 		return
+	}
+	for rows := 4; rows >= 1; rows-- {
+		a.matMul(tile{rows, 1}, true)
 	}
 	for rows := 6; rows >= 1; rows-- {
 		a.outer(tile{rows, 1}, false)
@@ -99,25 +102,39 @@ var tallAndLow = []int{12, 8, 7, 6, 5, 4, 3, 2, 1}
 func (a *asm) columns(t tile) int { return t.panels * 16 / a.lanes }
 
 // matMul is tiles of rows by panels, one below the other, and groups of them side by side: the sums of a tile stay in registers for all
-// k. AVX-512 takes any number of columns in the last panel of a group.
-func (a *asm) matMul(t tile) {
+// k. AVX-512 takes any number of columns in the last panel of a group. With AVX2 the masked form does: mask points to 16 words, all ones for
+// a column that is there.
+func (a *asm) matMul(t tile, masked bool) {
 	rows, panels, columns := t.rows, t.panels, a.columns(t)
-	name := a.named(fmt.Sprintf("matMul%dx%d", rows, panels*16))
+	name := fmt.Sprintf("matMul%dx%d", rows, panels*16)
+	doc, signature := "", ""
+	switch {
+	case a.wide():
+		doc, signature = ", of the last 16 those of mask", ", mask int"
+	case masked:
+		name = fmt.Sprintf("matMul%dxMask", rows)
+		doc, signature = ", those of mask", ", mask *int32"
+	}
+	name = a.named(name)
 	a.Function(name)
 	a.Pragma("noescape")
-	doc, signature := "", ""
-	if a.wide() {
-		doc, signature = ", of the last 16 those of mask", ", mask int"
-	}
 	a.Doc(fmt.Sprintf("%s is dst = start + a b for tiles*%d rows and groups of %d columns%s. The rows of start are lds apart, its groups", name, rows, panels*16, doc),
 		"starts; b holds panels of parts*k rows, panel floats apart; a has k columns, parts times, skip floats between them. It changes its arguments.")
 	a.SignatureExpr("func(dst *float32, ldd int, start *float32, lds, starts int, a *float32, lda int, b *float32, panel, k, parts, skip, tiles, groups int" + signature + ")")
+	size := a.bytes()
 	var some reg.OpmaskVirtual
-	if a.wide() {
+	lanes := make([]reg.VecVirtual, columns)
+	switch {
+	case a.wide():
 		some = a.K()
 		a.KMOVW(a.param("mask").As32(), some)
+	case masked:
+		mask := a.param("mask")
+		for c := range lanes {
+			lanes[c] = a.vec()
+			a.VMOVUPS(Mem{Base: mask, Disp: c * size}, lanes[c])
+		}
 	}
-	size := a.bytes()
 	acc := make([][]reg.VecVirtual, rows)
 	for r := range acc {
 		for range columns {
@@ -132,9 +149,12 @@ func (a *asm) matMul(t tile) {
 	begin := a.rowsAt(from, a.paramBytes("lds"), rows)
 	for r := range rows {
 		for c := range columns {
-			if m := begin.row(r, c*size); a.wide() && c == columns-1 {
+			switch m := begin.row(r, c*size); {
+			case a.wide() && c == columns-1:
 				a.VMOVUPS_Z(m, some, acc[r][c])
-			} else {
+			case masked:
+				a.VMASKMOVPS(m, lanes[c], acc[r][c])
+			default:
 				a.VMOVUPS(m, acc[r][c])
 			}
 		}
@@ -224,7 +244,11 @@ func (a *asm) matMul(t tile) {
 	}
 	for r := range rows {
 		for c := range columns {
-			a.VMOVUPS(acc[r][c], d.row(r, c*size))
+			if masked {
+				a.VMASKMOVPS(acc[r][c], lanes[c], d.row(r, c*size))
+			} else {
+				a.VMOVUPS(acc[r][c], d.row(r, c*size))
+			}
 		}
 	}
 	a.Label("next")
