@@ -19,13 +19,16 @@ const (
 
 	tanhMax = 10 // beyond where tanh rounds to 1
 
+	sigmoidD = 105.0
+
 	// Beyond these sigmoid is 0, and 1 while 2^n has an exponent.
 	sigmoidMin = -104.5
 	sigmoidMax = 40
 )
 
 // sigmoid is 1 / (1 + exp(-x)). With -x = n log 2 + r, |r| <= log(2)/2, and u = r/2 it is (d - v) / (d - v + 2^n (d + v)): here r is
-// -r, which changes the sign of v. So a small result is as good as a large one. n goes to 151, hence 2^-64 everywhere.
+// -r, which changes the sign of v. So a small result is as good as a large one. n goes to 151, hence 2^-64 everywhere. Here v and d are
+// such that d near 0 is sigmoidD: d - v and d + v are then between 86 and 125, where floats are dense for their size.
 func sigmoid(x float32) float32 {
 	switch {
 	case x < sigmoidMin:
@@ -39,8 +42,8 @@ func sigmoid(x float32) float32 {
 	r := x + float32(n*ln2Hi)
 	r += float32(n * ln2Lo)
 	w := r * r
-	v := (w + 4*tanhC) * r
-	d := float32(w*(2*tanhB)) + 8*tanhC
+	v := (float32(w*(sigmoidD/(8*tanhC))) + 0.5*sigmoidD) * r
+	d := float32(w*(sigmoidD*tanhB/(4*tanhC))) + sigmoidD
 	s := math.Float32frombits(math.Float32bits(t) << 23)
 	num := (d + v) * expDown
 	return num / (float32(s*(d-v)) + num)

@@ -25,6 +25,7 @@ const (
 	expMax     = 89
 	expMin     = -104.5
 	tanhMax    = 10
+	sigmoidD   = 105.0
 	sigmoidMin = -104.5
 	sigmoidMax = 40
 	signBit    = 1 << 31
@@ -216,15 +217,6 @@ func (b *block) expScaled(x, bias reg.VecVirtual) {
 	b.VMOVAPS(q, x)
 }
 
-// tanhFraction makes v and d of u: v/d is tanh(u) with scale 1, tanh(u/2) with 2. It overwrites u, which is d, and w.
-func (b *block) tanhFraction(u, w, v reg.VecVirtual, scale float32) {
-	b.VMULPS(u, u, w)
-	b.VADDPS(b.constant(scale*scale*tanhC), w, v)
-	b.VMULPS(u, v, v)
-	b.fill(scale*scale*scale*tanhC, u)
-	b.VFMADD231PS(b.constant(scale*tanhB), w, u)
-}
-
 // sigmoid replaces x; low and high hold sigmoidMin and sigmoidMax.
 func (b *block) sigmoid(x, low, high reg.VecVirtual) {
 	t, n, v := b.vec(), b.vec(), b.vec()
@@ -235,7 +227,12 @@ func (b *block) sigmoid(x, low, high reg.VecVirtual) {
 	b.VSUBPS(b.constant(roundBias-expShift), t, n)
 	b.VFMADD231PS(b.constant(ln2Hi), n, x)
 	b.VFMADD231PS(b.constant(ln2Lo), n, x)
-	b.tanhFraction(x, n, v, 2)
+	b.VMULPS(x, x, n)
+	b.fill(0.5*sigmoidD, v)
+	b.VFMADD231PS(b.constant(sigmoidD/(8*tanhC)), n, v)
+	b.VMULPS(x, v, v)
+	b.fill(sigmoidD, x)
+	b.VFMADD231PS(b.constant(sigmoidD*tanhB/(4*tanhC)), n, x)
 	b.VADDPS(v, x, n)
 	b.VSUBPS(v, x, x)
 	b.VPSLLD(U8(23), t, t)
@@ -255,7 +252,11 @@ func (b *block) tanh(x, high reg.VecVirtual) {
 	b.VANDPS(b.constantBits(1<<32-1-eighths), t, t)
 	b.VSUBPS(b.constant(floorBias), t, n)
 	b.VFNMADD231PS(b.constant(math.Ln2/2), n, u)
-	b.tanhFraction(u, n, v, 1)
+	b.VMULPS(u, u, n)
+	b.VADDPS(b.constant(tanhC), n, v)
+	b.VMULPS(u, v, v)
+	b.fill(tanhC, u)
+	b.VFMADD231PS(b.constant(tanhB), n, u)
 	b.VADDPS(v, u, n)
 	b.VPSLLD(U8(20), t, t)
 	b.VADDPS(b.constant(-0.5), t, t)
