@@ -56,6 +56,9 @@ func newCell(p *cell.Plan, fuse bool) *Cell {
 	c.keptSteps, c.keptBack = kept(p, p.Steps), kept(p, p.BackSteps)
 	c.spreads = spreads(p)
 	c.onWayBack, c.backRows = onWayBack(p), backRowsOf(p, c.keptBack)
+	c.rows.direct = !slices.ContainsFunc(c.rows.gathered, func(s int) bool {
+		return p.Slots[s].Kind == cell.InputSlot || !c.onlyProducts(s)
+	})
 	c.side, c.joined = c.sideBySide(), c.chains()
 	for _, ch := range c.joined {
 		c.linked = append(c.linked, ch.slots...)

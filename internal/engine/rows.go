@@ -27,6 +27,8 @@ type rowPlan struct {
 	handover []int // slots of gradients that the hoisted part of the way back reads
 	// rehoist: that part also reads hoisted values, which are computed anew.
 	rehoist bool
+	// direct: what is gathered is written by products alone, and read by nothing hoisted, so that its rows may lie apart.
+	direct bool
 }
 
 // newRowPlan finds the slots on the two seams between what is hoisted and what is not.
@@ -104,8 +106,17 @@ func (c *Cell) widths(slots []int) int {
 // computed in different Runs at once.
 func (r *Run) Project(c *Cell, rows *Rows, lo, hi int) {
 	r.beginRows(c, rows.X, lo, hi)
-	r.exec(c.hoist, 0, 0, hi-lo)
 	at, ld := lo*c.TableWidth(), c.TableWidth()
+	if c.rows.direct { // the products write to the table itself
+		r.table = rows.Table
+		for _, s := range c.rows.gathered {
+			r.views[s] = view{from: &r.table, start: at, ld: ld, width: c.plan.Slots[s].Width}
+			at += c.plan.Slots[s].Width
+		}
+		r.exec(c.hoist, 0, 0, hi-lo)
+		return
+	}
+	r.exec(c.hoist, 0, 0, hi-lo)
 	for _, s := range c.rows.gathered {
 		w := c.plan.Slots[s].Width
 		kernel.CopyRows(rows.Table[at:], ld, r.at(s, 0, 0, hi-lo), w, hi-lo, w)

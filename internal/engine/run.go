@@ -59,6 +59,7 @@ type Run struct {
 	drop                    [][]float32 // room for the caller's masks of dropout
 	spreadRows              int         // rows of the block that they were last spread over
 
+	table           []float32 // Rows.Table while it is written
 	placed, dplaced []float32 // input and its gradient, where the caller's do not stand in processing order
 	placedMask      []bool
 }

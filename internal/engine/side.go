@@ -50,16 +50,20 @@ func (c *Cell) besideable(s *side, in *instr) bool {
 	if c.plan.Slots[in.D].Kind != cell.BlockSlot || !kernel.CanMatMul(k.K, k.M) || len(s.slots) > 0 && in.A != c.steps[s.first].A {
 		return false
 	}
-	// Rows of such a slot have gaps where a block of steps is hoisted: products alone can write them.
+	return c.onlyProducts(in.D)
+}
+
+// onlyProducts reports whether of what is hoisted products alone touch a slot, and write it: they do with rows that lie apart.
+func (c *Cell) onlyProducts(slot int) bool {
 	for _, h := range c.hoist {
 		if h.group != nil {
-			if slices.Contains(h.group.In, in.D) || slices.Contains(h.group.Out, in.D) {
+			if slices.Contains(h.group.In, slot) || slices.Contains(h.group.Out, slot) {
 				return false
 			}
 			continue
 		}
 		product := h.Code == cell.MatMul || h.Code == cell.MatMulAcc || h.Code == cell.MatMulFrom
-		if (h.D == in.D && !product) || h.A == in.D || h.B == in.D || h.C == in.D {
+		if (h.D == slot && !product) || h.A == slot || h.B == slot || h.C == slot {
 			return false
 		}
 	}
