@@ -1,8 +1,6 @@
 package unroll
 
 import (
-	"slices"
-
 	"github.com/unroll-ml/unroll/internal/engine"
 	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/layers"
@@ -10,13 +8,6 @@ import (
 
 // The distinct words of a batch, when it goes by them: projected before the shards, taken back behind them. The first, where there is a
 // prefix, is the prefix's: it is worked on apart, so that its walk need not wait for the others.
-
-// share is what a shard, or the prefix, adds to the gradients of the distinct words that it meets: their numbers, in increasing order, and
-// a row of sums for each.
-type share struct {
-	words []int32
-	sums  []float32
-}
 
 // makeRows makes room for what belongs to the distinct words.
 func (b *frontBatch) makeRows(training bool) {
@@ -97,14 +88,12 @@ func (b *frontBatch) backRows(w *worker, lo, hi int, grads *layers.Grads) {
 	f.sums = resize(f.sums, (hi-lo)*n)
 	clear(f.sums)
 	for i := range b.shares {
-		s := &b.shares[i]
-		from, _ := slices.BinarySearch(s.words, int32(lo))
-		to, _ := slices.BinarySearch(s.words, int32(hi))
-		f.among = resize(f.among, to-from)
-		for k, word := range s.words[from:to] {
-			f.among[k] = word - int32(lo)
+		some, sums := b.shares[i].between(lo, hi, n)
+		w.among = resize(w.among, len(some))
+		for k, word := range some {
+			w.among[k] = word - int32(lo)
 		}
-		kernel.ScatterAdd(f.sums, n, f.among, s.sums[from*n:to*n], n)
+		kernel.ScatterAdd(f.sums, n, w.among, sums, n)
 	}
 	f.grads = f.grads[:0]
 	for _, wt := range b.walks[0].Weights {

@@ -87,6 +87,7 @@ func (s *session) behind(w *worker, task int) {
 	b := s.front
 	if task == 0 && b.shared > 0 {
 		b.backPrefix(s.grads.of(s.shards))
+		s.grads.sumRows(w, s.shards)
 		s.grads.done(s.shards, s.leaves)
 	}
 	if !b.byWords {

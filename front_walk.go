@@ -20,7 +20,6 @@ type frontWork struct {
 	marks   []byte // and of those that a shard meets, by number
 	met     words
 	sums    []float32 // of the words of a chunk, all shares together
-	among   []int32   // the number in the chunk of some of them
 	shape   tensor.Shape
 	rows    engine.Rows
 }

@@ -12,6 +12,8 @@ type worker struct {
 	steps     []workStep
 	front     frontWork
 	update    updateWork
+	tables    []tableWork // by weight
+	among     []int32     // some words by their numbers among others
 	batch     *frontBatch // of the crew whose first worker this is
 	judge     judge
 	rowsShape tensor.Shape // of the shard's input

@@ -147,8 +147,9 @@ type gradients struct {
 	model  *Model
 	size   int // of all dense gradients together
 	shards []layers.Grads
-	total  []float32 // dense gradients of the batch, by weight one after the other
-	tables []*tableGrad
+	total  []float32    // dense gradients of the batch, by weight one after the other
+	shares [][]share    // by shard and weight: of tables, what shards gave, by row
+	tables []*tableGrad // by weight
 
 	mu      sync.Mutex
 	pending [][][]float32 // by level and place
@@ -174,7 +175,7 @@ func (g *gradients) begin(n int) {
 		g.shards = append(g.shards, layers.Grads{
 			Dense: make([][]float32, len(g.model.weights)), Rows: make([][]layers.RowGrad, len(g.model.weights)),
 		})
-		g.arena = append(g.arena, nil)
+		g.arena, g.shares = append(g.arena, nil), append(g.shares, make([]share, len(g.model.weights)))
 	}
 	if g.total != nil {
 		g.free = append(g.free, g.total)

@@ -30,7 +30,7 @@ type session struct {
 
 	leaves int // contributions to the gradients that a batch has
 	// The regions of a batch.
-	doLook, doBefore, doShards, doBehind, doJob func(*worker, int)
+	doLook, doBefore, doShards, doBehind, doSum, doJob func(*worker, int)
 }
 
 func (m *Model) newSession(c *compiled, training bool) *session {
@@ -54,7 +54,7 @@ func (s *session) begin() {
 		s.front.savings = s.model.savings
 	}
 	s.doLook, s.doBefore, s.doShards, s.doBehind = s.lookAt, s.before, s.doShard, s.behind
-	s.doJob = s.job
+	s.doSum, s.doJob = s.sum, s.job
 }
 
 // load reads the rows of a batch and checks them at the door.
@@ -156,6 +156,7 @@ func (s *session) doShard(w *worker, shard int) {
 	if s.front != nil {
 		s.front.backward(w, shard, lo, hi, w.dinput, w.pass.Grads)
 	}
+	s.grads.sumRows(w, shard)
 	s.grads.done(shard, s.leaves)
 }
 

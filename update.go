@@ -1,21 +1,11 @@
 package unroll
 
 import (
-	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/layers"
 )
 
 // An optimizer step: parts of weights are updated one by one, by all workers. Every value is updated by itself (or its weight whole,
 // see optimizers.Traits), so it does not matter who does which part.
-
-// tableGrad is the gradient of a table: zero but for some rows.
-type tableGrad struct {
-	words
-	rows []float32 // of the distinct rows, one after the other
-
-	seen  []byte
-	index []int32
-}
 
 // job is what a task updates: values of a weight, or rows of a table whose gradient stands in table.
 type job struct {
@@ -59,6 +49,7 @@ func (s *session) beginUpdate() {
 
 // update takes the step with the gradients of the batch, where the front has not done so already.
 func (s *session) update() {
+	s.sumTables()
 	s.jobs = s.jobs[:0]
 	at, size := 0, 0
 	elementwise := s.c.optimizer.Traits().Elementwise
@@ -72,7 +63,7 @@ func (s *session) update() {
 		case !w.Trainable || s.frontUpdates(w):
 			continue
 		default:
-			j.table, n, piece = s.tableGradient(w), w.Shape[0], max(1, jobSize/w.Shape[1])
+			j.table, n, piece = s.tableGradOf(w), w.Shape[0], max(1, jobSize/w.Shape[1])
 			if j.sparse = s.touched[w.Index] != nil; j.sparse {
 				n = len(j.table.distinct)
 			}
@@ -102,37 +93,6 @@ func (s *session) update() {
 // frontUpdates: the front updates the rows of a table as soon as it has their gradients.
 func (s *session) frontUpdates(w *layers.Weight) bool {
 	return s.front != nil && s.front.byWords && w == s.front.table && s.touched[w.Index] != nil
-}
-
-// tableGradient is a table's gradient: the front's, or what the shards gave, added up by shards and rows in order.
-func (s *session) tableGradient(w *layers.Weight) *tableGrad {
-	if b := s.front; b != nil && b.byWords && w == b.table {
-		return &b.words
-	}
-	t := s.grads.tables[w.Index]
-	if t.seen == nil {
-		t.seen = marks(w.Shape[0])
-	}
-	for i := range s.leaves {
-		for _, part := range s.grads.shards[i].Rows[w.Index] {
-			for _, id := range part.IDs {
-				t.seen[id] = 1
-			}
-		}
-	}
-	t.collect(w.Shape[0], -1, t.seen)
-	t.rows = resize(t.rows, len(t.distinct)*w.Shape[1])
-	clear(t.rows)
-	for i := range s.leaves {
-		for _, part := range s.grads.shards[i].Rows[w.Index] {
-			t.index = resize(t.index, len(part.IDs))
-			for k, id := range part.IDs {
-				t.index[k] = t.local[id]
-			}
-			kernel.ScatterAdd(t.rows, w.Shape[1], t.index, part.Rows, w.Shape[1])
-		}
-	}
-	return t
 }
 
 func (s *session) job(w *worker, k int) {

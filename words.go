@@ -3,6 +3,7 @@ package unroll
 import (
 	"encoding/binary"
 	"math/bits"
+	"slices"
 )
 
 // words are the distinct rows of a table that a batch has to do with, in the order of their ids, but one may stand first.
@@ -51,4 +52,17 @@ func (d *words) collect(rows int, first int32, seen ...[]byte) {
 		}
 	}
 	d.distinct = distinct[:n]
+}
+
+// share is what a shard adds to the gradient of a table: the rows that it meets, or their numbers, in increasing order, and sums for each.
+type share struct {
+	words []int32
+	sums  []float32
+}
+
+// between is the part of a share from word lo to before word hi.
+func (s *share) between(lo, hi, width int) (words []int32, sums []float32) {
+	from, _ := slices.BinarySearch(s.words, int32(lo))
+	to, _ := slices.BinarySearch(s.words, int32(hi))
+	return s.words[from:to], s.sums[from*width : to*width]
 }
