@@ -51,18 +51,18 @@ func newTouched(decay float32, slots [][]float32, rows int) *touched {
 	return t
 }
 
-// catchUp brings the slots of rows rows from lo on to the update before this one, and counts this one as seen.
-func (t *touched) catchUp(slots [][]float32, lo, rows, width int) {
+// catchUp brings slots of these rows, one after the other, to the update before this one, and counts this one as seen.
+func (t *touched) catchUp(slots [][]float32, ids []int32, width int) {
 	if t.seen == nil {
 		return
 	}
-	for r := lo; r < lo+rows; r++ {
-		if missed := t.updates - 1 - t.seen[r]; missed > 0 {
+	for i, id := range ids {
+		if missed := t.updates - 1 - t.seen[id]; missed > 0 {
 			for _, slot := range slots {
-				shrink(slot[r*width:(r+1)*width], t.decay, missed)
+				shrink(slot[i*width:(i+1)*width], t.decay, missed)
 			}
 		}
-		t.seen[r] = t.updates
+		t.seen[id] = t.updates
 	}
 }
 
@@ -94,8 +94,13 @@ func (c *compiled) settle(w *layers.Weight) {
 	if c.touched == nil || c.touched[w.Index] == nil {
 		return
 	}
-	t := c.touched[w.Index]
-	t.updates++ // catchUp stops before the one in work
-	t.catchUp(c.slots[w.Index], 0, w.Shape[0], w.Shape[1])
+	t, width := c.touched[w.Index], w.Shape[1]
+	for r, seen := range t.seen {
+		if missed := t.updates - seen; missed > 0 {
+			for _, slot := range c.slots[w.Index] {
+				shrink(slot[r*width:(r+1)*width], t.decay, missed)
+			}
+		}
+	}
 	c.touched[w.Index] = nil
 }

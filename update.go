@@ -1,6 +1,7 @@
 package unroll
 
 import (
+	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/layers"
 )
 
@@ -25,8 +26,10 @@ const (
 
 // updateWork is a worker's workspace for updates.
 type updateWork struct {
-	grad  []float32
-	slots [][]float32
+	grad    []float32
+	slots   [][]float32
+	values  []float32
+	fetched [][]float32
 }
 
 // beginUpdate opens an optimizer step.
@@ -128,15 +131,31 @@ func (s *session) updatePart(w *worker, of *layers.Weight, grad []float32, lo, h
 	s.c.optimizer.Apply(s.c.iteration, s.rate, of.Data[lo:hi], grad, slots)
 }
 
-// updateRows updates the rows of a table that are the distinct ones from lo to before hi; neighbours go together.
+// updateRows updates the rows of a table that are the distinct ones from lo to before hi. They are fetched, so that one update serves
+// all and none waits for another's way from memory.
 func (s *session) updateRows(w *worker, of *layers.Weight, g *tableGrad, lo, hi int) {
-	width := of.Shape[1]
-	for end := lo; lo < hi; lo = end {
-		row := int(g.distinct[lo])
-		for end = lo + 1; end < hi && int(g.distinct[end]) == row+end-lo; end++ {
-		}
-		s.touched[of.Index].catchUp(s.c.slots[of.Index], row, end-lo, width)
-		s.updatePart(w, of, g.rows[lo*width:end*width], row*width, (row+end-lo)*width)
+	width, t, u := of.Shape[1], s.touched[of.Index], &w.update
+	ids, slots := g.distinct[lo:hi], s.c.slots[of.Index]
+	u.values = resize(u.values, len(ids)*width)
+	kernel.Gather(u.values, of.Data, width, ids, width)
+	u.fetched, u.slots = resize(u.fetched, len(slots)), u.slots[:0]
+	for k, slot := range slots {
+		u.fetched[k] = resize(u.fetched[k], len(ids)*width)
+		kernel.Gather(u.fetched[k], slot, width, ids, width)
+		u.slots = append(u.slots, u.fetched[k])
+	}
+	t.catchUp(u.slots, ids, width)
+	s.c.optimizer.Apply(s.c.iteration, s.rate, u.values, g.rows[lo*width:hi*width], u.slots)
+	putRows(of.Data, u.values, ids, width)
+	for k, slot := range slots {
+		putRows(slot, u.slots[k], ids, width)
+	}
+}
+
+// putRows copies rows back to where they were gathered from.
+func putRows(table, rows []float32, ids []int32, width int) {
+	for i, id := range ids {
+		copy(table[int(id)*width:(int(id)+1)*width], rows[i*width:])
 	}
 }
 

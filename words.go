@@ -23,7 +23,7 @@ func (d *words) number(row int) int {
 // marks are room for the marks of that many rows: bytes of 0 and 1, and as many more as make them a multiple of eight.
 func marks(rows int) []byte { return make([]byte, (rows+7)&^7) }
 
-// collect takes the rows, below the number of them, that are marked in any of seen, and clears the marks. first, unless it is -1, comes
+// collect takes the rows, below the number of them, that are marked in any of seen, one at least, and clears the marks. first, unless it is -1, comes
 // first, marked or not.
 func (d *words) collect(rows int, first int32, seen ...[]byte) {
 	d.local, d.distinct = resize(d.local, rows), resize(d.distinct, rows)
@@ -34,23 +34,23 @@ func (d *words) collect(rows int, first int32, seen ...[]byte) {
 			s[first] = 0
 		}
 	}
-	for at := 0; at < rows; at += 8 {
-		eight := uint64(0)
-		for _, s := range seen {
-			eight |= binary.LittleEndian.Uint64(s[at:])
+	all := seen[0][:(rows+7)&^7]
+	for _, s := range seen[1:] {
+		for at := 0; at < len(all); at += 8 {
+			eight := binary.LittleEndian.Uint64(s[at:])
+			binary.LittleEndian.PutUint64(all[at:], eight|binary.LittleEndian.Uint64(all[at:]))
 		}
-		if eight == 0 {
-			continue
-		}
-		for _, s := range seen {
-			binary.LittleEndian.PutUint64(s[at:], 0)
-		}
+		clear(s[:len(all)])
+	}
+	for at := 0; at < len(all); at += 8 {
+		eight := binary.LittleEndian.Uint64(all[at:])
 		for ; eight != 0; eight &= eight - 1 {
 			id := at + bits.TrailingZeros64(eight)>>3
 			local[id], distinct[n] = int32(n), int32(id)
 			n++
 		}
 	}
+	clear(all)
 	d.distinct = distinct[:n]
 }
 
