@@ -18,7 +18,6 @@ func (b *frontBatch) makeRows(training bool) {
 	if training {
 		b.shares = resize(b.shares, b.shards+b.alone())
 		b.rows.Local = resize(b.rows.Local, len(b.index))
-		b.words.rows = resize(b.words.rows, d*b.table.Shape[1])
 	}
 }
 
@@ -80,8 +79,9 @@ func (b *frontBatch) chunk(i int) (lo, hi int) {
 	return lo, min(lo+chunkRows, len(b.words.distinct))
 }
 
-// backRows adds up the sums of the words from lo to before hi, share by share, and takes them back to the table.
-func (b *frontBatch) backRows(w *worker, lo, hi int, grads *layers.Grads) {
+// backRows adds up the sums of the words from lo to before hi, share by share, and takes them back to the table: dx is
+// their gradients there.
+func (b *frontBatch) backRows(w *worker, lo, hi int, dx []float32, grads *layers.Grads) {
 	f := &w.front
 	c := b.walks[0].Cell
 	n := c.SumWidth()
@@ -99,6 +99,5 @@ func (b *frontBatch) backRows(w *worker, lo, hi int, grads *layers.Grads) {
 	for _, wt := range b.walks[0].Weights {
 		f.grads = append(f.grads, grads.Of(wt))
 	}
-	width := b.table.Shape[1]
-	f.rowsRun.BackRows(c, &b.rows, lo, hi, f.sums, b.words.rows[lo*width:hi*width], f.grads)
+	f.rowsRun.BackRows(c, &b.rows, lo, hi, f.sums, dx, f.grads)
 }

@@ -79,6 +79,9 @@ func (b *frontBatch) leaves() int { return b.alone() + b.chunks() }
 // prefix's word is the first of them and has a chunk of its own, so that the others need not wait.
 func (s *session) endFront() {
 	b := s.front
+	if b.byWords && !s.frontUpdates(b.table) {
+		b.words.rows = resize(b.words.rows, len(b.words.distinct)*b.table.Shape[1])
+	}
 	s.run(s.doBehind, max(b.alone(), b.chunks()))
 }
 
@@ -95,12 +98,21 @@ func (s *session) behind(w *worker, task int) {
 	}
 	leaf := s.shards + b.alone() + task
 	lo, hi := b.chunk(task)
-	b.backRows(w, lo, hi, s.grads.of(leaf))
+	width, now := b.table.Shape[1], s.frontUpdates(b.table)
+	w.update.grad = resize(w.update.grad, (hi-lo)*width)
+	dx := w.update.grad // nobody else asks for it
+	if !now {
+		dx = b.words.rows[lo*width : hi*width]
+	}
+	b.backRows(w, lo, hi, dx, s.grads.of(leaf))
 	s.grads.done(leaf, s.leaves)
-	if s.frontUpdates(b.table) {
-		s.updateRows(w, b.table, &b.words, lo, hi)
+	if now { // the words' vectors have served
+		s.updateRows(w, b.table, b.words.distinct[lo:hi], b.rows.X[lo*width:hi*width], dx)
 	}
 }
+
+// arrangeSteps is how many steps are listed together, row by row: few enough that their places stay in the first-level cache.
+const arrangeSteps = 64
 
 // arrange lists what stands at every place of a shard: the number of the word, or the id itself, and whether it counts. In
 // training by words, those that the shard meets are marked.
@@ -135,32 +147,39 @@ func (b *frontBatch) arrange(f *frontWork, shard int) {
 		f.marks = marks(words + words/4)
 	}
 	met, number := f.marks, b.words.local
+	for from := 0; from < b.t; from += arrangeSteps {
+		for i, r := range rows {
+			begin, end := max(from, b.begin[r]), min(from+arrangeSteps, b.end[r])
+			if begin >= end {
+				continue
+			}
+			ids := b.ids[r*b.t+begin : r*b.t+end]
+			offset := f.offset[begin:end]
+			switch {
+			case meets:
+				for t, id := range ids {
+					k := number[id]
+					index[int(offset[t])+i] = k
+					met[k] = 1
+				}
+			case b.byWords:
+				for t, id := range ids {
+					index[int(offset[t])+i] = number[id]
+				}
+			default:
+				for t, id := range ids {
+					index[int(offset[t])+i] = id
+				}
+			}
+			if b.holes {
+				for t, id := range ids {
+					mask[int(offset[t])+i] = id != 0
+				}
+			}
+		}
+	}
 	for i, r := range rows {
-		begin, end := b.begin[r], b.end[r]
-		ids := b.ids[r*b.t+begin : r*b.t+end]
-		offset := f.offset[begin:end]
-		switch {
-		case meets:
-			for t, id := range ids {
-				k := number[id]
-				index[int(offset[t])+i] = k
-				met[k] = 1
-			}
-		case b.byWords:
-			for t, id := range ids {
-				index[int(offset[t])+i] = number[id]
-			}
-		default:
-			for t, id := range ids {
-				index[int(offset[t])+i] = id
-			}
-		}
-		if b.holes {
-			for t, id := range ids {
-				mask[int(offset[t])+i] = id != 0
-			}
-		}
-		if end < b.t { // the place that it leaves behind; padding is word 0
+		if end := b.end[r]; end < b.t { // the place that it leaves behind; padding is word 0
 			index[int(f.offset[end])+i] = 0
 			if meets {
 				met[0] = 1

@@ -102,7 +102,10 @@ func (s *session) job(w *worker, k int) {
 	j := &s.jobs[k]
 	switch {
 	case j.sparse:
-		s.updateRows(w, j.weight, j.table, j.lo, j.hi)
+		width, ids := j.weight.Shape[1], j.table.distinct[j.lo:j.hi]
+		w.update.values = resize(w.update.values, len(ids)*width)
+		kernel.Gather(w.update.values, j.weight.Data, width, ids, width)
+		s.updateRows(w, j.weight, ids, w.update.values, j.table.rows[j.lo*width:j.hi*width])
 	case j.table != nil:
 		width := j.weight.Shape[1]
 		grad := resize(w.update.grad, (j.hi-j.lo)*width)
@@ -131,22 +134,20 @@ func (s *session) updatePart(w *worker, of *layers.Weight, grad []float32, lo, h
 	s.c.optimizer.Apply(s.c.iteration, s.rate, of.Data[lo:hi], grad, slots)
 }
 
-// updateRows updates the rows of a table that are the distinct ones from lo to before hi. They are fetched, so that one update serves
-// all and none waits for another's way from memory.
-func (s *session) updateRows(w *worker, of *layers.Weight, g *tableGrad, lo, hi int) {
-	width, t, u := of.Shape[1], s.touched[of.Index], &w.update
-	ids, slots := g.distinct[lo:hi], s.c.slots[of.Index]
-	u.values = resize(u.values, len(ids)*width)
-	kernel.Gather(u.values, of.Data, width, ids, width)
+// updateRows updates rows of a table, whose values are copied in values, by their gradients, one after the other. The values are overwritten.
+// Slots are fetched too, so that one update serves all rows and none waits for another's way from memory.
+func (s *session) updateRows(w *worker, of *layers.Weight, ids []int32, values, grad []float32) {
+	width, u := of.Shape[1], &w.update
+	slots := s.c.slots[of.Index]
 	u.fetched, u.slots = resize(u.fetched, len(slots)), u.slots[:0]
 	for k, slot := range slots {
 		u.fetched[k] = resize(u.fetched[k], len(ids)*width)
 		kernel.Gather(u.fetched[k], slot, width, ids, width)
 		u.slots = append(u.slots, u.fetched[k])
 	}
-	t.catchUp(u.slots, ids, width)
-	s.c.optimizer.Apply(s.c.iteration, s.rate, u.values, g.rows[lo*width:hi*width], u.slots)
-	putRows(of.Data, u.values, ids, width)
+	s.touched[of.Index].catchUp(u.slots, ids, width)
+	s.c.optimizer.Apply(s.c.iteration, s.rate, values, grad, u.slots)
+	putRows(of.Data, values, ids, width)
 	for k, slot := range slots {
 		putRows(slot, u.slots[k], ids, width)
 	}
