@@ -215,3 +215,18 @@ func TestSharedPrefix(t *testing.T) {
 		t.Errorf("only %d of 300 runs were compared", compared)
 	}
 }
+
+// A row that is masked from where it begins on has zeros as its output, whatever the run did before, also where nobody takes part in the
+// first step.
+func TestActiveFromNobody(t *testing.T) {
+	for seed := range uint64(100) {
+		d := draw(t, seed)
+		var run Run
+		s := Shape{T: d.t, N: d.n, Training: true}
+		run.Forward(d.cell, s, Input{X: d.x, Mask: slices.Repeat([]bool{true}, d.t*d.n)})
+		s.Active = make([]int, d.t)
+		s.Active[d.t-1] = d.n
+		run.Forward(d.cell, s, Input{X: d.x, Mask: make([]bool, d.t*d.n)})
+		same(t, "output", run.Last(), make([]float32, d.n*d.h))
+	}
+}

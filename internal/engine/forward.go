@@ -39,6 +39,10 @@ func (r *Run) Forward(c *Cell, s Shape, in Input) {
 		}
 		r.out = grow(r.out, places*r.states[home].width)
 	}
+	if r.mask != nil && (home < 0 || r.ownOut) && !in.ZeroMasked {
+		r.carry = grow(r.carry, s.N*width(c.plan))
+		clear(r.carry)
+	}
 	if r.ending {
 		r.last = grow(r.last, s.N*width(c.plan))
 	}
@@ -206,11 +210,6 @@ func (r *Run) keepMasked(s, n int) {
 		return
 	}
 	// The output before is set aside, since its place may be this one's.
-	fresh := len(r.carry) != r.shape.N*w || s == 0
-	r.carry = grow(r.carry, r.shape.N*w)
-	if fresh {
-		clear(r.carry)
-	}
 	kernel.Select(out, now, r.carry, m, n, w)
 	copy(r.carry, out)
 }
