@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
-	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -19,7 +19,8 @@ const (
 	// SavingRows: what the first recurrent layer computes from its input alone is computed once a distinct word of the batch, where the
 	// batch has so many words that it pays.
 	SavingRows Saving = "rows"
-	// SavingPrefix: rows that begin with the same word again and again, as padding does that is not masked, walk that stretch as one.
+	// SavingPrefix: rows that begin with the same word again and again, as padding does that is not masked, walk that stretch as one. Who
+	// goes backwards begins with the last word; of two directions, the one that saves more has such a stretch.
 	SavingPrefix Saving = "prefix"
 	// SavingActive: steps that a mask hides at the beginning or the end of a row are not computed.
 	SavingActive Saving = "active"
@@ -69,15 +70,16 @@ type Path struct {
 	Class string            `json:"class"`
 	On    []Saving          `json:"on"`  // the savings that it takes
 	Off   map[Saving]string `json:"off"` // the others of its kind, and why not
-	// Runs are the parts of the layer's work, each with its products, its fused loops and the operations that run alone. A
-	// layer with dropout and a Bidirectional do not say.
+	// Plain is why training takes none of On, which is then of prediction and evaluation alone; "" where it takes them.
+	Plain string `json:"plain,omitempty"`
+	// Runs are the parts of the layer's work, each with its products, its fused loops and the operations that run alone; of a
+	// Bidirectional those of both directions. A layer with dropout does not say.
 	Runs []string `json:"runs,omitempty"`
 }
 
 // Paths are those of the embeddings and of the recurrent layers, in order; nil before the model is built.
 func (m *Model) Paths() []Path {
 	var paths []Path
-	plain := m.whyPlain()
 	for i, n := range m.nodes {
 		p := Path{Layer: n.name, Class: n.spec.Class(), On: []Saving{}, Off: map[Saving]string{}}
 		note := func(s Saving, why string) {
@@ -95,19 +97,37 @@ func (m *Model) Paths() []Path {
 			note(SavingTouched, m.whyDense(table))
 		case layers.IsRecurrent(n.spec):
 			for _, s := range []Saving{SavingRows, SavingPrefix, SavingActive} {
-				note(s, m.whyOff(s, i, plain))
+				note(s, m.whyOff(s, i))
+			}
+			if m.front != nil && m.front.drops != "" && len(p.On) > 0 {
+				p.Plain = m.front.drops + " has dropout"
 			}
 		default:
 			continue
 		}
-		if w, ok := layers.WalkOf(n.layer); ok {
-			for _, part := range w.Cell.Paths() {
-				p.Runs = append(p.Runs, part.String())
-			}
-		}
+		p.Runs = runsOf(n.layer)
 		paths = append(paths, p)
 	}
 	return paths
+}
+
+// runsOf are the parts of a recurrent layer's work.
+func runsOf(l layers.Layer) []string {
+	var runs []string
+	walks, _ := layers.WalksOf(l)
+	for i, w := range walks {
+		if w.Drops {
+			return nil
+		}
+		way := ""
+		if len(walks) == 2 {
+			way = [2]string{"forward layer, ", "backward layer, "}[i]
+		}
+		for _, part := range w.Cell.Paths() {
+			runs = append(runs, way+part.String())
+		}
+	}
+	return runs
 }
 
 // whyDense is why the optimizer visits a whole table; "" where it does not.
@@ -123,64 +143,31 @@ func (m *Model) whyDense(table *layers.Weight) string {
 	return ""
 }
 
-// whyOff is why layer i does not take a saving; "" where it does. plain is why no layer can take any.
-func (m *Model) whyOff(s Saving, i int, plain string) string {
+// whyOff is why layer i does not take a saving; "" where it does.
+func (m *Model) whyOff(s Saving, i int) string {
+	f := m.front
 	switch {
-	case plain != "":
-		return plain
-	case i > m.front.last:
-		return fmt.Sprintf("it stands behind %s, which returns its last output alone", m.nodes[m.front.last].name)
-	case s == SavingRows && i > 1:
-		return fmt.Sprintf("its input is what %s computes, another at every place", m.nodes[i-1].name)
-	case s == SavingRows && m.front.wordsFrom == math.MaxInt:
+	case f == nil:
+		return m.noFront
+	case i > f.last:
+		return fmt.Sprintf("it stands behind %s, which returns its last output alone", m.nodes[f.last].name)
+	case s == SavingRows && i > f.nodes[0]:
+		return fmt.Sprintf("its input is what %s computes, another at every place", m.nodes[f.nodes[slices.Index(f.nodes, i)-1]].name)
+	case s == SavingRows && f.wordsFrom == math.MaxInt:
 		return "it computes so little of its input that finding the distinct words takes longer"
-	case s == SavingPrefix && m.front.masked:
+	case s == SavingPrefix && f.masked:
 		return "the padding is masked (mask_zero)"
-	case s == SavingActive && !m.front.masked:
+	case s == SavingActive && !f.masked:
 		return "nothing is masked (no mask_zero)"
 	}
 	return ""
 }
 
-// whyPlain is why the model has no front, see newFront; "" where it has one.
-func (m *Model) whyPlain() string {
-	if m.front != nil || len(m.nodes) == 0 {
-		return ""
-	}
-	if _, _, ok := layers.TableOf(m.nodes[0].layer); !ok {
-		return "the model does not begin with an embedding"
-	}
-	for _, n := range m.nodes[1:] {
-		if why := whyNoWalk(n); why != "" {
-			return why
-		}
-	}
-	return "every recurrent layer returns sequences (return_sequences)"
-}
-
-// whyNoWalk is why a layer cannot be walked by the front; "" where it can.
-func whyNoWalk(n *node) string {
-	switch class := n.spec.Class(); {
-	case !layers.IsRecurrent(n.spec):
-		return fmt.Sprintf("%s (%s) stands between the embedding and the end of the sequences", n.name, class)
-	case class == "Bidirectional":
-		return n.name + " goes both ways (Bidirectional)"
-	}
-	c := keras.Read(n.name, n.spec.Config())
-	switch {
-	case c.Bool("go_backwards", false):
-		return n.name + " goes backwards (go_backwards)"
-	case c.Float("dropout", 0) > 0 || c.Float("recurrent_dropout", 0) > 0:
-		return n.name + " has dropout"
-	case c.Bool("zero_output_for_mask", false):
-		return n.name + " writes zeros where steps are masked (zero_output_for_mask)"
-	}
-	return ""
-}
-
-// Work is how much of a batch of sequences is computed, with the savings that the model takes.
+// Work is how much of a batch of sequences is computed, with the savings that the model takes: in prediction, where training takes none
+// (Path.Plain).
 type Work struct {
-	Positions int `json:"positions"` // rows times steps
+	Steps     int `json:"steps"`     // of a row
+	Positions int `json:"positions"` // rows times steps; where the first recurrent layer goes both ways, each way counts
 	Walked    int `json:"walked"`    // positions that a recurrent layer computes, those of the prefix included
 	Prefix    int `json:"prefix"`    // steps that rows walk as one
 	Inputs    int `json:"inputs"`    // inputs that the first recurrent layer projects
@@ -201,20 +188,28 @@ func (m *Model) Work(d Data, rows []int) (Work, error) {
 		return Work{}, fmt.Errorf("unroll: Work: expected sequences, got a batch of shape %v", x)
 	}
 	all := x[0] * x[1]
-	w := Work{Positions: all, Walked: all, Inputs: all}
+	if f := m.front; f != nil {
+		all *= len(f.chains)
+	}
+	w := Work{Steps: x[1], Positions: all, Walked: all, Inputs: all}
 	b := s.front
 	if b == nil {
 		return w, nil
 	}
 	b.plan()
-	w.Prefix, w.Walked = b.shared, b.shared
-	for r := range s.n {
-		w.Walked += b.end[r] - b.begin[r]
+	w.Walked = 0
+	for i := range b.lanes {
+		l := &b.lanes[i]
+		w.Prefix += l.shared
+		for r := range s.n {
+			w.Walked += l.end[r] - l.begin[r]
+		}
 	}
+	w.Walked += w.Prefix
 	w.Inputs = w.Walked
 	if b.byWords {
 		s.number()
-		w.Inputs = len(b.words.distinct)
+		w.Inputs = len(b.lanes) * len(b.words.distinct)
 	}
 	return w, nil
 }

@@ -49,11 +49,20 @@ func TestPaths(t *testing.T) {
 			[]map[Saving]string{{SavingRows: "switched off", SavingPrefix: "switched off", SavingActive: "no mask_zero"}}},
 		{"all off", benched(t, &yes, layers.SimpleRNN{Units: 5}), Savings(), []map[Saving]string{everything("switched off")}},
 		{"floats", benched(t, nil, layers.SimpleRNN{Units: 5}), nil, []map[Saving]string{everything("does not begin with an embedding")}},
-		{"dropout between", benched(t, &no, layers.Dropout{Rate: 0.1}, layers.SimpleRNN{Units: 5}), nil,
-			[]map[Saving]string{everything("dropout (Dropout) stands between")}},
-		{"dropout inside", benched(t, &no, layers.LSTM{Units: 5, Dropout: 0.1}), nil, []map[Saving]string{everything("lstm has dropout")}},
-		{"both ways", benched(t, &no, layers.Bidirectional{Layer: layers.LSTM{Units: 5}}), nil, []map[Saving]string{everything("goes both ways")}},
-		{"backwards", benched(t, &no, layers.GRU{Units: 5, GoBackwards: true}), nil, []map[Saving]string{everything("gru goes backwards")}},
+		{"dense between", benched(t, &no, layers.Dense{Units: 4}, layers.SimpleRNN{Units: 5}), nil,
+			[]map[Saving]string{everything("dense (Dense) stands between")}},
+		{"dropout between", benched(t, &no, layers.Dropout{Rate: 0.1}, layers.GRU{Units: 5, ReturnSequences: true}, layers.Dropout{Rate: 0.1}, layers.SimpleRNN{Units: 5}), nil,
+			[]map[Saving]string{{SavingActive: "no mask_zero"}, {SavingActive: "no mask_zero", SavingRows: "what gru computes"}}},
+		{"dropout inside", benched(t, &no, layers.LSTM{Units: 5, Dropout: 0.1}), nil, []map[Saving]string{{SavingActive: "no mask_zero"}}},
+		{"both ways", benched(t, &no, layers.Bidirectional{Layer: layers.LSTM{Units: 5}}), nil, []map[Saving]string{{SavingActive: "no mask_zero"}}},
+		{"both ways, masked", benched(t, &yes, layers.Bidirectional{Layer: layers.LSTM{Units: 5}}), nil, []map[Saving]string{{SavingPrefix: "mask_zero"}}},
+		{"both ways, sequences", benched(t, &yes, layers.Bidirectional{Layer: layers.LSTM{Units: 5, ReturnSequences: true}}, layers.LSTM{Units: 5}), nil,
+			[]map[Saving]string{everything("bidirectional goes both ways (Bidirectional) and returns"), everything("bidirectional goes both ways")}},
+		{"both ways behind", benched(t, &no, layers.LSTM{Units: 5, ReturnSequences: true}, layers.Bidirectional{Layer: layers.LSTM{Units: 5}}), nil,
+			[]map[Saving]string{everything("bidirectional goes both ways (Bidirectional) behind"), everything("behind another")}},
+		{"backwards", benched(t, &no, layers.GRU{Units: 5, GoBackwards: true}), nil, []map[Saving]string{{SavingActive: "no mask_zero"}}},
+		{"backwards, sequences", benched(t, &no, layers.GRU{Units: 5, GoBackwards: true, ReturnSequences: true}, layers.GRU{Units: 5}), nil,
+			[]map[Saving]string{everything("gru goes backwards (go_backwards) and returns"), everything("gru goes backwards")}},
 		{"zeros", benched(t, &yes, layers.Recurrent{Units: 4, ZeroOutputForMask: true, Cell: "output_t = tanh(dot(input_t, W) + dot(state_t, U))"}), nil,
 			[]map[Saving]string{everything("writes zeros")}},
 		{"sequences", benched(t, &no, layers.SimpleRNN{Units: 5, ReturnSequences: true}), nil, []map[Saving]string{everything("dense (Dense) stands between")}},
@@ -67,6 +76,9 @@ func TestPaths(t *testing.T) {
 				t.Fatalf("%d recurrent layers, want %d", len(paths), len(c.want))
 			}
 			for i, p := range paths {
+				if drops := strings.HasPrefix(c.name, "dropout"); drops != strings.HasSuffix(p.Plain, " has dropout") {
+					t.Errorf("%s: training is plain because %q", p.Layer, p.Plain)
+				}
 				for _, s := range recurrentSavings() {
 					why, off := p.Off[s]
 					want, wantOff := c.want[i][s]
@@ -75,8 +87,8 @@ func TestPaths(t *testing.T) {
 					}
 				}
 			}
-			if plain := c.model.whyPlain(); (plain == "") != (c.model.front != nil) {
-				t.Errorf("front %v, but %q", c.model.front != nil, plain)
+			if why := c.model.noFront; (why == "") != (c.model.front != nil) {
+				t.Errorf("front %v, but %q", c.model.front != nil, why)
 			}
 		})
 	}
@@ -152,8 +164,8 @@ func TestPathsWithoutLast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.front != nil || !strings.Contains(m.whyPlain(), "return_sequences") {
-		t.Errorf("front %v: %q", m.front != nil, m.whyPlain())
+	if m.front != nil || !strings.Contains(m.noFront, "return_sequences") {
+		t.Errorf("front %v: %q", m.front != nil, m.noFront)
 	}
 }
 
@@ -209,16 +221,24 @@ func TestWork(t *testing.T) {
 	no, yes := false, true
 	for _, c := range []struct {
 		mask *bool
+		both bool
 		off  []Saving
 		want Work
 	}{
-		{&no, nil, Work{Positions: 12, Walked: 11, Prefix: 2, Inputs: 5}},
-		{&no, []Saving{SavingRows}, Work{Positions: 12, Walked: 11, Prefix: 2, Inputs: 11}},
-		{&no, []Saving{SavingPrefix}, Work{Positions: 12, Walked: 12, Inputs: 5}},
-		{&yes, nil, Work{Positions: 12, Walked: 9, Inputs: 5}},
-		{&yes, Savings(), Work{Positions: 12, Walked: 12, Inputs: 12}},
+		{&no, false, nil, Work{Steps: 4, Positions: 12, Walked: 11, Prefix: 2, Inputs: 5}},
+		{&no, false, []Saving{SavingRows}, Work{Steps: 4, Positions: 12, Walked: 11, Prefix: 2, Inputs: 11}},
+		{&no, false, []Saving{SavingPrefix}, Work{Steps: 4, Positions: 12, Walked: 12, Inputs: 5}},
+		{&yes, false, nil, Work{Steps: 4, Positions: 12, Walked: 9, Inputs: 5}},
+		{&yes, false, Savings(), Work{Steps: 4, Positions: 12, Walked: 12, Inputs: 12}},
+		{&no, true, nil, Work{Steps: 4, Positions: 24, Walked: 23, Prefix: 2, Inputs: 10}},
+		{&yes, true, nil, Work{Steps: 4, Positions: 24, Walked: 18, Inputs: 10}},
+		{&yes, true, Savings(), Work{Steps: 4, Positions: 24, Walked: 24, Inputs: 24}},
 	} {
-		m := benched(t, c.mask, layers.SimpleRNN{Units: 3})
+		var l layers.Spec = layers.SimpleRNN{Units: 3}
+		if c.both {
+			l = layers.Bidirectional{Layer: l}
+		}
+		m := benched(t, c.mask, l)
 		if err := m.Without(c.off...); err != nil {
 			t.Fatal(err)
 		}

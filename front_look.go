@@ -53,16 +53,15 @@ func (b *frontBatch) lookAtRow(seen []byte, known, r int) bool {
 	if uint32(first) >= uint32(known) {
 		return false
 	}
-	from := leading(row, first, b.t-1)
-	if b.masked {
-		if first != 0 {
-			from = 0
-		}
-		for b.trail[r] > 1 && row[b.trail[r]-1] == 0 {
-			b.trail[r]--
-		}
+	last := row[b.t-1]
+	from, to := leading(row, first, b.t-1), trailing(row, last, 1)
+	if b.masked && first != 0 {
+		from = 0
 	}
-	b.lead[r] = from
+	if b.masked && last != 0 {
+		to = b.t
+	}
+	b.lead[r], b.trail[r] = from, to
 	if !b.masked && b.byWords {
 		seen[first] = 1
 	}
@@ -82,7 +81,7 @@ func (b *frontBatch) lookAtRow(seen []byte, known, r int) bool {
 		}
 	}
 	if b.masked {
-		for _, id := range row[from:max(from, b.trail[r])] {
+		for _, id := range row[from:max(from, to)] {
 			b.inner[r] = b.inner[r] || id == 0
 		}
 	}
@@ -98,14 +97,23 @@ func leading(row []int32, id int32, limit int) int {
 	return k
 }
 
+// trailing is where the ids at the end of row begin that are all id, from on.
+func trailing(row []int32, id int32, from int) int {
+	k := len(row)
+	for k > from && row[k-1] == id {
+		k--
+	}
+	return k
+}
+
 // number gives the distinct words of the batch their numbers, in the order of their ids; the first is the prefix's, or the padding. So
 // the numbers do not depend on who looked at what.
 func (s *session) number() {
 	b := s.front
 	first := int32(-1)
 	switch {
-	case b.shared > 0:
-		first = b.prefix
+	case b.ahead != nil:
+		first = b.ahead.prefix
 	case b.masked:
 		first = 0 // stands in places that are left behind
 	}

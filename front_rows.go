@@ -11,13 +11,20 @@ import (
 
 // makeRows makes room for what belongs to the distinct words.
 func (b *frontBatch) makeRows(training bool) {
-	c, d := b.walks[0].Cell, len(b.words.distinct)
-	b.rows.D = d
-	b.rows.X = resize(b.rows.X, d*b.table.Shape[1])
-	b.rows.Table = resize(b.rows.Table, d*c.TableWidth())
-	if training {
-		b.shares = resize(b.shares, b.shards+b.alone())
-		b.rows.Local = resize(b.rows.Local, len(b.index))
+	d, width := len(b.words.distinct), b.table.Shape[1]
+	b.vectors = resize(b.vectors, d*width)
+	for i := range b.lanes {
+		l := &b.lanes[i]
+		l.rows.D, l.rows.X = d, b.vectors
+		l.rows.Table = resize(l.rows.Table, d*l.walks[0].Cell.TableWidth())
+		if training {
+			n := b.shards
+			if l == b.ahead {
+				n++
+			}
+			l.shares = resize(l.shares, n)
+			l.rows.Local = resize(l.rows.Local, len(l.index))
+		}
 	}
 }
 
@@ -29,33 +36,36 @@ func (b *frontBatch) projections() int {
 	return (len(b.words.distinct) - b.alone() + engine.ChunkRows - 1) / engine.ChunkRows
 }
 
-// project computes what the first cell does with the input alone, for the words from lo to before hi.
+// project computes what the first cells do with the input alone, for the words from lo to before hi.
 func (b *frontBatch) project(w *worker, lo, hi int) {
 	width := b.table.Shape[1]
-	kernel.Gather(b.rows.X[lo*width:hi*width], b.table.Data, width, b.words.distinct[lo:hi], width)
-	w.front.rowsRun.Project(b.walks[0].Cell, &b.rows, lo, hi)
+	kernel.Gather(b.vectors[lo*width:hi*width], b.table.Data, width, b.words.distinct[lo:hi], width)
+	for i := range b.lanes {
+		l := &b.lanes[i]
+		w.front.lanes[i].words.Project(l.walks[0].Cell, &l.rows, lo, hi)
+	}
 }
 
 // meet takes the words that were marked as a shard's, for its share, and gives the places their numbers in it.
-func (b *frontBatch) meet(f *frontWork, shard int) {
-	f.met.collect(len(b.words.distinct), -1, f.marks)
-	s := &b.shares[shard]
+func (l *lane) meet(f *frontWork, shard int) {
+	f.met.collect(len(l.words.distinct), -1, f.marks)
+	s := &l.shares[shard]
 	s.words = append(s.words[:0], f.met.distinct...)
-	s.sums = resize(s.sums, len(s.words)*b.walks[0].Cell.SumWidth())
-	index, number := b.index[b.places[shard]:b.places[shard+1]], f.met.local
-	local := b.rows.Local[b.places[shard]:b.places[shard+1]][:len(index)]
+	s.sums = resize(s.sums, len(s.words)*l.walks[0].Cell.SumWidth())
+	index, number := l.index[l.places[shard]:l.places[shard+1]], f.met.local
+	local := l.rows.Local[l.places[shard]:l.places[shard+1]][:len(index)]
 	for p, k := range index {
 		local[p] = number[k]
 	}
 }
 
 // rowsAt makes r the distinct rows as a shard sees them, or the prefix behind the shards. In training it has a share of the sums.
-func (b *frontBatch) rowsAt(r *engine.Rows, shard int, training bool) {
-	lo, hi := b.places[shard], b.places[shard+1]
-	r.X, r.D, r.Table, r.Index = b.rows.X, b.rows.D, b.rows.Table, b.index[lo:hi]
+func (l *lane) rowsAt(r *engine.Rows, shard int, training bool) {
+	lo, hi := l.places[shard], l.places[shard+1]
+	r.X, r.D, r.Table, r.Index = l.rows.X, l.rows.D, l.rows.Table, l.index[lo:hi]
 	r.Sums, r.Local = nil, nil
 	if training {
-		r.Sums, r.Local = b.shares[shard].sums, b.rows.Local[lo:hi]
+		r.Sums, r.Local = l.shares[shard].sums, l.rows.Local[lo:hi]
 	}
 }
 
@@ -79,25 +89,37 @@ func (b *frontBatch) chunk(i int) (lo, hi int) {
 	return lo, min(lo+chunkRows, len(b.words.distinct))
 }
 
-// backRows adds up the sums of the words from lo to before hi, share by share, and takes them back to the table: dx is
-// their gradients there.
+// backRows adds up the sums of the words from lo to before hi, share by share, and takes them back to the table: dx is their
+// gradients there, those of all lanes together.
 func (b *frontBatch) backRows(w *worker, lo, hi int, dx []float32, grads *layers.Grads) {
 	f := &w.front
-	c := b.walks[0].Cell
-	n := c.SumWidth()
+	for i := range b.lanes {
+		l, to := &b.lanes[i], dx
+		if i > 0 {
+			f.more = resize(f.more, len(dx))
+			to = f.more
+		}
+		l.sum(w, lo, hi)
+		f.grads = gradsOf(f.grads, grads, l.walks[0].Weights)
+		f.lanes[i].words.BackRows(l.walks[0].Cell, &l.rows, lo, hi, f.sums, to, f.grads)
+		if i > 0 {
+			kernel.Add(dx, dx, to)
+		}
+	}
+}
+
+// sum adds up the shares of the words from lo to before hi.
+func (l *lane) sum(w *worker, lo, hi int) {
+	f := &w.front
+	n := l.walks[0].Cell.SumWidth()
 	f.sums = resize(f.sums, (hi-lo)*n)
 	clear(f.sums)
-	for i := range b.shares {
-		some, sums := b.shares[i].between(lo, hi, n)
+	for i := range l.shares {
+		some, sums := l.shares[i].between(lo, hi, n)
 		w.among = resize(w.among, len(some))
 		for k, word := range some {
 			w.among[k] = word - int32(lo)
 		}
 		kernel.ScatterAdd(f.sums, n, w.among, sums, n)
 	}
-	f.grads = f.grads[:0]
-	for _, wt := range b.walks[0].Weights {
-		f.grads = append(f.grads, grads.Of(wt))
-	}
-	f.rowsRun.BackRows(c, &b.rows, lo, hi, f.sums, dx, f.grads)
 }

@@ -9,141 +9,128 @@ import (
 
 // frontWork is the front's workspace in a worker.
 type frontWork struct {
-	runs    []engine.Run
-	rowsRun engine.Run
-	seen    []byte  // 1 for the words of the rows that this worker looked at
-	saw     bool    // and whether it did
-	offset  []int32 // of every step of a shard: where its places begin
-	x       []float32
-	dx      [][]float32 // of every walk's input
-	grads   [][]float32
-	marks   []byte // and of those that a shard meets, by number
-	met     words
-	sums    []float32 // of the words of a chunk, all shares together
-	shape   tensor.Shape
-	rows    engine.Rows
+	lanes  []laneWork
+	seen   []byte  // 1 for the words of the rows that this worker looked at
+	saw    bool    // and whether it did
+	offset []int32 // of every step of a shard: where its places begin
+	grads  [][]float32
+	marks  []byte // and of those that a shard meets, by number
+	met    words
+	sums   []float32 // of the words of a chunk, all shares together
+	more   []float32 // their gradients in another lane
+	shape  tensor.Shape
+
+	lasts, dlasts [2][]float32 // the lanes' last outputs and their gradients
+	merged        []float32
 }
 
-// walkPrefix takes the shared stretch through all walks, as one row.
-func (b *frontBatch) walkPrefix(training bool) {
-	if b.runs == nil {
-		b.runs = make([]engine.Run, len(b.walks))
+// laneWork is a lane's part of it.
+type laneWork struct {
+	runs  []engine.Run
+	words engine.Run // of distinct words
+	x     []float32
+	dx    [][]float32 // of every walk's input
+	rows  engine.Rows
+}
+
+// newFrontWork is the workspace for a front, which may be nil.
+func newFrontWork(f *front) frontWork {
+	if f == nil {
+		return frontWork{}
 	}
-	id := b.prefix
-	if b.byWords {
-		id = 0
+	w := frontWork{lanes: make([]laneWork, len(f.chains))}
+	for i, walks := range f.chains {
+		w.lanes[i].runs, w.lanes[i].dx = make([]engine.Run, len(walks)), make([][]float32, len(walks))
 	}
-	for i := b.places[b.shards]; i < b.places[b.shards+1]; i++ {
-		b.index[i] = id
+	return w
+}
+
+// forward takes a shard through the lane and returns the last walk's output.
+func (l *lane) forward(w *worker, shard int, training bool) []float32 {
+	f := &w.front.lanes[l.at]
+	rows := l.shardRows(shard)
+	shape := engine.Shape{T: l.t, N: len(rows), Training: training}
+	if last := rows[len(rows)-1]; l.begin[last] > 0 || l.end[last] < l.t {
+		shape.Active = l.stretch[shard*l.t : (shard+1)*l.t]
 	}
-	if b.byWords && training {
-		last := &b.shares[b.shards]
-		last.words = append(last.words[:0], 0)
-		last.sums = resize(last.sums, b.walks[0].Cell.SumWidth())
-		clear(b.rows.Local[b.places[b.shards]:])
+	in := engine.Input{Compact: true}
+	if l.holes {
+		in.Mask = l.mask[l.places[shard]:l.places[shard+1]]
 	}
-	shape := engine.Shape{T: b.shared, N: 1, Training: true, Sequences: true}
-	for k, w := range b.walks {
-		in := engine.Input{Compact: true}
-		switch {
-		case k > 0:
-			in.X = b.runs[k-1].Sequence()
-		case b.byWords:
-			b.rowsAt(&b.prefixRows, b.shards, training)
-			in.Rows = &b.prefixRows
-		default:
-			in.X = b.vectors(&b.x, b.shards)
+	if l.byWords {
+		l.rowsAt(&f.rows, shard, training)
+		in.Rows = &f.rows
+	} else {
+		in.X = l.gather(&f.x, shard)
+	}
+	for k, walk := range l.walks {
+		if k > 0 {
+			in.Rows, in.X = nil, f.runs[k-1].Sequence()
 		}
-		b.runs[k].Forward(w.Cell, shape, in)
+		if l.shared > 0 {
+			in.Prefix = &l.runs[k]
+		}
+		shape.Sequences = walk.Sequences
+		f.runs[k].Forward(walk.Cell, shape, in)
 	}
+	return f.runs[len(f.runs)-1].Last()
 }
 
-// vectors gathers the words at the places of a shard, or of the prefix behind them.
-func (b *frontBatch) vectors(x *[]float32, shard int) []float32 {
-	ids, width := b.index[b.places[shard]:b.places[shard+1]], b.table.Shape[1]
-	*x = resize(*x, len(ids)*width)
-	kernel.Gather(*x, b.table.Data, width, ids, width)
-	return *x
-}
-
-// backward takes the gradient of a shard's output back through the front.
-func (b *frontBatch) backward(w *worker, shard, lo, hi int, dout []float32, grads *layers.Grads) {
-	f := &w.front
-	if b.byWords {
-		clear(b.shares[shard].sums)
+// backward takes the gradient of a shard's output back through the lane.
+func (l *lane) backward(w *worker, shard int, dout []float32, grads *layers.Grads) {
+	f := &w.front.lanes[l.at]
+	if l.byWords {
+		clear(l.shares[shard].sums)
 	}
-	f.dx = resize(f.dx, len(b.walks))
-	for k := len(b.walks) - 1; k >= 0; k-- {
-		walk := b.walks[k]
+	lo := shard * l.perShard
+	for k := len(l.walks) - 1; k >= 0; k-- {
+		walk := l.walks[k]
 		g := engine.Gradient{Last: dout}
 		if walk.Sequences {
 			g = engine.Gradient{Sequence: dout}
 		}
-		f.grads = f.grads[:0]
-		for _, wt := range walk.Weights {
-			f.grads = append(f.grads, grads.Of(wt))
-		}
-		g.Weights = f.grads
-		if k > 0 || !b.byWords {
-			f.dx[k] = resize(f.dx[k], (b.places[shard+1]-b.places[shard])*b.inputs(k))
+		w.front.grads = gradsOf(w.front.grads, grads, walk.Weights)
+		g.Weights = w.front.grads
+		if k > 0 || !l.byWords {
+			f.dx[k] = resize(f.dx[k], (l.places[shard+1]-l.places[shard])*l.inputs(k))
 			g.X = f.dx[k]
 		}
 		f.runs[k].Backward(g)
-		for i := range b.joined[k] {
-			width := len(b.joined[k][i]) / b.n
-			copy(b.joined[k][i][lo*width:hi*width], f.runs[k].Initial(i))
+		if l.shared > 0 {
+			for i, joined := range l.joined[k] {
+				initial := f.runs[k].Initial(i)
+				width := len(joined) / l.n
+				copy(joined[lo*width:lo*width+len(initial)], initial)
+			}
 		}
 		dout = g.X
 	}
-	if !b.byWords {
-		grads.AddRows(b.table, b.index[b.places[shard]:b.places[shard+1]], dout)
+	if !l.byWords {
+		grads.AddRows(l.table, l.index[l.places[shard]:l.places[shard+1]], dout)
 	}
+}
+
+// gather makes x the vectors of the words at the places of a shard, or of the prefix behind them.
+func (l *lane) gather(x *[]float32, shard int) []float32 {
+	ids, width := l.index[l.places[shard]:l.places[shard+1]], l.table.Shape[1]
+	*x = resize(*x, len(ids)*width)
+	kernel.Gather(*x, l.table.Data, width, ids, width)
+	return *x
 }
 
 // inputs is how wide the input of a walk is.
-func (b *frontBatch) inputs(k int) int {
+func (l *lane) inputs(k int) int {
 	if k == 0 {
-		return b.table.Shape[1]
+		return l.table.Shape[1]
 	}
-	return b.walks[k-1].Width
+	return l.walks[k-1].Width
 }
 
-// backPrefix walks back through the shared stretch with what the rows that left it have as gradients of their first states.
-func (b *frontBatch) backPrefix(grads *layers.Grads) {
-	if b.byWords {
-		clear(b.shares[b.shards].sums)
+// gradsOf are where the gradients of the weights are added up, written over dst.
+func gradsOf(dst [][]float32, grads *layers.Grads, weights []*layers.Weight) [][]float32 {
+	dst = dst[:0]
+	for _, wt := range weights {
+		dst = append(dst, grads.Of(wt))
 	}
-	b.given, b.dx = resize(b.given, len(b.walks)), resize(b.dx, len(b.walks))
-	var dout []float32
-	for k := len(b.walks) - 1; k >= 0; k-- {
-		walk := b.walks[k]
-		states := walk.Cell.Plan().Cell.States
-		b.given[k] = resize(b.given[k], len(states))
-		for i, st := range states {
-			g := resize(b.given[k][i], (b.shared+1)*st.Width)
-			clear(g)
-			for at, r := range b.order {
-				if s := b.begin[r]; s > 0 {
-					to := g[s*st.Width : (s+1)*st.Width]
-					kernel.Add(to, to, b.joined[k][i][at*st.Width:(at+1)*st.Width])
-				}
-			}
-			b.given[k][i] = g
-		}
-		g := engine.Gradient{Sequence: dout, Given: b.given[k]}
-		b.grads = b.grads[:0]
-		for _, wt := range walk.Weights {
-			b.grads = append(b.grads, grads.Of(wt))
-		}
-		g.Weights = b.grads
-		if k > 0 || !b.byWords {
-			b.dx[k] = resize(b.dx[k], b.shared*b.inputs(k))
-			g.X = b.dx[k]
-		}
-		b.runs[k].Backward(g)
-		dout = g.X
-	}
-	if !b.byWords {
-		grads.AddRows(b.table, b.index[b.places[b.shards]:b.places[b.shards+1]], dout)
-	}
+	return dst
 }

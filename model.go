@@ -37,6 +37,7 @@ type Model struct {
 	compiled *compiled
 
 	front   *front // nil where the layers do not begin so
+	noFront string // and why they do not
 	savings savings
 
 	mu       sync.Mutex // guards what follows
@@ -123,7 +124,8 @@ func (m *Model) assemble(in layers.Signature, room *int) error {
 		at = n.out
 	}
 	m.nodes, m.weights, m.input, m.built = nodes, weights, in, true
-	m.front, m.savings = newFront(nodes), savings{rows: true, prefix: true, active: true, touched: true}
+	m.front, m.noFront = newFront(nodes)
+	m.savings = savings{rows: true, prefix: true, active: true, touched: true}
 	return nil
 }
 

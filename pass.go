@@ -34,7 +34,7 @@ type workStep struct {
 }
 
 func newWorker(m *Model) *worker {
-	w := &worker{model: m, steps: make([]workStep, len(m.nodes))}
+	w := &worker{model: m, steps: make([]workStep, len(m.nodes)), front: newFrontWork(m.front)}
 	for i := range w.steps {
 		c := &w.steps[i].call
 		c.Pass, c.Number = &w.pass, i

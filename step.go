@@ -22,7 +22,7 @@ type session struct {
 	pass                layers.Pass
 	keep                []float32 // predictions go here, when not nil
 
-	front *frontBatch // nil where the model has no front
+	front *frontBatch // nil where the session has no front
 	// Of an optimizer step.
 	rate    float64
 	touched []*touched // by weight, see touch
@@ -45,10 +45,10 @@ func (m *Model) newSession(c *compiled, training bool) *session {
 
 // begin makes the crew work for this session.
 func (s *session) begin() {
-	if f := s.model.front; f != nil && s.front == nil && s.model.savings.front() {
+	if f := s.model.front; f != nil && s.front == nil && s.model.savings.front() && (s.grads == nil || f.drops == "") {
 		first := s.workers[0]
 		if first.batch == nil {
-			first.batch = &frontBatch{front: f}
+			first.batch = newFrontBatch(f)
 		}
 		s.front = first.batch
 		s.front.savings = s.model.savings
@@ -134,7 +134,7 @@ func (s *session) doShard(w *worker, shard int) {
 	if s.front != nil {
 		from, target = s.front.last+1, s.front.target
 		w.pass.Rows = s.front.order[lo:hi]
-		v = s.front.forward(w, shard, lo, hi, s.grads != nil)
+		v = s.front.forward(w, shard, s.grads != nil)
 	} else {
 		v = rowsOf(s.batch.X, lo, hi, &w.rowsShape)
 	}
@@ -154,7 +154,7 @@ func (s *session) doShard(w *worker, shard int) {
 	}
 	w.dinput = w.backward(from, dout)
 	if s.front != nil {
-		s.front.backward(w, shard, lo, hi, w.dinput, w.pass.Grads)
+		s.front.backward(w, shard, w.dinput, w.pass.Grads)
 	}
 	s.grads.sumRows(w, shard)
 	s.grads.done(shard, s.leaves)

@@ -56,7 +56,9 @@ func padded(t testing.TB, rows, steps int) Data {
 // A run's weights depend on data, model and seed, not on the number of threads.
 func TestSameBitsForAnyNumberOfThreads(t *testing.T) {
 	data := padded(t, 150, 9)
-	for name, build := range map[string]func(testing.TB) *Model{"stack": stack, "front": fronted} {
+	for name, build := range map[string]func(testing.TB) *Model{
+		"stack": stack, "front": fronted, "both ways": bothWays(false), "both ways, masked": bothWays(true),
+	} {
 		t.Run(name, func(t *testing.T) { checkSameBits(t, build, data) })
 	}
 }
@@ -97,7 +99,9 @@ func TestNoAllocationInAStep(t *testing.T) {
 		t.Skip("the race detector, which runs with -short, allocates on its own")
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	for name, m := range map[string]*Model{"stack": stack(t), "front": fronted(t)} {
+	for name, m := range map[string]*Model{
+		"stack": stack(t), "front": fronted(t), "both ways": bothWays(false)(t), "both ways, masked": bothWays(true)(t),
+	} {
 		t.Run(name, func(t *testing.T) { checkAllocations(t, m, padded(t, 64, 9)) })
 	}
 }
@@ -105,12 +109,22 @@ func TestNoAllocationInAStep(t *testing.T) {
 // fronted is a model of which every saving is taken.
 func fronted(t testing.TB) *Model {
 	t.Helper()
-	m, err := Sequential(
-		layers.Embedding{InputDim: 50, OutputDim: 6},
-		layers.GRU{Units: 5, ReturnSequences: true},
-		layers.LSTM{Units: 7},
-		layers.Dense{Units: 3, Activation: activations.Softmax},
-	)
+	return saving(t, false, layers.GRU{Units: 5, ReturnSequences: true}, layers.LSTM{Units: 7})
+}
+
+// bothWays is a model with a front of two lanes.
+func bothWays(mask bool) func(testing.TB) *Model {
+	return func(t testing.TB) *Model {
+		t.Helper()
+		return saving(t, mask, layers.Bidirectional{Layer: layers.LSTM{Units: 7}, BackwardLayer: layers.GRU{Units: 5, GoBackwards: true}})
+	}
+}
+
+// saving is a model with a front of these layers, that goes by words.
+func saving(t testing.TB, mask bool, stack ...layers.Spec) *Model {
+	t.Helper()
+	specs := append([]layers.Spec{layers.Embedding{InputDim: 50, OutputDim: 6, MaskZero: mask}}, stack...)
+	m, err := Sequential(append(specs, layers.Dense{Units: 3, Activation: activations.Softmax})...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,10 +66,7 @@ func (l Bidirectional) Build(b *Builder, in []Signature) (Layer, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
-	d := &bidirectional{spec: l, mode: l.MergeMode}
-	if d.mode == "" {
-		d.mode = "concat"
-	}
+	d := &bidirectional{spec: l}
 	for i, s := range []Spec{l.forward(), l.backward()} {
 		r, cellName := s.(recurrentSpec).recurrent()
 		r.ZeroOutputForMask = r.ReturnSequences
@@ -80,19 +77,18 @@ func (l Bidirectional) Build(b *Builder, in []Signature) (Layer, error) {
 		dir.second = i == 1
 		d.dirs[i] = dir
 	}
-	if h := d.widths(); d.mode != "concat" && h[0] != h[1] {
-		return nil, fmt.Errorf("layers: Bidirectional: merge_mode %s needs two layers of one width, got %d and %d", d.mode, h[0], h[1])
+	d.merge = newMerge(l.MergeMode, d.dirs[0].width, d.dirs[1].width)
+	if m := d.merge; m.mode != "concat" && m.a != m.b {
+		return nil, fmt.Errorf("layers: Bidirectional: merge_mode %s needs two layers of one width, got %d and %d", m.mode, m.a, m.b)
 	}
 	return d, nil
 }
 
 type bidirectional struct {
-	spec Bidirectional
-	mode string
-	dirs [2]*recurrent // forward, backward
+	spec  Bidirectional
+	merge Merge
+	dirs  [2]*recurrent // forward, backward
 }
-
-func (d *bidirectional) widths() [2]int { return [2]int{d.dirs[0].width, d.dirs[1].width} }
 
 func (d *bidirectional) Weights() []*Weight {
 	return append(append([]*Weight(nil), d.dirs[0].weights...), d.dirs[1].weights...)
@@ -109,8 +105,8 @@ func (d *bidirectional) DropBy(source DropSource) {
 
 func (d *bidirectional) Output(in []Signature) ([]Signature, error) {
 	out, err := d.dirs[0].Output(in)
-	if err == nil && d.mode == "concat" {
-		out[0].Shape[len(out[0].Shape)-1] += d.dirs[1].width
+	if err == nil {
+		out[0].Shape[len(out[0].Shape)-1] = d.merge.Width()
 	}
 	return out, err
 }
@@ -142,72 +138,36 @@ func (d *bidirectional) Forward(c *Call) {
 	sequences := d.dirs[0].spec.ReturnSequences
 	a := d.dirs[0].forward(&runs[0], c, 0, sequences)
 	b := d.dirs[1].forward(&runs[1], c, 1, sequences)
-	out := &c.Out[0]
-	*out = a
-	h := d.widths()
-	rows := len(a.Data) / h[0]
 	if sequences { // the second direction, in processing order, is turned to the first's
 		flipped := c.Floats(biFlipped, len(b.Data))
 		reverseSteps(flipped, b.Data, c.In[0].Shape[1])
 		b.Data = flipped
 	}
-	w := h[0]
-	if d.mode == "concat" {
-		w += h[1]
-	}
-	out.Data = c.Floats(biOut, rows*w)
+	w := d.merge.Width()
+	out := &c.Out[0]
+	*out = a
+	out.Data = c.Floats(biOut, len(a.Data)/d.merge.a*w)
 	out.Shape = c.Shape(2, a.Shape[:len(a.Shape)-1], w)
-	switch d.mode {
-	case "concat":
-		for r := range rows {
-			copy(out.Data[r*w:], a.Data[r*h[0]:(r+1)*h[0]])
-			copy(out.Data[r*w+h[0]:], b.Data[r*h[1]:(r+1)*h[1]])
-		}
-	case "sum":
-		kernel.Add(out.Data, a.Data, b.Data)
-	case "mul":
-		kernel.Mul(out.Data, a.Data, b.Data)
-	case "ave":
-		kernel.Add(out.Data, a.Data, b.Data)
-		kernel.Scale(out.Data, out.Data, 0.5)
-	}
+	d.merge.Forward(out.Data, a.Data, b.Data)
 }
 
 func (d *bidirectional) Backward(c *Call) {
 	runs := c.Keep.(*[2]engine.Run)
 	sequences := d.dirs[0].spec.ReturnSequences
-	h, t := d.widths(), c.In[0].Shape[1]
 	dout := c.DOut[0]
-	rows := len(dout) / h[0]
-	if d.mode == "concat" {
-		rows = len(dout) / (h[0] + h[1])
+	rows := len(dout) / d.merge.Width()
+	n := rows * d.merge.b
+	ga, gb := c.Floats(biGrad0, rows*d.merge.a), c.Floats(biGrad1, n)
+	var a, b []float32
+	if sequences {
+		a, b = runs[0].Sequence(), c.Floats(biFlipped, n)
+	} else {
+		a, b = runs[0].Last(), runs[1].Last()
 	}
-	n := rows * h[1]
-	ga, gb := c.Floats(biGrad0, rows*h[0]), c.Floats(biGrad1, n)
-	switch d.mode {
-	case "concat":
-		for r := range rows {
-			row := dout[r*(h[0]+h[1]):]
-			copy(ga[r*h[0]:(r+1)*h[0]], row)
-			copy(gb[r*h[1]:(r+1)*h[1]], row[h[0]:])
-		}
-	case "sum":
-		copy(ga, dout)
-		copy(gb, dout)
-	case "mul":
-		a, b := runs[0].Last(), runs[1].Last()
-		if sequences {
-			a, b = runs[0].Sequence(), c.Floats(biFlipped, n)
-		}
-		kernel.Mul(ga, dout, b)
-		kernel.Mul(gb, dout, a)
-	case "ave":
-		kernel.Scale(ga, dout, 0.5)
-		copy(gb, ga)
-	}
+	d.merge.Backward(ga, gb, dout, a, b)
 	if sequences {
 		flipped := c.Floats(biFlipped, n)
-		reverseSteps(flipped, gb, t)
+		reverseSteps(flipped, gb, c.In[0].Shape[1])
 		gb = flipped
 	}
 	d.dirs[0].backward(&runs[0], c, ga, c.DIn[0])

@@ -44,8 +44,16 @@ func TestHasDropout(t *testing.T) {
 		if got := built(t, Bidirectional{Layer: c.spec}).(*bidirectional).HasDropout(); got != has {
 			t.Errorf("Bidirectional of %+v: HasDropout is %v, want %v", c.spec, got, has)
 		}
-		if _, ok := WalkOf(built(t, c.spec)); ok == has {
-			t.Errorf("%+v: expected WalkOf to be %v, got %v", c.spec, !has, ok)
+		for _, l := range []Spec{c.spec, Bidirectional{Layer: c.spec}} {
+			walks, _ := WalksOf(built(t, l))
+			for i, w := range walks {
+				if w.Drops != has || w.Backwards != (i == 1) {
+					t.Errorf("%+v: walk %d drops: %v, backwards: %v", l, i, w.Drops, w.Backwards)
+				}
+			}
+			if len(walks) == 0 {
+				t.Errorf("%+v: no walks", l)
+			}
 		}
 	}
 }

@@ -5,20 +5,39 @@ import "github.com/unroll-ml/unroll/internal/engine"
 // Walk is what a recurrent layer tells a model that wants to walk with it: which rows take part in which steps, what they have in
 // common and where their inputs repeat is known to the model alone.
 type Walk struct {
-	Cell      *engine.Cell
-	Weights   []*Weight
-	Sequences bool
-	Backwards bool
-	Width     int
+	Cell       *engine.Cell // without dropout
+	Weights    []*Weight
+	Sequences  bool
+	Backwards  bool
+	ZeroMasked bool // the output of a masked step is zero
+	Drops      bool // in training values are dropped, other ones in every row: there Cell is not what the layer computes
+	Width      int
 }
 
-// WalkOf is the walk of a layer that computes the same for a row whatever the other rows are; false for every other layer.
-func WalkOf(l Layer) (Walk, bool) {
-	r, ok := l.(*recurrent)
-	if !ok || r.HasDropout() || r.spec.ZeroOutputForMask { // masks by row; an output that a walk without the masked steps does not have
-		return Walk{}, false
+// WalksOf are the walks of a recurrent layer: one, or the two of a Bidirectional, whose outputs merge puts together. Of every other layer
+// there are none.
+func WalksOf(l Layer) (walks []Walk, merge Merge) {
+	switch l := l.(type) {
+	case *recurrent:
+		return []Walk{l.walk()}, Merge{}
+	case *bidirectional:
+		return []Walk{l.dirs[0].walk(), l.dirs[1].walk()}, l.merge
 	}
-	return Walk{r.cell, r.weights, r.spec.ReturnSequences, r.spec.GoBackwards, r.width}, true
+	return nil, Merge{}
+}
+
+func (r *recurrent) walk() Walk {
+	return Walk{Cell: r.cell, Weights: r.weights, Sequences: r.spec.ReturnSequences, Backwards: r.spec.GoBackwards,
+		ZeroMasked: r.spec.ZeroOutputForMask, Drops: r.HasDropout(), Width: r.width}
+}
+
+// DropoutOf is the rate of a Dropout, which hands on what comes where it drops nothing; false for every other layer.
+func DropoutOf(l Layer) (rate float64, ok bool) {
+	d, ok := l.(*dropout)
+	if !ok {
+		return 0, false
+	}
+	return d.spec.Rate, true
 }
 
 // TableOf is the table of an Embedding, and whether id 0 is masked; false for every other layer.

@@ -195,7 +195,7 @@ func (f *benchFlags) measure(ctx context.Context, m *model, data unroll.Data) (*
 		first[i] = i
 	}
 	if work, err := m.Work(data, first); err == nil {
-		r.Work, r.Steps = &work, work.Positions/rows
+		r.Work, r.Steps = &work, work.Steps
 	}
 	var err error
 	if r.PredictOne, err = r.predict(ctx, m, data, 1, 10*f.repeats); err != nil {
@@ -312,13 +312,18 @@ func (r *benchReport) print(w io.Writer, verbose bool) error {
 // printPaths says how the layers are computed, and why so.
 func (r *benchReport) printPaths(w io.Writer) error {
 	out := &strings.Builder{}
+	predicted := false // and not trained so
 	for _, p := range r.Paths {
 		fmt.Fprintf(out, "%s (%s)\n", p.Layer, p.Class)
+		when := ""
+		if p.Plain != "" {
+			predicted, when = true, " for predictions; not in training, "+p.Plain
+		}
 		for _, s := range unroll.Savings() {
 			if why, off := p.Off[s]; off {
 				fmt.Fprintf(out, "  %s: off, %s\n", s, why)
 			} else if slices.Contains(p.On, s) {
-				fmt.Fprintf(out, "  %s: on\n", s)
+				fmt.Fprintf(out, "  %s: on%s\n", s, when)
 			}
 		}
 		for _, run := range p.Runs {
@@ -326,7 +331,11 @@ func (r *benchReport) printPaths(w io.Writer) error {
 		}
 	}
 	if k := r.Work; k != nil && len(r.Paths) > 0 {
-		fmt.Fprintf(out, "first batch: %d of %d positions walked", k.Walked, k.Positions)
+		what := ""
+		if predicted {
+			what = ", predicted"
+		}
+		fmt.Fprintf(out, "first batch%s: %d of %d positions walked", what, k.Walked, k.Positions)
 		if k.Prefix > 0 {
 			fmt.Fprintf(out, ", %d of them for all rows that share them", k.Prefix)
 		}
