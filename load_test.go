@@ -251,15 +251,15 @@ func TestLoadRefuses(t *testing.T) {
 			inner := c["config"].(map[string]any)
 			inner["layers"], inner["build_input_shape"] = inner["layers"].([]any)[1:], nil
 		}, "expected a built model"},
-		"an optimizer": {func(c map[string]any) { compileConfig(c)["optimizer"].(map[string]any)["class_name"] = "Lion" }, `got "Lion"`},
+		"an optimizer": {func(c map[string]any) { compileConfig(c)["optimizer"].(map[string]any)["class_name"] = "Muan" }, `got "Muan"`},
 		"another optimizer": {func(c map[string]any) {
 			compileConfig(c)["optimizer"] = map[string]any{"class_name": "Adam", "config": map[string]any{}}
 		}, "/optimizer/vars: expected 14 variables of Adam, got 8"},
 		"a clip": {func(c map[string]any) {
-			compileConfig(c)["optimizer"].(map[string]any)["config"].(map[string]any)["clipnorm"] = 1.0
-		}, "compile_config.optimizer.config.clipnorm"},
-		"a loss":           {func(c map[string]any) { compileConfig(c)["loss"] = "dice" }, `config.json.compile_config.loss: losses: expected the name of a loss`},
-		"a metric":         {func(c map[string]any) { compileConfig(c)["metrics"] = []any{"acc", "auc"} }, "config.json.compile_config.metrics[1]: metrics: expected the name of a metric"},
+			compileConfig(c)["optimizer"].(map[string]any)["config"].(map[string]any)["loss_scale_factor"] = 2.0
+		}, "compile_config.optimizer.config.loss_scale_factor"},
+		"a loss":           {func(c map[string]any) { compileConfig(c)["loss"] = "triplet" }, `config.json.compile_config.loss: losses: expected the name of a loss`},
+		"a metric":         {func(c map[string]any) { compileConfig(c)["metrics"] = []any{"acc", "area"} }, "config.json.compile_config.metrics[1]: metrics: expected the name of a metric"},
 		"loss weights":     {func(c map[string]any) { compileConfig(c)["loss_weights"] = []any{2.0} }, "config.json.compile_config.loss_weights: expected null"},
 		"weighted metrics": {func(c map[string]any) { compileConfig(c)["weighted_metrics"] = []any{"acc"} }, "config.json.compile_config.weighted_metrics: expected null"},
 	} {

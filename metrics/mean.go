@@ -3,6 +3,7 @@ package metrics
 import (
 	"math"
 
+	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -38,7 +39,7 @@ func (a MeanSquaredError) Resolve(pred, target tensor.Shape) (Meter, error) {
 }
 
 func resolveMean(name, class string, pred, target tensor.Shape, of func(e float64) float64) (Meter, error) {
-	if len(pred) == 0 || !FitsElements(pred, target) {
+	if len(pred) == 0 || !losses.FitsElements(pred, target) {
 		return nil, misfit(class, "targets of the predictions' shape", pred, target)
 	}
 	return meanOf{named(name, class), of}, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/metrics"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -58,7 +59,7 @@ func TestValues(t *testing.T) {
 			p: []float32{1, -2, 0.5, 4}, y: metrics.Target{IDs: []int32{2, 0, 1, 1}}, want: (2.5 + 4.625) / 2},
 	} {
 		meter := resolve(t, c.metric, c.pred, c.target)
-		_, m := metrics.Items(c.pred)
+		_, m := losses.Items(c.pred)
 		n := len(c.p) / m
 		state := make([]float64, meter.Sums())
 		meter.Update(state, c.p, c.y, c.weights, n, m)
@@ -105,7 +106,7 @@ func TestAccuracyIsResolvedByShapes(t *testing.T) {
 			t.Errorf("%v %v: name %q, want acc", c.pred, c.target, got.Name())
 		}
 		// Each kind tells its items apart: count one item whose answer only the wanted kind calls right.
-		_, m := metrics.Items(c.pred)
+		_, m := losses.Items(c.pred)
 		want := resolve(t, c.want, c.pred, c.target)
 		p := make([]float32, m)
 		p[m-1] = 1
@@ -153,7 +154,7 @@ func TestItems(t *testing.T) {
 		{tensor.Shape{none}, 1, 1}, {tensor.Shape{none, 1}, 1, 1}, {tensor.Shape{none, 46}, 1, 46}, {tensor.Shape{none, 20, 5}, 20, 5},
 		{tensor.Shape{none, none, 5}, none, 5}, {tensor.Shape{8, 2, 3, 5}, 6, 5},
 	} {
-		if per, each := metrics.Items(c.pred); per != c.per || each != c.each {
+		if per, each := losses.Items(c.pred); per != c.per || each != c.each {
 			t.Errorf("Items(%v) = %d, %d, want %d, %d", c.pred, per, each, c.per, c.each)
 		}
 	}

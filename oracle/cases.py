@@ -83,6 +83,7 @@ class Case:
     train: bool = True  # False: only the inference output is recorded (dropout is random in training)
     static: bool = False  # the number of steps stands in the model
     implicit: bool = False  # no Input layer: built by the first batch, as in the lecture
+    signed: bool = False  # targets of a hinge are -1 and 1, not 0 and 1
     rank1: bool = False  # targets (batch,) against outputs (batch, 1)
     shipped: bool = False  # record also what train_on_batch itself does; see backend.train
     one_backend: str | None = None  # why JAX is not asked
@@ -107,11 +108,19 @@ class Case:
         name = self.loss if isinstance(self.loss, str) else self.loss().name
         if name.startswith("mean_squared") or name == "mse":
             return rng.standard_normal(output_shape).astype(np.float32)
+        if name in ("mean_absolute_error", "huber_loss", "log_cosh", "cosine_similarity"):
+            return rng.standard_normal(output_shape).astype(np.float32)
+        if name in ("mean_absolute_percentage_error", "mean_squared_logarithmic_error", "kl_divergence", "poisson", "dice", "tversky"):
+            return rng.uniform(0.1, 1.5, output_shape).astype(np.float32)
+        if name in ("hinge", "squared_hinge"):
+            return rng.integers(0, 2, output_shape).astype(np.float32) * (1 + self.signed) - self.signed
         if name.startswith("binary"):
             y = rng.integers(0, 2, output_shape).astype(np.float32)
             return y[:, 0] if self.rank1 else y
         classes = rng.integers(0, output_shape[-1], output_shape[:-1]).astype(np.int32)
-        if name.startswith("sparse"):
+        if name.startswith("sparse") and getattr(self.make_loss(), "ignore_class", None) is not None:
+            return np.where(rng.random(classes.shape) < 0.4, self.make_loss().ignore_class, classes).astype(np.int32)
+        if name.startswith("sparse") or name == "categorical_generalized_cross_entropy":
             return classes
         return np.eye(output_shape[-1], dtype=np.float32)[classes]
 
@@ -282,6 +291,31 @@ def loss_cases():
     yield Case("loss", "categorical_saturated", model(4, "softmax"), Floats(8, 5, 3), loss="categorical_crossentropy", scale=60.0, one_backend=recovered)
     yield Case("loss", "sparse", model(4, "softmax"), loss="sparse_categorical_crossentropy")
     yield Case("loss", "sparse_from_logits", model(4), loss=lambda: sparse(from_logits=True))
+    yield Case("loss", "sparse_ignore_class", steps(4, "softmax"), loss=lambda: sparse(ignore_class=2))
+    yield Case("loss", "sparse_ignore_class_from_logits", steps(4), loss=lambda: sparse(from_logits=True, ignore_class=-1))
+    yield Case("loss", "sparse_ignore_class_masked", lambda: [layers.Embedding(9, 3, mask_zero=True), lstm(3, return_sequences=True), layers.Dense(4, activation="softmax")], Ids(4, 6, 9, "holes"), lambda: sparse(ignore_class=1))
+    for name in ("mean_absolute_error", "huber", "log_cosh", "cosine_similarity", "mean_absolute_percentage_error"):
+        yield Case("loss", name, steps(3), loss=lambda n=name: getattr(losses, "".join(w.title() for w in n.split("_")))())
+    yield Case("loss", "huber_delta", model(2), loss=lambda: losses.Huber(delta=0.3))
+    yield Case("loss", "mean_squared_error_sum", steps(2), loss=lambda: losses.MeanSquaredError(reduction="sum"))
+    yield Case("loss", "mean_squared_logarithmic_error", model(3, "softplus"), loss=losses.MeanSquaredLogarithmicError)
+    yield Case("loss", "mean_squared_logarithmic_error_negative", model(3), loss=losses.MeanSquaredLogarithmicError)
+    yield Case("loss", "kl_divergence", steps(3, "softmax"), loss=losses.KLDivergence)
+    yield Case("loss", "poisson", model(3, "softplus"), loss=losses.Poisson)
+    for signed in (False, True):
+        yield Case("loss", f"hinge{'_signed' * signed}", model(3), loss=losses.Hinge, signed=signed)
+        yield Case("loss", f"squared_hinge{'_signed' * signed}", model(3), loss=losses.SquaredHinge, signed=signed)
+    yield Case("loss", "categorical_hinge", steps(4, "tanh"), loss=losses.CategoricalHinge)
+    yield Case("loss", "binary_focal", model(2, "sigmoid"), loss=losses.BinaryFocalCrossentropy)
+    yield Case("loss", "binary_focal_from_logits", model(2), loss=lambda: losses.BinaryFocalCrossentropy(from_logits=True, gamma=1.5))
+    yield Case("loss", "binary_focal_balanced", model(2, "hard_sigmoid"), loss=lambda: losses.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=0.4, label_smoothing=0.1))
+    yield Case("loss", "categorical_focal", model(4, "softmax"), loss=losses.CategoricalFocalCrossentropy)
+    yield Case("loss", "categorical_focal_from_logits", model(4), loss=lambda: losses.CategoricalFocalCrossentropy(from_logits=True, alpha=0.5, gamma=1.5, label_smoothing=0.1))
+    yield Case("loss", "categorical_generalized", model(4, "softmax"), loss=lambda: losses.CategoricalGeneralizedCrossEntropy(q=0.7))
+    yield Case("loss", "dice", steps(2, "sigmoid"), Floats(36, 2, 1), loss=losses.Dice)
+    yield Case("loss", "dice_last", model(3, "sigmoid"), loss=lambda: losses.Dice(axis=-1))
+    yield Case("loss", "tversky", steps(2, "sigmoid"), loss=lambda: losses.Tversky(alpha=0.3, beta=0.8))
+    yield Case("loss", "tversky_masked", lambda: [layers.Embedding(9, 3, mask_zero=True), lstm(3, return_sequences=True), layers.Dense(2, activation="sigmoid")], Ids(4, 6, 9, "holes"), losses.Tversky)
     yield Case("loss", "sparse_saturated", model(4, "softmax"), Floats(8, 5, 3), loss="sparse_categorical_crossentropy", scale=60.0, one_backend=recovered)
 
 
