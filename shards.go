@@ -121,7 +121,11 @@ func (j *judge) count(c *compiled, w *worker, pred *layers.Value, target metrics
 		}
 	}
 	for i, meter := range c.meters {
-		meter.Update(s.meters[i], pred.Data, target, weights, n, width)
+		seen := weights
+		if _, all := meter.(metrics.Unmasked); all {
+			seen = nil
+		}
+		meter.Update(s.meters[i], pred.Data, target, seen, n, width)
 	}
 	if !training {
 		return nil

@@ -352,3 +352,79 @@ def all_cases():
     paths = [c.path for c in cases]
     assert len(set(paths)) == len(paths), "two cases have one name"
     return cases
+
+
+# Metrics: name, class or function, arguments, and which data of tables.py it is asked about.
+METRICS = [
+    (name, data, arguments)
+    for data, names in {
+        "binary": "BinaryAccuracy AUC Precision Recall TruePositives FalsePositives TrueNegatives FalseNegatives BinaryCrossentropy BinaryIoU Hinge MeanSquaredError MeanAbsoluteError RootMeanSquaredError R2Score",
+        "labels": "BinaryAccuracy AUC Precision Recall BinaryCrossentropy SquaredHinge MeanSquaredError",
+        "classes": "CategoricalAccuracy CategoricalCrossentropy CategoricalHinge KLDivergence",
+        "ids": "SparseCategoricalAccuracy SparseCategoricalCrossentropy",
+        "numbers": "MeanSquaredError MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredLogarithmicError LogCoshError CosineSimilarity Poisson RootMeanSquaredError R2Score PearsonCorrelation ConcordanceCorrelation huber",
+        "steps": "BinaryAccuracy AUC Precision RootMeanSquaredError MeanSquaredError CosineSimilarity BinaryCrossentropy",
+        "whole": "Accuracy",
+    }.items()
+    for name in names.split()
+    for arguments in [{}]
+] + [
+    ("BinaryAccuracy", "binary", {"threshold": 0.3}),
+    ("BinaryCrossentropy", "logits", {"from_logits": True, "label_smoothing": 0.1}),
+    ("CategoricalCrossentropy", "classes", {"label_smoothing": 0.2}),
+    ("SparseCategoricalCrossentropy", "ids", {"ignore_class": 1}),
+    ("TopKCategoricalAccuracy", "classes", {"k": 2}),
+    ("SparseTopKCategoricalAccuracy", "ids", {"k": 2}),
+    ("SparseTopKCategoricalAccuracy", "ranked", {"k": 2, "from_sorted_ids": True}),
+    ("AUC", "binary", {"curve": "PR"}),
+    ("AUC", "binary", {"curve": "PRGAIN", "num_thresholds": 20}),
+    ("AUC", "binary", {"curve": "PR", "summation_method": "majoring", "num_thresholds": 9}),
+    ("AUC", "binary", {"summation_method": "minoring", "thresholds": [0.7, 0.1, 0.2, 0.45]}),
+    ("AUC", "binary", {"thresholds": [0.25, 0.5, 0.75]}),
+    ("AUC", "labels", {"multi_label": True, "num_thresholds": 30}),
+    ("AUC", "labels", {"multi_label": True, "curve": "PR", "label_weights": [1.0, 0.5, 2.0, 0.25]}),
+    ("AUC", "labels", {"label_weights": [1.0, 0.5, 2.0, 0.25]}),
+    ("AUC", "logits", {"from_logits": True}),
+    ("Precision", "binary", {"thresholds": 0.3}),
+    ("Precision", "labels", {"top_k": 2}),
+    ("Recall", "labels", {"top_k": 3, "class_id": 1}),
+    ("Recall", "labels", {"class_id": 2, "thresholds": 0.4}),
+    ("Precision", "labels", {"top_k": 2, "thresholds": 0.6}),
+    ("TruePositives", "labels", {"thresholds": 0.7}),
+    ("FalseNegatives", "steps", {"thresholds": 0.2}),
+    ("SensitivityAtSpecificity", "binary", {"specificity": 0.4}),
+    ("SpecificityAtSensitivity", "binary", {"sensitivity": 0.6, "num_thresholds": 50}),
+    ("PrecisionAtRecall", "binary", {"recall": 0.7}),
+    ("RecallAtPrecision", "binary", {"precision": 0.6}),
+    ("RecallAtPrecision", "labels", {"precision": 0.5, "class_id": 3}),
+    ("SensitivityAtSpecificity", "binary", {"specificity": 0.3, "num_thresholds": 1}),
+    ("F1Score", "classes", {"average": "micro"}),
+    ("F1Score", "labels", {"average": "macro", "threshold": 0.4}),
+    ("F1Score", "binary", {"threshold": 0.5}),
+    ("FBetaScore", "classes", {"average": "weighted", "beta": 2.0}),
+    ("FBetaScore", "labels", {"average": "macro", "beta": 0.5}),
+    ("R2Score", "numbers", {"class_aggregation": "variance_weighted_average"}),
+    ("R2Score", "numbers", {"num_regressors": 3}),
+    ("MeanIoU", "whole", {"num_classes": 4}),
+    ("IoU", "whole", {"num_classes": 4, "target_class_ids": [1, 3], "ignore_class": 0}),
+    ("IoU", "ids", {"num_classes": 4, "target_class_ids": [0, 2], "sparse_y_pred": False}),
+    ("OneHotIoU", "classes", {"num_classes": 4, "target_class_ids": [0, 3]}),
+    ("OneHotMeanIoU", "classes", {"num_classes": 4, "ignore_class": 2}),
+    ("BinaryIoU", "binary", {"target_class_ids": [1], "threshold": 0.3}),
+]
+
+SCHEDULES = [
+    ("ExponentialDecay", dict(initial_learning_rate=0.1, decay_steps=10, decay_rate=0.5)),
+    ("ExponentialDecay", dict(initial_learning_rate=0.1, decay_steps=7, decay_rate=0.9, staircase=True)),
+    ("InverseTimeDecay", dict(initial_learning_rate=0.1, decay_steps=10, decay_rate=0.5)),
+    ("InverseTimeDecay", dict(initial_learning_rate=0.1, decay_steps=7, decay_rate=0.3, staircase=True)),
+    ("PiecewiseConstantDecay", dict(boundaries=[5, 20], values=[0.1, 0.05, 0.01])),
+    ("PolynomialDecay", dict(initial_learning_rate=0.1, decay_steps=15)),
+    ("PolynomialDecay", dict(initial_learning_rate=0.1, decay_steps=15, end_learning_rate=0.01, power=2.0, cycle=True)),
+    ("CosineDecay", dict(initial_learning_rate=0.1, decay_steps=15)),
+    ("CosineDecay", dict(initial_learning_rate=0.1, decay_steps=15, alpha=0.2, warmup_target=0.5, warmup_steps=4)),
+    ("CosineDecay", dict(initial_learning_rate=0.0, decay_steps=30, warmup_target=0.3, warmup_steps=10, alpha=0.1)),
+    ("CosineDecayRestarts", dict(initial_learning_rate=0.1, first_decay_steps=4)),
+    ("CosineDecayRestarts", dict(initial_learning_rate=0.1, first_decay_steps=5, t_mul=1.5, m_mul=0.8, alpha=0.1)),
+    ("CosineDecayRestarts", dict(initial_learning_rate=0.1, first_decay_steps=6, t_mul=1.0, m_mul=0.5)),
+]
