@@ -28,6 +28,7 @@ type compiled struct {
 	rate      float64       // the learning rate, unless a schedule says it
 	slots     [][][]float32 // the optimizer's arrays, by weight
 	touched   []*touched    // by weight: a table whose slots may be behind; nil: up to date
+	gathered  *gathered     // nil where a batch\'s gradients are applied as they are
 }
 
 // Compile says how the model is trained. It starts the optimizer afresh.
@@ -48,7 +49,7 @@ func (m *Model) Compile(opt optimizers.Optimizer, loss losses.Loss, ms ...metric
 
 // reset starts the optimizer afresh.
 func (c *compiled) reset() {
-	c.iteration, c.slots, c.touched = 0, nil, nil
+	c.iteration, c.slots, c.touched, c.gathered = 0, nil, nil, nil
 	c.rate, _ = c.optimizer.Rate()
 }
 

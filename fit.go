@@ -133,6 +133,9 @@ func (m *Model) Fit(ctx context.Context, data Data, opts ...FitOption) (*History
 			return h, err
 		}
 	}
+	if o.epochs > 0 {
+		m.settleAverages()
+	}
 	return h, each(o.callbacks, func(cb Callback) error { return cb.TrainEnd(t) })
 }
 

@@ -266,14 +266,9 @@ func (c *compiled) restore(m *Model, vars *hdf5.Group) error {
 		return nil // saved before its first step
 	}
 	c.start(m)
-	of, values := c.optimizerState(m)
-	if count != next+len(values) {
-		return fmt.Errorf("%s: expected %d variables of %s, got %d", vars.Path(), next+len(values), c.optimizer.Class(), count)
+	state := c.optimizerState(m)
+	if count != next+len(state) {
+		return fmt.Errorf("%s: expected %d variables of %s, got %d", vars.Path(), next+len(state), c.optimizer.Class(), count)
 	}
-	for i, v := range values {
-		if err := readFloats(vars, next+i, of[i].Shape, v); err != nil {
-			return err
-		}
-	}
-	return nil
+	return readVariables(vars, next, state)
 }

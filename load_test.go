@@ -104,18 +104,27 @@ func predict(t *testing.T, m *Model, x golden.Batch) *tensor.Tensor {
 // step trains on one batch and returns its loss.
 func step(t *testing.T, m *Model, d Data) float32 {
 	t.Helper()
-	h, err := m.Fit(context.Background(), d, BatchSize(d.Len()), Shuffle(false))
+	if err := m.ready(d); err != nil {
+		t.Fatal(err)
+	}
+	s := m.newSession(m.compiled, true)
+	defer s.close()
+	total := newSums(m.compiled)
+	loss, err := s.train(d, s.span(0, d.Len()), 0, 0, &total)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return float32(h.Values("loss")[0])
+	return float32(loss)
 }
 
 // state are the optimizer's variables in Keras's order, the counter and the rate first.
 func (m *Model) state() [][]float32 {
 	c := m.compiled
-	_, values := c.optimizerState(m)
-	return append([][]float32{{float32(c.iteration)}, {float32(c.rate)}}, values...)
+	all := [][]float32{{float32(c.iteration)}, {float32(c.rate)}}
+	for _, v := range c.optimizerState(m) {
+		all = append(all, v.values)
+	}
+	return all
 }
 
 // What Keras wrote has the same weights and the same optimizer state here, predicts the same, and goes on training with the

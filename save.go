@@ -135,9 +135,8 @@ func (m *Model) hdf5() *hdf5.GroupBuilder {
 		vars.Dataset("1", nil, []float32{float32(c.rate)})
 		next = 2
 	}
-	of, values := c.optimizerState(m)
-	for i, v := range values {
-		vars.Dataset(strconv.Itoa(next+i), of[i].Shape, v)
+	for i, v := range c.optimizerState(m) {
+		vars.Dataset(strconv.Itoa(next+i), v.shape, v.values)
 	}
 	return root
 }

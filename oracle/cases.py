@@ -338,6 +338,31 @@ def optimizer_cases():
         "adam_amsgrad": lambda: optimizers.Adam(amsgrad=True, beta_2=0.5),
     }.items():
         yield Case("optimizer", name, model, Ids(3, 4, 20), "binary_crossentropy", optimizer, shipped=True)
+    for name, optimizer in {
+        "adamw": lambda: optimizers.AdamW(weight_decay=0.1),
+        "adagrad": lambda: optimizers.Adagrad(learning_rate=0.1),
+        "adagrad_arguments": lambda: optimizers.Adagrad(learning_rate=0.1, initial_accumulator_value=0.01, epsilon=1e-3, weight_decay=0.1),
+        "adadelta": lambda: optimizers.Adadelta(learning_rate=1.0, epsilon=1e-3),
+        "adadelta_rho": lambda: optimizers.Adadelta(learning_rate=1.0, rho=0.5, epsilon=1e-4),
+        "adamax": lambda: optimizers.Adamax(learning_rate=0.01, beta_1=0.8, beta_2=0.9, epsilon=1e-3),
+        "nadam": lambda: optimizers.Nadam(learning_rate=0.01, epsilon=1e-3),
+        "nadam_betas": lambda: optimizers.Nadam(learning_rate=0.01, beta_1=0.5, beta_2=0.9, epsilon=1e-3),
+        "ftrl": lambda: optimizers.Ftrl(learning_rate=0.1),
+        "ftrl_arguments": lambda: optimizers.Ftrl(0.1, learning_rate_power=-0.7, initial_accumulator_value=0.2, l1_regularization_strength=0.01, l2_regularization_strength=0.02, l2_shrinkage_regularization_strength=0.03, beta=0.05),
+        "lion": lambda: optimizers.Lion(learning_rate=0.001, weight_decay=0.1),
+        "lamb": lambda: optimizers.Lamb(learning_rate=0.01, epsilon=1e-3),
+        "adafactor": lambda: optimizers.Adafactor(learning_rate=0.05, epsilon_1=1e-6),
+        "adafactor_arguments": lambda: optimizers.Adafactor(learning_rate=0.5, beta_2_decay=-0.6, epsilon_1=1e-6, epsilon_2=1e-2, clip_threshold=0.5, relative_step=False),
+        "clipnorm": lambda: optimizers.SGD(0.5, clipnorm=0.05),
+        "clipvalue": lambda: optimizers.SGD(0.5, clipvalue=0.01),
+        "global_clipnorm": lambda: optimizers.SGD(0.5, momentum=0.5, global_clipnorm=0.05, weight_decay=0.01),
+        "ema": lambda: optimizers.SGD(0.5, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=4),
+        "accumulation": lambda: optimizers.RMSprop(0.01, epsilon=1e-3, gradient_accumulation_steps=3),
+        "accumulation_ema_clip": lambda: optimizers.Adam(0.01, epsilon=1e-3, gradient_accumulation_steps=2, use_ema=True, ema_momentum=0.7, ema_overwrite_frequency=3, global_clipnorm=0.02),
+        "schedule": lambda: optimizers.SGD(optimizers.schedules.CosineDecay(0.0, 6, warmup_target=0.5, warmup_steps=3)),
+        "schedule_accumulation": lambda: optimizers.SGD(optimizers.schedules.ExponentialDecay(0.5, 2, 0.5), gradient_accumulation_steps=2),
+    }.items():
+        yield Case("optimizer", name, model, Ids(3, 4, 20), "binary_crossentropy", optimizer)
 
 
 def lecture_cases():
