@@ -3,6 +3,8 @@ package unroll
 import (
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/losses"
@@ -45,6 +47,48 @@ func (m *Model) Compile(opt optimizers.Optimizer, loss losses.Loss, ms ...metric
 	m.compiled = &compiled{optimizer: opt, loss: loss, metrics: ms}
 	m.compiled.reset()
 	return nil
+}
+
+// LearningRate is the rate of the next step: what a schedule says, or what is set.
+func (m *Model) LearningRate() (float64, error) {
+	if m.compiled == nil {
+		return 0, errors.New("unroll: LearningRate: the model must be compiled first")
+	}
+	if _, schedule := m.compiled.optimizer.Rate(); schedule != nil {
+		return schedule.At(m.compiled.iteration), nil
+	}
+	return m.compiled.rate, nil
+}
+
+// SetLearningRate sets the rate of the steps that follow. A schedule's cannot be set.
+func (m *Model) SetLearningRate(rate float64) error {
+	if m.compiled == nil {
+		return errors.New("unroll: SetLearningRate: the model must be compiled first")
+	}
+	if _, schedule := m.compiled.optimizer.Rate(); schedule != nil {
+		return fmt.Errorf("unroll: SetLearningRate: expected an optimizer with a number as rate, got the schedule %s", schedule.Class())
+	}
+	if !(rate >= 0) || math.IsInf(rate, 0) {
+		return fmt.Errorf("unroll: SetLearningRate: learning_rate must be finite and from 0, got %v", rate)
+	}
+	m.compiled.rate = rate
+	return nil
+}
+
+// Better says which way a value of the logs is better, with or without val_ before it, as Keras takes it: metrics.Unknown where it does not say.
+func (m *Model) Better(log string) metrics.Direction {
+	name := strings.TrimPrefix(log, "val_")
+	if name == "loss" {
+		return metrics.Down
+	}
+	if m.compiled != nil {
+		for i, meter := range m.compiled.meters {
+			if meter.Name() == name {
+				return metrics.DirectionOf(m.compiled.metrics[i])
+			}
+		}
+	}
+	return metrics.Unknown
 }
 
 // reset starts the optimizer afresh.
