@@ -60,6 +60,17 @@ func (m *Model) LearningRate() (float64, error) {
 	return m.compiled.rate, nil
 }
 
+// Iterations is how many updates the optimizer has made.
+func (m *Model) Iterations() int64 {
+	if m.compiled == nil {
+		return 0
+	}
+	if k := m.compiled.optimizer.Shared().AccumulationSteps; k > 0 {
+		return m.compiled.iteration / int64(k)
+	}
+	return m.compiled.iteration
+}
+
 // SetLearningRate sets the rate of the steps that follow. A schedule's cannot be set.
 func (m *Model) SetLearningRate(rate float64) error {
 	if m.compiled == nil {

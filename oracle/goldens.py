@@ -140,7 +140,7 @@ def second_opinion(folder):
         # Keras 3.15.1 exports this class, but does not find it when it reads a config.
         with keras.saving.custom_object_scope({"CategoricalGeneralizedCrossEntropy": keras.losses.CategoricalGeneralizedCrossEntropy}):
             loss = keras.losses.get(meta["compile"]["loss"])
-        model.compile(keras.optimizers.deserialize(meta["compile"]["optimizer"]), loss)
+        model.compile(keras.saving.deserialize_keras_object(meta["compile"]["optimizer"]), loss)  # keras.optimizers knows no Lamb
         model(first["x"])
         weights = [first[f"w/{n}"] for n in range(len(meta["weights"]))]
         backend.set_weights(model, weights)
