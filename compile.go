@@ -3,6 +3,8 @@ package unroll
 import (
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/losses"
@@ -28,6 +30,7 @@ type compiled struct {
 	rate      float64       // the learning rate, unless a schedule says it
 	slots     [][][]float32 // the optimizer's arrays, by weight
 	touched   []*touched    // by weight: a table whose slots may be behind; nil: up to date
+	gathered  *gathered     // nil where a batch\'s gradients are applied as they are
 }
 
 // Compile says how the model is trained. It starts the optimizer afresh.
@@ -46,9 +49,62 @@ func (m *Model) Compile(opt optimizers.Optimizer, loss losses.Loss, ms ...metric
 	return nil
 }
 
+// LearningRate is the rate of the next step: what a schedule says, or what is set.
+func (m *Model) LearningRate() (float64, error) {
+	if m.compiled == nil {
+		return 0, errors.New("unroll: LearningRate: the model must be compiled first")
+	}
+	if _, schedule := m.compiled.optimizer.Rate(); schedule != nil {
+		return schedule.At(m.compiled.iteration), nil
+	}
+	return m.compiled.rate, nil
+}
+
+// Iterations is how many updates the optimizer has made.
+func (m *Model) Iterations() int64 {
+	if m.compiled == nil {
+		return 0
+	}
+	if k := m.compiled.optimizer.Shared().AccumulationSteps; k > 0 {
+		return m.compiled.iteration / int64(k)
+	}
+	return m.compiled.iteration
+}
+
+// SetLearningRate sets the rate of the steps that follow. A schedule's cannot be set.
+func (m *Model) SetLearningRate(rate float64) error {
+	if m.compiled == nil {
+		return errors.New("unroll: SetLearningRate: the model must be compiled first")
+	}
+	if _, schedule := m.compiled.optimizer.Rate(); schedule != nil {
+		return fmt.Errorf("unroll: SetLearningRate: expected an optimizer with a number as rate, got the schedule %s", schedule.Class())
+	}
+	if !(rate >= 0) || math.IsInf(rate, 0) {
+		return fmt.Errorf("unroll: SetLearningRate: learning_rate must be finite and from 0, got %v", rate)
+	}
+	m.compiled.rate = rate
+	return nil
+}
+
+// Better says which way a value of the logs is better, with or without val_ before it, as Keras takes it: metrics.Unknown where it does not say.
+func (m *Model) Better(log string) metrics.Direction {
+	name := strings.TrimPrefix(log, "val_")
+	if name == "loss" {
+		return metrics.Down
+	}
+	if m.compiled != nil {
+		for i, meter := range m.compiled.meters {
+			if meter.Name() == name {
+				return metrics.DirectionOf(m.compiled.metrics[i])
+			}
+		}
+	}
+	return metrics.Unknown
+}
+
 // reset starts the optimizer afresh.
 func (c *compiled) reset() {
-	c.iteration, c.slots, c.touched = 0, nil, nil
+	c.iteration, c.slots, c.touched, c.gathered = 0, nil, nil, nil
 	c.rate, _ = c.optimizer.Rate()
 }
 

@@ -15,12 +15,12 @@ const module = "github.com/unroll-ml/unroll"
 var level = map[string]int{
 	"tensor": 0, "internal/random": 0, "internal/cell": 0,
 	"internal/keras": 0, "internal/hdf5": 0, "internal/npy": 0, "internal/pickle": 0,
-	"internal/kernel": 1, "initializers": 1, "schedules": 1, "metrics": 1, "sequence": 1, "text": 1, "datasets": 1,
+	"internal/kernel": 1, "initializers": 1, "schedules": 1, "sequence": 1, "text": 1, "datasets": 1,
 	"activations": 2, "losses": 2, "optimizers": 2, "internal/engine": 2,
-	"layers": 3,
-	"":       4,
-	"plot":   5,
-	"cmd":    6,
+	"layers": 3, "metrics": 3,
+	"":     4,
+	"plot": 5, "callbacks": 5,
+	"cmd": 6,
 }
 
 // inside are arrows within a level that are part of the design: a file syntax that contains another, a data set's shared types.

@@ -90,8 +90,17 @@ type Training struct {
 	Samples, ValidationSamples int
 	BatchSize                  int
 	Validating                 bool // in BatchEnd: a batch of the validation is done
-	// Stop ends the training after this epoch when a callback sets it.
+	// Stop ends the training when a callback sets it: in BatchEnd without the epoch's other batches, then the epoch ends as any other.
 	Stop bool
+
+	logs Logs // of the epoch that ends
+}
+
+// Add adds a value to the logs of the epoch that ends, for the callbacks that follow and for the history, unless it is there. It may be called in EpochEnd.
+func (t *Training) Add(name string, value float64) {
+	if _, ok := t.logs.Get(name); !ok {
+		t.logs = append(t.logs, Log{name, value})
+	}
 }
 
 // Fit trains the model. The history is returned also with an error: it holds the epochs that were finished. When ctx is
@@ -125,13 +134,17 @@ func (m *Model) Fit(ctx context.Context, data Data, opts ...FitOption) (*History
 	s := m.newSession(c, true)
 	defer s.close()
 	v := &session{crew: s.crew, c: c, perShard: s.perShard} // the same workers validate
+	t.Epoch = o.initial                                     // where TrainBegin may move it on from
 	if err := each(o.callbacks, func(cb Callback) error { return cb.TrainBegin(t) }); err != nil {
 		return h, err
 	}
-	for t.Epoch = o.initial; t.Epoch < o.epochs && !t.Stop; t.Epoch++ {
+	for ; t.Epoch < o.epochs && !t.Stop; t.Epoch++ {
 		if err := s.epoch(ctx, train, val, v, t, o, h); err != nil {
 			return h, err
 		}
+	}
+	if o.epochs > 0 {
+		m.settleAverages()
 	}
 	return h, each(o.callbacks, func(cb Callback) error { return cb.TrainEnd(t) })
 }
@@ -167,6 +180,9 @@ func (s *session) epoch(ctx context.Context, train, val Data, v *session, t *Tra
 		if err := each(o.callbacks, func(cb Callback) error { return cb.BatchEnd(t, logs) }); err != nil {
 			return err
 		}
+		if t.Stop {
+			break
+		}
 	}
 	logs := s.c.logs(&total, seen, "")
 	if val != nil {
@@ -179,8 +195,10 @@ func (s *session) epoch(ctx context.Context, train, val Data, v *session, t *Tra
 		logs = append(logs, s.c.logs(vl, val.Len(), "val_")...)
 		t.Validating = false
 	}
-	h.add(t.Epoch, logs)
-	return each(o.callbacks, func(cb Callback) error { return cb.EpochEnd(t, logs) })
+	t.logs = logs
+	err := each(o.callbacks, func(cb Callback) error { return cb.EpochEnd(t, t.logs) })
+	h.add(t.Epoch, t.logs)
+	return err
 }
 
 // testAll computes the sums of all rows, in order.

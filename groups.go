@@ -88,22 +88,25 @@ func checkNames(names []string) error {
 	return nil
 }
 
-// optimizerState are the arrays of an optimizer in the order in which Keras stores them: see optimizers.Optimizer, Slots. Weights
-// that are not trained have none there.
-func (c *compiled) optimizerState(m *Model) (of []*layers.Weight, values [][]float32) {
+// optimizerState are the arrays of an optimizer in the order in which Keras stores them: averages, sums of gradients, then slots; see
+// optimizers.Optimizer, Slots. Weights that are not trained have none there. Numbers that follow from the others come last.
+func (c *compiled) optimizerState(m *Model) []variable {
 	for _, w := range m.weights {
 		c.settle(w)
 	}
+	vars := c.commonState(m)
 	from := 0
 	for _, slots := range c.optimizer.Slots() {
 		for _, w := range m.weights {
-			if w.Trainable {
-				for k := range slots {
-					of, values = append(of, w), append(values, c.slots[w.Index][from+k])
-				}
+			if !w.Trainable {
+				continue
+			}
+			shapes := c.slotShapes(w)
+			for k := range slots {
+				vars = append(vars, variable{shapes[from+k], c.slots[w.Index][from+k]})
 			}
 		}
 		from += len(slots)
 	}
-	return of, values
+	return append(vars, c.scalars()...)
 }

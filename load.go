@@ -84,6 +84,48 @@ func load(r io.ReaderAt, size int64, o loadOptions) (*Model, error) {
 	return m, nil
 }
 
+// LoadWeights reads a `.weights.h5` file of Keras 3, or of SaveWeights, into a built model with the same layers; a compiled model takes over the
+// optimizer's state too, where the file has one.
+func (m *Model) LoadWeights(path string) error {
+	if !m.built {
+		return fmt.Errorf("unroll: LoadWeights: %s: the model is not built yet: build it for a shape first", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("unroll: LoadWeights: %s: %w", path, cause(err))
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("unroll: LoadWeights: %s: %w", path, cause(err))
+	}
+	if err := m.readWeights(f, info.Size()); err != nil {
+		return fmt.Errorf("unroll: LoadWeights: %s: %w", path, err)
+	}
+	return nil
+}
+
+func (m *Model) readWeights(r io.ReaderAt, size int64) error {
+	file, err := hdf5.Open(r, size)
+	if err != nil {
+		return err
+	}
+	defer m.changed()
+	for _, g := range m.groups() {
+		if err := g.read(file.Root()); err != nil {
+			return err
+		}
+	}
+	if m.compiled == nil || !file.Root().Has("optimizer/vars") {
+		return nil
+	}
+	vars, err := file.Root().Group("optimizer/vars")
+	if err != nil {
+		return err
+	}
+	return m.compiled.restore(m, vars)
+}
+
 // modelOf is the model of a config.json, its weights all zero; room bounds how many values they have.
 func modelOf(o *keras.Object, room int) (*Model, error) {
 	const top = "config.json.config"
@@ -266,14 +308,9 @@ func (c *compiled) restore(m *Model, vars *hdf5.Group) error {
 		return nil // saved before its first step
 	}
 	c.start(m)
-	of, values := c.optimizerState(m)
-	if count != next+len(values) {
-		return fmt.Errorf("%s: expected %d variables of %s, got %d", vars.Path(), next+len(values), c.optimizer.Class(), count)
+	state := c.optimizerState(m)
+	if count != next+len(state) {
+		return fmt.Errorf("%s: expected %d variables of %s, got %d", vars.Path(), next+len(state), c.optimizer.Class(), count)
 	}
-	for i, v := range values {
-		if err := readFloats(vars, next+i, of[i].Shape, v); err != nil {
-			return err
-		}
-	}
-	return nil
+	return readVariables(vars, next, state)
 }

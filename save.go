@@ -37,6 +37,21 @@ func (m *Model) Save(path string) error {
 	return nil
 }
 
+// SaveWeights writes the weights, and of a compiled model the optimizer's state, as a `.weights.h5` file of Keras 3. The file appears under its
+// name when it is whole.
+func (m *Model) SaveWeights(path string) error {
+	if !strings.HasSuffix(path, ".weights.h5") {
+		return fmt.Errorf("unroll: SaveWeights: expected a file name that ends in .weights.h5, got %q", path)
+	}
+	if !m.built {
+		return fmt.Errorf("unroll: SaveWeights: %s: the model is not built yet: build it for a shape, or fit it", path)
+	}
+	if err := writeFile(path, func(w io.Writer) error { return hdf5.Write(w, m.hdf5()) }); err != nil {
+		return fmt.Errorf("unroll: SaveWeights: %s: %w", path, err)
+	}
+	return nil
+}
+
 func (m *Model) write(w io.Writer) error {
 	config, err := m.config()
 	if err != nil {
@@ -135,9 +150,8 @@ func (m *Model) hdf5() *hdf5.GroupBuilder {
 		vars.Dataset("1", nil, []float32{float32(c.rate)})
 		next = 2
 	}
-	of, values := c.optimizerState(m)
-	for i, v := range values {
-		vars.Dataset(strconv.Itoa(next+i), of[i].Shape, v)
+	for i, v := range c.optimizerState(m) {
+		vars.Dataset(strconv.Itoa(next+i), v.shape, v.values)
 	}
 	return root
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/metrics"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -78,13 +79,13 @@ func (s *sums) merge(o *sums) {
 
 // judge computes the loss and the metrics of a shard's prediction, and for training the gradient.
 type judge struct {
-	item, scale, weight, dout []float32
+	item, scale, weight, hidden, dout []float32
 }
 
 // count adds a shard to s. Its items' losses are weighted by their masks over divisor, the number of valid items of the whole
 // batch. It returns the gradient of the prediction, or of the logits, when training is set.
 func (j *judge) count(c *compiled, w *worker, pred *layers.Value, target metrics.Target, divisor float64, s *sums, training bool) []float32 {
-	perRow, width := metrics.Items(pred.Shape)
+	perRow, width := losses.Items(pred.Shape)
 	n := pred.Shape[0] * perRow
 	j.scale = resize(j.scale, n)
 	var weights []float32
@@ -98,10 +99,11 @@ func (j *judge) count(c *compiled, w *worker, pred *layers.Value, target metrics
 			}
 		}
 	}
+	counts := j.hide(c, target, weights, n)
 	for i := range j.scale {
 		j.scale[i] = float32(1 / divisor)
-		if weights != nil {
-			j.scale[i] *= weights[i]
+		if counts != nil {
+			j.scale[i] *= counts[i]
 		}
 	}
 	value := pred.Data
@@ -112,14 +114,18 @@ func (j *judge) count(c *compiled, w *worker, pred *layers.Value, target metrics
 	c.trained.Value(j.item, value, target, n, width)
 	for i, l := range j.item {
 		switch {
-		case weights == nil:
+		case counts == nil:
 			s.loss += float64(l) / divisor
-		case weights[i] != 0:
-			s.loss += float64(l) * float64(weights[i]) / divisor
+		case counts[i] != 0:
+			s.loss += float64(l) * float64(counts[i]) / divisor
 		}
 	}
 	for i, meter := range c.meters {
-		meter.Update(s.meters[i], pred.Data, target, weights, n, width)
+		seen := weights
+		if _, all := meter.(metrics.Unmasked); all {
+			seen = nil
+		}
+		meter.Update(s.meters[i], pred.Data, target, seen, n, width)
 	}
 	if !training {
 		return nil
@@ -131,7 +137,10 @@ func (j *judge) count(c *compiled, w *worker, pred *layers.Value, target metrics
 
 // divisor of a batch: how many of its items count.
 func (m *Model) divisor(c *compiled, b *Batch, items int) float64 {
-	if last := m.nodes[len(m.nodes)-1]; last.out.Masked {
+	last := m.nodes[len(m.nodes)-1]
+	if c.hider() != nil {
+		items = c.counted(b, items, last.out.Masked && len(b.X.IDs) == items)
+	} else if last.out.Masked {
 		if first, ok := m.nodes[0].layer.(interface{ CountValid(layers.Value) int }); ok {
 			items = first.CountValid(b.X)
 		}

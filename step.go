@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/unroll-ml/unroll/layers"
-	"github.com/unroll-ml/unroll/metrics"
+	"github.com/unroll-ml/unroll/losses"
 )
 
 // session is a run over batches: the crew, and the sums that its shards hand back.
@@ -102,7 +102,7 @@ func fitsInput(want layers.Signature, x layers.Value) error {
 
 // judged prepares for loss and metrics of the loaded batch.
 func (s *session) judged() error {
-	perRow, width := metrics.Items(s.model.Output())
+	perRow, width := losses.Items(s.model.Output())
 	if perRow < 0 {
 		perRow = s.batch.Y.Len() / max(1, s.n) // one value, or one class, for each item
 		if s.batch.Y.Len() == s.n*s.batch.X.Shape[1]*width {
@@ -112,6 +112,10 @@ func (s *session) judged() error {
 	items := s.n * perRow
 	if err := s.c.trained.CheckTarget(s.batch.Y, items, width); err != nil {
 		return fmt.Errorf("unroll: %w", err)
+	}
+	if s.c.whole() {
+		s.perShard = max(s.n, s.perShard)
+		s.shards = 1
 	}
 	s.divisor = s.model.divisor(s.c, &s.batch, items)
 	for len(s.sums) < s.shards {

@@ -176,6 +176,9 @@ func (m *Model) optimizerParams() int {
 			n += len(s)
 		}
 	}
+	for _, v := range append(m.compiled.commonState(m), m.compiled.scalars()...) {
+		n += len(v.values)
+	}
 	return n
 }
 

@@ -53,6 +53,10 @@ func (s *session) beginUpdate() {
 // update takes the step with the gradients of the batch, where the front has not done so already.
 func (s *session) update() {
 	s.sumTables()
+	if s.c.gathers() {
+		s.gather()
+		return
+	}
 	s.jobs = s.jobs[:0]
 	at, size := 0, 0
 	elementwise := s.c.optimizer.Traits().Elementwise
@@ -162,14 +166,16 @@ func putRows(table, rows []float32, ids []int32, width int) {
 
 // start makes the optimizer's arrays.
 func (c *compiled) start(m *Model) {
+	c.startGathered(m)
 	if c.slots != nil {
 		return
 	}
 	c.slots, c.touched = make([][][]float32, len(m.weights)), make([]*touched, len(m.weights))
 	for _, w := range m.weights {
+		shapes := c.slotShapes(w)
 		for _, group := range c.optimizer.Slots() {
 			for _, slot := range group {
-				values := make([]float32, len(w.Data))
+				values := make([]float32, shapes[len(c.slots[w.Index])].Size())
 				if slot.Start != 0 {
 					for i := range values {
 						values[i] = slot.Start

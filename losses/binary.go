@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/unroll-ml/unroll/internal/kernel"
-	"github.com/unroll-ml/unroll/metrics"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -33,7 +32,7 @@ func (l BinaryCrossentropy) Check(pred, target tensor.Shape) error {
 	if err := checkSmoothing(l.Class(), l.LabelSmoothing); err != nil {
 		return err
 	}
-	if len(pred) == 0 || !metrics.FitsElements(pred, target) {
+	if len(pred) == 0 || !FitsElements(pred, target) {
 		return misfit(l.Class(), "targets of the predictions' shape", pred, target)
 	}
 	return nil
@@ -58,20 +57,28 @@ func (l BinaryCrossentropy) smooth(y float64) float64 {
 // Value implements Loss.
 func (l BinaryCrossentropy) Value(dst, pred []float32, target Target, n, m int) {
 	for i := range n {
-		s := 0.0
-		for j, p := range pred[i*m:][:m] {
-			z := l.smooth(target.At(i*m + j))
-			if l.FromLogits {
-				// -z log sigmoid(x) - (1-z) log sigmoid(-x) = max(x, 0) - x z + log(1 + exp(-|x|)), which cannot overflow.
-				x := float64(p)
-				s += math.Max(x, 0) - x*z + math.Log1p(math.Exp(-math.Abs(x)))
-				continue
-			}
-			p, _ := clip(p)
-			s -= z*math.Log(float64(p)) + (1-z)*math.Log(1-float64(p))
-		}
-		dst[i] = float32(s / float64(m))
+		dst[i] = float32(l.Item(pred[i*m:][:m], target.item(i, n)))
 	}
+}
+
+// Item implements Itemwise.
+func (l BinaryCrossentropy) Item(pred []float32, y Target) float64 {
+	s := 0.0
+	for j, p := range pred {
+		s += binary(p, l.smooth(y.At(j)), l.FromLogits)
+	}
+	return s / float64(len(pred))
+}
+
+// binary is -z log p - (1 - z) log(1 - p) of a probability p, clipped, or of p = sigmoid(x) of a logit x.
+func binary(p float32, z float64, logits bool) float64 {
+	if logits {
+		// -z log sigmoid(x) - (1-z) log sigmoid(-x) = max(x, 0) - x z + log(1 + exp(-|x|)), which cannot overflow.
+		x := float64(p)
+		return math.Max(x, 0) - x*z + math.Log1p(math.Exp(-math.Abs(x)))
+	}
+	p, _ = clip(p)
+	return -(z*math.Log(float64(p)) + (1-z)*math.Log(1-float64(p)))
 }
 
 // Grad implements Loss.

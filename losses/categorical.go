@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/unroll-ml/unroll/internal/kernel"
-	"github.com/unroll-ml/unroll/metrics"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -20,9 +19,10 @@ type CategoricalCrossentropy struct {
 
 // SparseCategoricalCrossentropy is CategoricalCrossentropy for targets that name the class by its id, from 0.
 type SparseCategoricalCrossentropy struct {
-	FromLogits bool      // the predictions are arguments of a softmax, not probabilities
-	Reduction  Reduction // SumOverBatchSize
-	Name       string    // "sparse_categorical_crossentropy"
+	FromLogits  bool         // the predictions are arguments of a softmax, not probabilities
+	IgnoreClass tensor.Float // an id whose items do not count, out of range or not; unset: none
+	Reduction   Reduction    // SumOverBatchSize
+	Name        string       // "sparse_categorical_crossentropy"
 }
 
 func (CategoricalCrossentropy) Class() string       { return "CategoricalCrossentropy" }
@@ -37,7 +37,12 @@ func (l CategoricalCrossentropy) Config() map[string]any {
 }
 
 func (l SparseCategoricalCrossentropy) Config() map[string]any {
-	return map[string]any{"name": named(l.Name, l.Class()), "reduction": string(l.Reduce()), "from_logits": l.FromLogits, "ignore_class": nil}
+	c := base(l.Class(), l.Name, l.Reduction)
+	c["from_logits"], c["ignore_class"] = l.FromLogits, nil
+	if l.IgnoreClass.IsSet() {
+		c["ignore_class"] = int(l.IgnoreClass.Or(0))
+	}
+	return c
 }
 
 // Check implements Loss.
@@ -51,9 +56,9 @@ func (l CategoricalCrossentropy) Check(pred, target tensor.Shape) error {
 	if err := checkClasses(l.Class(), pred); err != nil {
 		return err
 	}
-	if len(target) != len(pred) || !metrics.FitsElements(pred, target) {
+	if len(target) != len(pred) || !FitsElements(pred, target) {
 		hint := ""
-		if metrics.FitsClasses(pred, target) {
+		if FitsClasses(pred, target) {
 			hint = " (class ids need SparseCategoricalCrossentropy)"
 		}
 		return fmt.Errorf("%w%s", misfit(l.Class(), "targets of the predictions' shape, one value for each class", pred, target), hint)
@@ -61,17 +66,23 @@ func (l CategoricalCrossentropy) Check(pred, target tensor.Shape) error {
 	return nil
 }
 
+// sparse marks losses whose targets are class ids.
+func (SparseCategoricalCrossentropy) sparse() {}
+
 // Check implements Loss.
 func (l SparseCategoricalCrossentropy) Check(pred, target tensor.Shape) error {
+	if c := l.IgnoreClass.Or(0); c != math.Trunc(c) || math.Abs(c) > 1<<31 {
+		return fmt.Errorf("losses: %s: ignore_class must be a whole number, got %v", l.Class(), c)
+	}
 	if err := checkReduction(l.Class(), l.Reduction); err != nil {
 		return err
 	}
 	if err := checkClasses(l.Class(), pred); err != nil {
 		return err
 	}
-	if !metrics.FitsClasses(pred, target) {
+	if !FitsClasses(pred, target) {
 		hint := ""
-		if len(target) == len(pred) && metrics.FitsElements(pred, target) {
+		if len(target) == len(pred) && FitsElements(pred, target) {
 			hint = " (one value for each class needs CategoricalCrossentropy)"
 		}
 		return fmt.Errorf("%w%s", misfit(l.Class(), "a class id for each prediction", pred, target), hint)
@@ -91,12 +102,41 @@ func checkClasses(class string, pred tensor.Shape) error {
 // CheckTarget implements Loss: any number is a target.
 func (CategoricalCrossentropy) CheckTarget(Target, int, int) error { return nil }
 
-// CheckTarget implements Loss: targets are whole numbers from 0 to m-1.
+// CheckTarget implements Loss: targets are whole numbers from 0 to m-1, or the ignored class.
 func (l SparseCategoricalCrossentropy) CheckTarget(target Target, n, m int) error {
-	for i := range n {
-		if id := target.At(i); !(id >= 0 && id < float64(m)) || id != math.Trunc(id) {
-			return fmt.Errorf("losses: %s: class ids must be whole numbers from 0 to %d, got %v at item %d", l.Class(), m-1, id, i)
+	if l.IgnoreClass.IsSet() {
+		for i := range n {
+			if !l.Hides(target, i) {
+				if err := checkID(l.Class(), target, i, m); err != nil {
+					return err
+				}
+			}
 		}
+		return nil
+	}
+	return checkIDs(l.Class(), target, n, m)
+}
+
+// Hides implements Hider: items of the ignored class do not count.
+func (l SparseCategoricalCrossentropy) Hides(target Target, i int) bool {
+	return l.IgnoreClass.IsSet() && target.At(i) == l.IgnoreClass.Or(0)
+}
+
+// Hiding implements Hider.
+func (l SparseCategoricalCrossentropy) Hiding() bool { return l.IgnoreClass.IsSet() }
+
+func checkIDs(class string, target Target, n, m int) error {
+	for i := range n {
+		if err := checkID(class, target, i, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkID(class string, target Target, i, m int) error {
+	if id := target.At(i); !(id >= 0 && id < float64(m)) || id != math.Trunc(id) {
+		return fmt.Errorf("losses: %s: class ids must be whole numbers from 0 to %d, got %v at item %d", class, m-1, id, i)
 	}
 	return nil
 }
@@ -119,29 +159,40 @@ func (l SparseCategoricalCrossentropy) AsLogits(activation string) (Loss, bool) 
 	return l, true
 }
 
-// smooth is z of class j of item i.
-func (l CategoricalCrossentropy) smooth(target Target, i, j, m int) float64 {
-	return target.At(i*m+j)*(1-l.LabelSmoothing) + l.LabelSmoothing/float64(m)
+// smooth is z of a class among m.
+func (l CategoricalCrossentropy) smooth(y Target, j, m int) float64 {
+	return y.At(j)*(1-l.LabelSmoothing) + l.LabelSmoothing/float64(m)
 }
 
 // Value implements Loss.
 func (l CategoricalCrossentropy) Value(dst, pred []float32, target Target, n, m int) {
 	for i := range n {
-		row := pred[i*m:][:m]
-		s, norm := 0.0, newNorm(row, l.FromLogits)
-		for j := range row {
-			s -= l.smooth(target, i, j, m) * norm.log(row[j])
-		}
-		dst[i] = float32(s)
+		dst[i] = float32(l.Item(pred[i*m:][:m], target.item(i, n)))
 	}
 }
 
 // Value implements Loss.
 func (l SparseCategoricalCrossentropy) Value(dst, pred []float32, target Target, n, m int) {
 	for i := range n {
-		row := pred[i*m:][:m]
-		dst[i] = float32(-newNorm(row, l.FromLogits).log(row[int(target.At(i))]))
+		dst[i] = float32(l.Item(pred[i*m:][:m], target.item(i, n)))
 	}
+}
+
+// Item implements Itemwise.
+func (l CategoricalCrossentropy) Item(pred []float32, y Target) float64 {
+	s, norm := 0.0, newNorm(pred, l.FromLogits)
+	for j := range pred {
+		s -= l.smooth(y, j, len(pred)) * norm.log(pred[j])
+	}
+	return s
+}
+
+// Item implements Itemwise.
+func (l SparseCategoricalCrossentropy) Item(pred []float32, y Target) float64 {
+	if l.Hides(y, 0) {
+		return 0
+	}
+	return -newNorm(pred, l.FromLogits).log(pred[int(y.At(0))])
 }
 
 // norm turns a value of one item's predictions into the logarithm of its probability.
@@ -187,31 +238,31 @@ func (l CategoricalCrossentropy) Grad(dpred, pred []float32, target Target, scal
 		// softmax(x) times the sum of z, less z
 		kernel.Softmax(dpred, pred, n, m)
 		for i := range n {
-			total := 0.0
+			y, total := target.item(i, n), 0.0
 			for j := range m {
-				total += l.smooth(target, i, j, m)
+				total += l.smooth(y, j, m)
 			}
 			for j := range m {
-				dpred[i*m+j] = scale[i] * float32(float64(dpred[i*m+j])*total-l.smooth(target, i, j, m))
+				dpred[i*m+j] = scale[i] * float32(float64(dpred[i*m+j])*total-l.smooth(y, j, m))
 			}
 		}
 		return
 	}
 	// With q = p / S clipped: -z/q / S, and through S: + sum of z/q * p / S^2, over the classes that are not clipped.
 	for i := range n {
-		row, d := pred[i*m:][:m], dpred[i*m:][:m]
+		row, d, y := pred[i*m:][:m], dpred[i*m:][:m], target.item(i, n)
 		sum := float32(kernel.Sum(row))
 		through := 0.0
 		for j, p := range row {
 			if q, inside := clip(p / sum); inside {
-				through += l.smooth(target, i, j, m) / float64(q) * float64(p)
+				through += l.smooth(y, j, m) / float64(q) * float64(p)
 			}
 		}
 		s := float64(sum)
 		for j, p := range row {
 			g := through / (s * s)
 			if q, inside := clip(p / sum); inside {
-				g -= l.smooth(target, i, j, m) / float64(q) / s
+				g -= l.smooth(y, j, m) / float64(q) / s
 			}
 			d[j] = scale[i] * float32(g)
 		}
@@ -225,6 +276,10 @@ func (l SparseCategoricalCrossentropy) Grad(dpred, pred []float32, target Target
 		kernel.Softmax(dpred, pred, n, m)
 		for i := range n {
 			d := dpred[i*m:][:m]
+			if l.Hides(target, i) {
+				clear(d)
+				continue
+			}
 			d[int(target.At(i))] -= 1
 			kernel.Scale(d, d, scale[i])
 		}
@@ -233,6 +288,10 @@ func (l SparseCategoricalCrossentropy) Grad(dpred, pred []float32, target Target
 	// As above with z = 1 at the class: q = p/S, so z/q p / S^2 is 1/S.
 	for i := range n {
 		row, d := pred[i*m:][:m], dpred[i*m:][:m]
+		if l.Hides(target, i) {
+			clear(d)
+			continue
+		}
 		class := int(target.At(i))
 		sum := float32(kernel.Sum(row))
 		q, inside := clip(row[class] / sum)

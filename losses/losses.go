@@ -8,14 +8,10 @@ import (
 	"fmt"
 
 	"github.com/unroll-ml/unroll/internal/keras"
-	"github.com/unroll-ml/unroll/metrics"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// Target is what predictions are compared with.
-type Target = metrics.Target
-
-// Loss is a Spec: plain data, whose zero value is Keras's default. metrics.Items says what n and m are.
+// Loss is a Spec: plain data, whose zero value is Keras's default. Items says what n and m are.
 type Loss interface {
 	// Class is the name of the class in Keras.
 	Class() string
@@ -38,6 +34,17 @@ type Loss interface {
 	// trained on it, as under Keras's TensorFlow backend.
 	AsLogits(activation string) (Loss, bool)
 }
+
+// Hider is a loss by which some targets hide their items: as if masked, they count neither in the sum nor in the divisor.
+type Hider interface {
+	// Hiding reports whether any target may.
+	Hiding() bool
+	// Hides reports whether item i does not count.
+	Hides(target Target, i int) bool
+}
+
+// Whole is a loss that is one number for a whole batch, whose rows it mixes: every item has that number, and a batch cannot be cut.
+type Whole interface{ Whole() bool }
 
 // Reduction says what the sum of a batch's weighted item losses is divided by. Sample weights do not enter the divisor, except
 // where the name says so.

@@ -55,6 +55,95 @@ func reference(l losses.Loss, pred []float64, y []float64) float64 {
 		for j, p := range pred {
 			loss += math.Abs(p-y[j]) / m
 		}
+	case losses.MeanAbsolutePercentageError:
+		for j, p := range pred {
+			loss += 100 * math.Abs(p-y[j]) / math.Max(math.Abs(y[j]), 1e-7) / m
+		}
+	case losses.MeanSquaredLogarithmicError:
+		for j, p := range pred {
+			e := math.Log(math.Max(p, 1e-7)+1) - math.Log(math.Max(y[j], 1e-7)+1)
+			loss += e * e / m
+		}
+	case losses.Huber:
+		for j, p := range pred {
+			e, d := math.Abs(p-y[j]), l.Delta.Or(1)
+			if e <= d {
+				loss += e * e / 2 / m
+			} else {
+				loss += (d*e - d*d/2) / m
+			}
+		}
+	case losses.LogCosh:
+		for j, p := range pred {
+			loss += math.Log(math.Cosh(p-y[j])) / m
+		}
+	case losses.Hinge:
+		for j, p := range pred {
+			loss += math.Max(1-y[j]*p, 0) / m
+		}
+	case losses.SquaredHinge:
+		for j, p := range pred {
+			loss += math.Pow(math.Max(1-y[j]*p, 0), 2) / m
+		}
+	case losses.CategoricalHinge:
+		pos, neg := 0.0, math.Inf(-1)
+		for j, p := range pred {
+			pos += y[j] * p
+			neg = math.Max(neg, (1-y[j])*p)
+		}
+		loss = math.Max(neg-pos+1, 0)
+	case losses.KLDivergence:
+		for j, p := range pred {
+			t := math.Min(math.Max(y[j], 1e-7), 1)
+			loss += t * math.Log(t/math.Min(math.Max(p, 1e-7), 1))
+		}
+	case losses.Poisson:
+		for j, p := range pred {
+			loss += (p - y[j]*math.Log(p+1e-7)) / m
+		}
+	case losses.CosineSimilarity:
+		dot, pp, yy := 0.0, 0.0, 0.0
+		for j, p := range pred {
+			dot += p * y[j]
+			pp += p * p
+			yy += y[j] * y[j]
+		}
+		loss = -dot / math.Sqrt(pp*yy)
+	case losses.CategoricalGeneralizedCrossEntropy:
+		q := l.Q.Or(0.5)
+		loss = (1 - math.Pow(pred[int(y[0])], q)) / q
+	case losses.BinaryFocalCrossentropy:
+		for j, p := range pred {
+			if l.FromLogits {
+				p = 1 / (1 + math.Exp(-p))
+			}
+			z := y[j]*(1-l.LabelSmoothing) + l.LabelSmoothing/2
+			v := math.Pow(1-(z*p+(1-z)*(1-p)), l.Gamma.Or(2)) * -(z*math.Log(clip(p)) + (1-z)*math.Log(1-clip(p)))
+			if l.Balancing {
+				v *= z*l.Alpha.Or(0.25) + (1-z)*(1-l.Alpha.Or(0.25))
+			}
+			loss += v / m
+		}
+	case losses.CategoricalFocalCrossentropy:
+		for j := range pred {
+			p := clip(class(l.FromLogits, j))
+			loss -= (y[j]*(1-l.LabelSmoothing) + l.LabelSmoothing/m) * l.Alpha.Or(0.25) * math.Pow(1-p, l.Gamma.Or(2)) * math.Log(p)
+		}
+	case losses.Dice:
+		both, all := 0.0, 1e-7
+		for j, p := range pred {
+			both += p * y[j]
+			all += p + y[j]
+		}
+		loss = 1 - 2*both/all
+	case losses.Tversky:
+		both, only, missed := 0.0, 0.0, 0.0
+		for j, p := range pred {
+			both += p * y[j]
+			only += (1 - p) * y[j]
+			missed += p * (1 - y[j])
+		}
+		loss = 1 - both/(both+l.Alpha.Or(0.5)*only+l.Beta.Or(0.5)*missed+1e-7)
 	}
 	return loss
 }
@@ -70,20 +159,44 @@ func every() []losses.Loss {
 		losses.CategoricalCrossentropy{}, losses.CategoricalCrossentropy{LabelSmoothing: 0.3}, losses.CategoricalCrossentropy{FromLogits: true},
 		losses.CategoricalCrossentropy{FromLogits: true, LabelSmoothing: 0.3},
 		losses.SparseCategoricalCrossentropy{}, losses.SparseCategoricalCrossentropy{FromLogits: true},
-		losses.MeanSquaredError{}, losses.MeanAbsoluteError{},
+		losses.MeanSquaredError{}, losses.MeanAbsoluteError{}, losses.MeanAbsolutePercentageError{}, losses.MeanSquaredLogarithmicError{},
+		losses.Huber{}, losses.Huber{Delta: tensor.F(0.5)}, losses.LogCosh{}, losses.Hinge{}, losses.SquaredHinge{}, losses.CategoricalHinge{},
+		losses.KLDivergence{}, losses.Poisson{}, losses.CosineSimilarity{},
+		losses.CategoricalGeneralizedCrossEntropy{}, losses.CategoricalGeneralizedCrossEntropy{Q: tensor.F(0.2)},
+		losses.BinaryFocalCrossentropy{}, losses.BinaryFocalCrossentropy{Balancing: true, Alpha: tensor.F(0.4), Gamma: tensor.F(1.5), LabelSmoothing: 0.1},
+		losses.BinaryFocalCrossentropy{FromLogits: true, Balancing: true}, losses.BinaryFocalCrossentropy{Gamma: tensor.F(0)},
+		losses.CategoricalFocalCrossentropy{}, losses.CategoricalFocalCrossentropy{FromLogits: true, LabelSmoothing: 0.1, Gamma: tensor.F(1.5), Alpha: tensor.F(0.5)},
+		losses.CategoricalFocalCrossentropy{Gamma: tensor.F(0)}, losses.CategoricalFocalCrossentropy{FromLogits: true},
+		losses.Dice{Axis: losses.LastAxis}, losses.Tversky{Axis: losses.LastAxis, Alpha: tensor.F(0.3), Beta: tensor.F(0.9)},
 	}
 }
 
 func logits(l losses.Loss) bool { return l.Config()["from_logits"] == true }
 
-func sparse(l losses.Loss) bool { _, ok := l.(losses.SparseCategoricalCrossentropy); return ok }
+func sparse(l losses.Loss) bool {
+	switch l.(type) {
+	case losses.SparseCategoricalCrossentropy, losses.CategoricalGeneralizedCrossEntropy:
+		return true
+	}
+	return false
+}
+
+// signed is a loss whose predictions are any numbers.
+func signed(l losses.Loss) bool {
+	switch l.(type) {
+	case losses.MeanSquaredError, losses.MeanAbsoluteError, losses.MeanAbsolutePercentageError, losses.Huber, losses.LogCosh, losses.Hinge,
+		losses.SquaredHinge, losses.CategoricalHinge, losses.CosineSimilarity:
+		return true
+	}
+	return logits(l)
+}
 
 // items makes n items of m predictions with targets: probabilities that do not sum to 1 and soft targets where those are legal.
 func items(l losses.Loss, s *random.Stream, n, m int) (pred []float32, y [][]float64, target losses.Target) {
 	pred = make([]float32, n*m)
 	for i := range pred {
 		switch {
-		case logits(l) || strings.HasPrefix(l.Class(), "Mean"):
+		case signed(l):
 			pred[i] = float32(3 * s.Normal())
 		default:
 			pred[i] = 0.02 + 0.96*s.Float32()
@@ -101,6 +214,9 @@ func items(l losses.Loss, s *random.Stream, n, m int) (pred []float32, y [][]flo
 	target.Values = make([]float32, n*m)
 	for i := range target.Values {
 		target.Values[i] = s.Float32()
+		if strings.HasSuffix(l.Class(), "Hinge") && l.Class() != "CategoricalHinge" {
+			target.Values[i] = float32(2*s.IntN(2) - 1)
+		}
 	}
 	for i := range y {
 		for _, v := range target.Values[i*m:][:m] {
@@ -134,7 +250,8 @@ func TestValueAndGradient(t *testing.T) {
 			for i := range n {
 				want := reference(l, wide(pred[i*m:][:m]), y[i])
 				// One rounding to float32, and exponentials within 2.5 ulp in the sum of a softmax.
-				if !(math.Abs(float64(value[i])-want) <= 4e-7*math.Max(1, math.Abs(want))) {
+				// A loss may be a small difference of sums; 1 - p of a float32 is good to 6e-8, to any power.
+				if !(math.Abs(float64(value[i])-want) <= 5e-7*math.Max(1, math.Abs(want))) {
 					t.Errorf("%s: item %d: got %v, want %v", name, i, value[i], want)
 				}
 			}
@@ -257,7 +374,7 @@ func TestAsLogits(t *testing.T) {
 	for _, l := range every() {
 		want := ""
 		switch l.(type) {
-		case losses.BinaryCrossentropy:
+		case losses.BinaryCrossentropy, losses.BinaryFocalCrossentropy:
 			want = "sigmoid"
 		case losses.CategoricalCrossentropy, losses.SparseCategoricalCrossentropy:
 			want = "softmax"
@@ -293,6 +410,46 @@ func TestAsLogits(t *testing.T) {
 			if r := reference(l, p, y[i]); !(math.Abs(float64(v[i])-r) <= 1e-6*math.Max(1, r)) {
 				t.Errorf("%+v: item %d: got %v, want %v", on, i, v[i], r)
 			}
+		}
+	}
+}
+
+// A loss of the whole batch is that of one long item, and so is its gradient, which takes the sum of all scales.
+func TestWhole(t *testing.T) {
+	for _, c := range [][2]losses.Loss{{losses.Dice{}, losses.Dice{Axis: losses.LastAxis}}, {losses.Tversky{Alpha: tensor.F(0.2)}, losses.Tversky{Alpha: tensor.F(0.2), Axis: losses.LastAxis}}} {
+		whole, last := c[0], c[1]
+		if !whole.(losses.Whole).Whole() || last.(losses.Whole).Whole() {
+			t.Errorf("%+v is whole and %+v is not", whole, last)
+		}
+		pred, _, y := items(last, random.New(5, random.Data), 4, 3)
+		v, one := make([]float32, 4), make([]float32, 1)
+		whole.Value(v, pred, y, 4, 3)
+		last.Value(one, pred, y, 1, 12)
+		d, d1 := make([]float32, 12), make([]float32, 12)
+		whole.Grad(d, pred, y, []float32{1, 0.5, 0, 0.25}, 4, 3)
+		last.Grad(d1, pred, y, []float32{1.75}, 1, 12)
+		if diff := cmp.Diff([]float32{one[0], one[0], one[0], one[0]}, v) + cmp.Diff(d1, d); diff != "" {
+			t.Errorf("%+v:\n%s", whole, diff)
+		}
+	}
+}
+
+// An item of the ignored class has no loss and no gradient, whatever stands in its predictions.
+func TestIgnoreClass(t *testing.T) {
+	nan := float32(math.NaN())
+	for _, l := range []losses.SparseCategoricalCrossentropy{{IgnoreClass: tensor.F(-1)}, {IgnoreClass: tensor.F(-1), FromLogits: true}} {
+		y := losses.Target{IDs: []int32{-1, 1}}
+		if err := l.CheckTarget(y, 2, 2); err != nil {
+			t.Error(err)
+		}
+		if l.CheckTarget(losses.Target{IDs: []int32{-2, 1}}, 2, 2) == nil {
+			t.Error("-2 is no class")
+		}
+		v, d := make([]float32, 2), make([]float32, 4)
+		l.Value(v, []float32{nan, nan, 0.3, 0.7}, y, 2, 2)
+		l.Grad(d, []float32{nan, nan, 0.3, 0.7}, y, []float32{1, 1}, 2, 2)
+		if v[0] != 0 || d[0] != 0 || d[1] != 0 || !(v[1] > 0) || !(d[3] < 0) || !l.Hides(y, 0) || l.Hides(y, 1) || !l.Hiding() {
+			t.Errorf("%+v: got %v and %v", l, v, d)
 		}
 	}
 }
@@ -351,7 +508,9 @@ func TestConfigRoundTrip(t *testing.T) {
 func TestByName(t *testing.T) {
 	for name, class := range map[string]string{"bce": "BinaryCrossentropy", "binary_crossentropy": "BinaryCrossentropy", "BinaryCrossentropy": "BinaryCrossentropy",
 		"categorical_crossentropy": "CategoricalCrossentropy", "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy", "mse": "MeanSquaredError", "MSE": "MeanSquaredError",
-		"mae": "MeanAbsoluteError", "mean_absolute_error": "MeanAbsoluteError"} {
+		"mae": "MeanAbsoluteError", "mean_absolute_error": "MeanAbsoluteError", "KLD": "KLDivergence", "kl_divergence": "KLDivergence", "mape": "MeanAbsolutePercentageError",
+		"MSLE": "MeanSquaredLogarithmicError", "log_cosh": "LogCosh", "huber": "Huber", "dice": "Dice", "categorical_hinge": "CategoricalHinge",
+		"binary_focal_crossentropy": "BinaryFocalCrossentropy", "CategoricalGeneralizedCrossEntropy": "CategoricalGeneralizedCrossEntropy"} {
 		if l, err := losses.ByName(name); err != nil || l.Class() != class {
 			t.Errorf("ByName(%q) = %+v, %v, want %s", name, l, err, class)
 		}
@@ -411,6 +570,18 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%v: got error %v, want %s", c.y, err, c.want)
 		}
 	}
+	for _, c := range []struct {
+		l    losses.Loss
+		y    []float32
+		want string
+	}{
+		{losses.Hinge{}, []float32{0, 1, 1}, ""}, {losses.Hinge{}, []float32{-1, 1}, ""}, {losses.SquaredHinge{}, []float32{0.5, -3}, ""},
+		{losses.Hinge{}, []float32{0, -1}, "losses: Hinge: expected targets of -1 and 1, or of 0 and 1, got 0 and -1 in one batch"},
+	} {
+		if err := c.l.CheckTarget(losses.Target{Values: c.y}, len(c.y), 1); c.want == "" && err != nil || c.want != "" && (err == nil || err.Error() != c.want) {
+			t.Errorf("%s, %v: got error %v, want %s", c.l.Class(), c.y, err, c.want)
+		}
+	}
 	for _, l := range every() {
 		if !sparse(l) && l.CheckTarget(losses.Target{Values: []float32{-3, 7}}, 1, 2) != nil {
 			t.Errorf("%+v: any number is a target", l)
@@ -421,13 +592,20 @@ func TestErrors(t *testing.T) {
 		config map[string]any
 		want   string
 	}{
-		{"binary_crossentrophy", nil, `losses: expected the name of a loss, got "binary_crossentrophy"; did you mean binary_crossentropy?`},
+		{"binary_crossentrophy", nil, `losses: expected the name of a loss, got "binary_crossentrophy"; did you mean binary_crossentropy or binary_focal_crossentropy?`},
 		{"BinaryCrossentropy", map[string]any{"axis": 1}, `keras: l.axis: expected -1 (nothing else is supported), got 1`},
 		{"BinaryCrossentropy", map[string]any{"label_smoothing": 2.0}, `keras: l.label_smoothing: expected a number in [0, 1], got 2`},
 		{"MeanSquaredError", map[string]any{"label_smoothing": 0.1}, `keras: l: unknown key "label_smoothing"`},
 		{"MeanSquaredError", map[string]any{"reduction": nil}, `keras: l.reduction: expected sum_over_batch_size, mean, sum or mean_with_sample_weight, got null`},
 		{"MeanSquaredError", map[string]any{"reduction": "none"}, `keras: l.reduction: expected sum_over_batch_size, mean, sum or mean_with_sample_weight, got "none"`},
-		{"SparseCategoricalCrossentropy", map[string]any{"ignore_class": 0}, `keras: l.ignore_class: expected null (nothing else is supported), got 0`},
+		{"SparseCategoricalCrossentropy", map[string]any{"ignore_class": 0.5}, `keras: l.ignore_class: expected an integer, got 0.5`},
+		{"Huber", map[string]any{"delta": -1}, `losses: Huber: delta must be finite and from 0, got -1`},
+		{"Tversky", map[string]any{"beta": -1}, `losses: Tversky: beta must be finite and from 0, got -1`},
+		{"Dice", map[string]any{"axis": 1}, `keras: l.axis: expected null or -1 (nothing else is supported), got 1`},
+		{"BinaryFocalCrossentropy", map[string]any{"gamma": -1}, `losses: BinaryFocalCrossentropy: gamma must be finite and from 0, got -1`},
+		{"CategoricalFocalCrossentropy", map[string]any{"alpha": -1}, `losses: CategoricalFocalCrossentropy: alpha must be finite and from 0, got -1`},
+		{"CategoricalGeneralizedCrossEntropy", map[string]any{"q": 1}, `losses: CategoricalGeneralizedCrossEntropy: q must be above 0 and below 1, got 1`},
+		{"Circle", nil, `losses: Circle: expected a loss that judges predictions one by one; this one of Keras's is not offered`},
 	} {
 		if _, err := losses.FromConfig("l", c.class, c.config); err == nil || err.Error() != c.want {
 			t.Errorf("%s %v: got error %v, want %s", c.class, c.config, err, c.want)

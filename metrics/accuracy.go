@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -81,7 +82,7 @@ func (a Accuracy) Resolve(pred, target tensor.Shape) (Meter, error) {
 
 // Resolve implements Metric.
 func (a BinaryAccuracy) Resolve(pred, target tensor.Shape) (Meter, error) {
-	if len(pred) == 0 || !FitsElements(pred, target) {
+	if len(pred) == 0 || !losses.FitsElements(pred, target) {
 		return nil, misfit(a.Class(), "targets of the predictions' shape", pred, target)
 	}
 	threshold := float32(a.Threshold.Or(0.5))
@@ -103,7 +104,7 @@ func (a BinaryAccuracy) Resolve(pred, target tensor.Shape) (Meter, error) {
 
 // Resolve implements Metric.
 func (a CategoricalAccuracy) Resolve(pred, target tensor.Shape) (Meter, error) {
-	if len(pred) == 0 || len(pred) != len(target) || !FitsElements(pred, target) {
+	if len(pred) == 0 || len(pred) != len(target) || !losses.FitsElements(pred, target) {
 		return nil, misfit(a.Class(), "targets of the predictions' shape, one value for each class", pred, target)
 	}
 	return share{named(a.Name, a.Class()), func(pred []float32, target Target, i, m int) int {
@@ -119,7 +120,7 @@ func (a CategoricalAccuracy) Resolve(pred, target tensor.Shape) (Meter, error) {
 
 // Resolve implements Metric.
 func (a SparseCategoricalAccuracy) Resolve(pred, target tensor.Shape) (Meter, error) {
-	if !FitsClasses(pred, target) {
+	if !losses.FitsClasses(pred, target) {
 		return nil, misfit(a.Class(), "a class id for each prediction", pred, target)
 	}
 	return share{named(a.Name, a.Class()), func(pred []float32, target Target, i, m int) int {

@@ -5,8 +5,12 @@
 package metrics
 
 import (
+	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/tensor"
 )
+
+// Target is what predictions are compared with.
+type Target = losses.Target
 
 // Metric is a Spec: plain data that says what to count. Resolve makes the Meter that counts.
 type Metric interface {

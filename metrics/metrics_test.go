@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/metrics"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -58,7 +59,7 @@ func TestValues(t *testing.T) {
 			p: []float32{1, -2, 0.5, 4}, y: metrics.Target{IDs: []int32{2, 0, 1, 1}}, want: (2.5 + 4.625) / 2},
 	} {
 		meter := resolve(t, c.metric, c.pred, c.target)
-		_, m := metrics.Items(c.pred)
+		_, m := losses.Items(c.pred)
 		n := len(c.p) / m
 		state := make([]float64, meter.Sums())
 		meter.Update(state, c.p, c.y, c.weights, n, m)
@@ -105,7 +106,7 @@ func TestAccuracyIsResolvedByShapes(t *testing.T) {
 			t.Errorf("%v %v: name %q, want acc", c.pred, c.target, got.Name())
 		}
 		// Each kind tells its items apart: count one item whose answer only the wanted kind calls right.
-		_, m := metrics.Items(c.pred)
+		_, m := losses.Items(c.pred)
 		want := resolve(t, c.want, c.pred, c.target)
 		p := make([]float32, m)
 		p[m-1] = 1
@@ -153,7 +154,7 @@ func TestItems(t *testing.T) {
 		{tensor.Shape{none}, 1, 1}, {tensor.Shape{none, 1}, 1, 1}, {tensor.Shape{none, 46}, 1, 46}, {tensor.Shape{none, 20, 5}, 20, 5},
 		{tensor.Shape{none, none, 5}, none, 5}, {tensor.Shape{8, 2, 3, 5}, 6, 5},
 	} {
-		if per, each := metrics.Items(c.pred); per != c.per || each != c.each {
+		if per, each := losses.Items(c.pred); per != c.per || each != c.each {
 			t.Errorf("Items(%v) = %d, %d, want %d, %d", c.pred, per, each, c.per, c.each)
 		}
 	}
@@ -206,6 +207,38 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%+v: got error %v, want %s", c.m, err, c.want)
 		}
 	}
+	for _, c := range []struct {
+		m    metrics.Metric
+		want string
+	}{
+		{metrics.F1Score{}, "metrics: F1Score: average must be micro, macro or weighted for 2 classes, since a history holds one number, got null"},
+		{metrics.FBetaScore{Beta: tensor.F(-1)}, "metrics: FBetaScore: beta must be finite and positive, got -1"},
+		{metrics.F1Score{Average: metrics.Micro, Threshold: tensor.F(2)}, "metrics: F1Score: threshold must be above 0 and at most 1, got 2"},
+		{metrics.F1Score{Average: "mean"}, `metrics: F1Score: average must be null, micro, macro or weighted, got "mean"`},
+		{metrics.AUC{Curve: "DET"}, `metrics: AUC: curve must be ROC, PR or PRGAIN, got "DET"`},
+		{metrics.AUC{Summation: "simpson"}, `metrics: AUC: summation_method must be interpolation, minoring or majoring, got "simpson"`},
+		{metrics.AUC{NumThresholds: 1}, "metrics: AUC: num_thresholds must be above 1, got 1"},
+		{metrics.AUC{Thresholds: []float64{1.5}}, "metrics: AUC: thresholds must be in [0, 1], got 1.5"},
+		{metrics.AUC{LabelWeights: []float64{1}}, "metrics: AUC: expected a label weight for each of 2 values of a prediction, got 1"},
+		{metrics.Precision{ClassID: tensor.F(2)}, "metrics: Precision: class_id must be below the number of classes, 2, got 2"},
+		{metrics.Recall{TopK: 3}, "metrics: Recall: top_k must be at most the number of classes, 2, got 3"},
+		{metrics.Recall{Threshold: tensor.F(-1)}, "metrics: Recall: thresholds must be in [0, 1], got -1"},
+		{metrics.SensitivityAtSpecificity{Specificity: 2}, "metrics: SensitivityAtSpecificity: specificity must be in [0, 1], got 2"},
+		{metrics.PrecisionAtRecall{NumThresholds: -1}, "metrics: PrecisionAtRecall: num_thresholds must be positive, got -1"},
+		{metrics.R2Score{Regressors: -1}, "metrics: R2Score: num_regressors must be from 0, got -1"},
+		{metrics.MeanIoU{}, "metrics: MeanIoU: num_classes must be positive, got 0"},
+		{metrics.IoU{NumClasses: 2, Classes: []int{2}}, "metrics: IoU: target_class_ids must be from 0 to 1, at least one, got [2]"},
+		{metrics.TopKCategoricalAccuracy{K: -1}, "metrics: TopKCategoricalAccuracy: k must be positive, got -1"},
+		{metrics.LossMean{}, "metrics: LossMean: expected a loss, got nil"},
+		{metrics.BinaryCrossentropy{LabelSmoothing: 2}, "metrics: BinaryCrossentropy: label_smoothing must be in [0, 1], got 2"},
+	} {
+		if _, err := c.m.Resolve(two, two); err == nil || err.Error() != c.want {
+			t.Errorf("%+v: got error %v, want %s", c.m, err, c.want)
+		}
+	}
+	if _, err := metrics.FromConfig("m", "Precision", map[string]any{"thresholds": []any{0.1, 0.2}}); err == nil || err.Error() != "keras: m.thresholds: expected one threshold, since a history holds one number, got a list of 2" {
+		t.Errorf("got error %v", err)
+	}
 	for v, want := range map[any]string{
 		"binary_acuracy": `metrics: expected the name of a metric, got "binary_acuracy"; did you mean binary_accuracy?`,
 		3:                "keras: m: expected an object, got 3",
@@ -223,9 +256,11 @@ func TestErrors(t *testing.T) {
 			t.Errorf("got error %v, want %s", err, want)
 		}
 	}
-	// Keras calls what was named in short by that name.
+	// Keras calls what was named by a string by that string.
 	for name, want := range map[string]metrics.Metric{"mae": metrics.MeanAbsoluteError{Name: "mae"}, "MSE": metrics.MeanSquaredError{Name: "MSE"},
-		"mean_absolute_error": metrics.MeanAbsoluteError{}, "MeanSquaredError": metrics.MeanSquaredError{}} {
+		"mean_absolute_error": metrics.MeanAbsoluteError{Name: "mean_absolute_error"}, "MeanSquaredError": metrics.MeanSquaredError{Name: "MeanSquaredError"},
+		"f_beta_score": metrics.FBetaScore{Name: "f_beta_score"}, "huber": metrics.LossMean{Loss: losses.Huber{Reduction: losses.SumOverBatchSize}},
+		"KLDivergence": metrics.KLDivergence{Name: "KLDivergence"}} {
 		if m, err := metrics.ByName(name); err != nil || m != want {
 			t.Errorf("%s: got %+v, %v, want %+v", name, m, err, want)
 		}

@@ -19,6 +19,7 @@ type Adam struct {
 	AMSGrad      bool
 	WeightDecay  tensor.Float // unset: none
 	Name         string       // "adam"
+	Common
 }
 
 // AdamW is Adam with a decoupled weight decay: w -= lr WeightDecay w before each update. Loshchilov and Hutter, 2017.
@@ -31,11 +32,12 @@ type AdamW struct {
 	AMSGrad      bool
 	WeightDecay  tensor.Float // 0.004
 	Name         string       // "adam_w"
+	Common
 }
 
 // adam is the Adam that does what AdamW does.
 func (o AdamW) adam() Adam {
-	return Adam{o.LearningRate, o.Schedule, o.Beta1, o.Beta2, o.Epsilon, o.AMSGrad, tensor.F(o.WeightDecay.Or(0.004)), o.Name}
+	return Adam{o.LearningRate, o.Schedule, o.Beta1, o.Beta2, o.Epsilon, o.AMSGrad, tensor.F(o.WeightDecay.Or(0.004)), o.Name, o.Common}
 }
 
 func (Adam) Class() string  { return "Adam" }
@@ -45,7 +47,7 @@ func (o Adam) Config() map[string]any  { return o.config(o) }
 func (o AdamW) Config() map[string]any { return o.adam().config(o) }
 
 func (o Adam) config(as Optimizer) map[string]any {
-	c := config(as, o.LearningRate, 0.001, o.Schedule, o.WeightDecay, o.Name)
+	c := config(as, o.LearningRate, 0.001, o.Schedule, o.WeightDecay, o.Name, o.Common)
 	c["beta_1"], c["beta_2"], c["epsilon"], c["amsgrad"] = o.Beta1.Or(0.9), o.Beta2.Or(0.999), o.Epsilon.Or(1e-7), o.AMSGrad
 	return c
 }
@@ -59,7 +61,7 @@ func (o AdamW) Check() error { return o.adam().check(o.Class()) }
 func (o Adam) check(class string) error {
 	// A beta of 1 would divide by 0.
 	return first(checkRate(class, o.LearningRate, o.Schedule), below1(class, "beta_1", o.Beta1.Or(0.9)), below1(class, "beta_2", o.Beta2.Or(0.999)),
-		atLeast0(class, "epsilon", o.Epsilon.Or(1e-7)), atLeast0(class, "weight_decay", o.WeightDecay.Or(0)))
+		atLeast0(class, "epsilon", o.Epsilon.Or(1e-7)), atLeast0(class, "weight_decay", o.WeightDecay.Or(0)), o.Common.check(class))
 }
 
 // Rate implements Optimizer.

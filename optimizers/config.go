@@ -1,6 +1,7 @@
 package optimizers
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/unroll-ml/unroll/internal/keras"
@@ -8,11 +9,10 @@ import (
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// config are the keys that every optimizer of Keras 3.15 has. What is not offered here has Keras's default, which is off.
-func config(o Optimizer, rate tensor.Float, def float64, s schedules.Schedule, decay tensor.Float, name string) map[string]any {
-	c := map[string]any{"name": name, "learning_rate": rate.Or(def), "weight_decay": nil, "clipnorm": nil, "global_clipnorm": nil,
-		"clipvalue": nil, "use_ema": false, "ema_momentum": 0.99, "ema_overwrite_frequency": nil, "loss_scale_factor": nil,
-		"gradient_accumulation_steps": nil}
+// config are the keys that every optimizer of Keras 3.15 has.
+func config(o Optimizer, rate tensor.Float, def float64, s schedules.Schedule, decay tensor.Float, name string, common Common) map[string]any {
+	c := map[string]any{"name": name, "learning_rate": rate.Or(def), "weight_decay": nil}
+	common.write(c)
 	if name == "" {
 		c["name"] = keras.Snake(o.Class())
 	}
@@ -25,8 +25,8 @@ func config(o Optimizer, rate tensor.Float, def float64, s schedules.Schedule, d
 	return c
 }
 
-// common reads the keys that every optimizer has.
-func common(r *keras.Reader) (rate tensor.Float, s schedules.Schedule, decay tensor.Float, name string) {
+// rates reads the keys that every optimizer has, less Common's.
+func rates(r *keras.Reader) (rate tensor.Float, s schedules.Schedule, decay tensor.Float, name string) {
 	// Keras 2's learning rate was lr, and it divided the rate by 1 + decay · step.
 	if !r.Has("learning_rate") {
 		rate = number(r, "lr")
@@ -43,14 +43,6 @@ func common(r *keras.Reader) (rate tensor.Float, s schedules.Schedule, decay ten
 	default:
 		rate = tensor.F(r.Float("learning_rate"))
 	}
-	r.Only("clipnorm", nil)
-	r.Only("global_clipnorm", nil)
-	r.Only("clipvalue", nil)
-	r.Only("use_ema", nil, false)
-	r.Only("loss_scale_factor", nil)
-	r.Only("gradient_accumulation_steps", nil)
-	// Without averages these two say nothing; jit_compile and is_legacy_optimizer are how Keras runs.
-	r.Ignore("ema_momentum", "ema_overwrite_frequency", "jit_compile", "is_legacy_optimizer")
 	return rate, s, number(r, "weight_decay"), r.String("name", "")
 }
 
@@ -75,22 +67,44 @@ func ByName(name string) (Optimizer, error) { return FromConfig(name, name, nil)
 // begins the error.
 func FromConfig(path, class string, config map[string]any) (Optimizer, error) {
 	r := keras.Read(path, config)
-	rate, s, decay, name := common(r)
+	rate, s, decay, name := rates(r)
+	common := readCommon(r)
+	num := func(key string) tensor.Float { return number(r, key) }
 	var o Optimizer
 	switch strings.ToLower(class) {
 	case "sgd":
-		o = SGD{rate, s, r.Float("momentum", 0), r.Bool("nesterov", false), decay, name}
+		o = SGD{rate, s, r.Float("momentum", 0), r.Bool("nesterov", false), decay, name, common}
 	case "rmsprop":
-		o = RMSprop{rate, s, number(r, "rho"), r.Float("momentum", 0), number(r, "epsilon"), r.Bool("centered", false), decay, name}
+		o = RMSprop{rate, s, num("rho"), r.Float("momentum", 0), num("epsilon"), r.Bool("centered", false), decay, name, common}
 	case "adam":
-		o = Adam{rate, s, number(r, "beta_1"), number(r, "beta_2"), number(r, "epsilon"), r.Bool("amsgrad", false), decay, name}
+		o = Adam{rate, s, num("beta_1"), num("beta_2"), num("epsilon"), r.Bool("amsgrad", false), decay, name, common}
 	case "adamw":
 		if r.Has("weight_decay") && r.Null("weight_decay") {
 			r.Fail("weight_decay", "a number")
 		}
-		o = AdamW{rate, s, number(r, "beta_1"), number(r, "beta_2"), number(r, "epsilon"), r.Bool("amsgrad", false), decay, name}
+		o = AdamW{rate, s, num("beta_1"), num("beta_2"), num("epsilon"), r.Bool("amsgrad", false), decay, name, common}
+	case "adagrad":
+		o = Adagrad{rate, s, num("initial_accumulator_value"), num("epsilon"), decay, name, common}
+	case "adadelta":
+		o = Adadelta{rate, s, num("rho"), num("epsilon"), decay, name, common}
+	case "adamax":
+		o = Adamax{rate, s, num("beta_1"), num("beta_2"), num("epsilon"), decay, name, common}
+	case "nadam":
+		o = Nadam{rate, s, num("beta_1"), num("beta_2"), num("epsilon"), decay, name, common}
+	case "lamb":
+		o = Lamb{rate, s, num("beta_1"), num("beta_2"), num("epsilon"), decay, name, common}
+	case "lion":
+		o = Lion{rate, s, num("beta_1"), num("beta_2"), decay, name, common}
+	case "ftrl":
+		o = Ftrl{rate, s, num("learning_rate_power"), num("initial_accumulator_value"), r.Float("l1_regularization_strength", 0), r.Float("l2_regularization_strength", 0),
+			r.Float("l2_shrinkage_regularization_strength", 0), r.Float("beta", 0), decay, name, common}
+	case "adafactor":
+		o = Adafactor{rate, s, num("beta_2_decay"), num("epsilon_1"), num("epsilon_2"), num("clip_threshold"), !r.Bool("relative_step", true), decay, name, common}
+	case "muon", "schedulefreeadamw", "lossscaleoptimizer", "multioptimizer":
+		return nil, fmt.Errorf("optimizers: %s: this optimizer of Keras's is not offered", class)
 	default:
-		return nil, keras.Unknown("optimizers", "an optimizer", class, []string{"sgd", "rmsprop", "adam", "adamw"})
+		return nil, keras.Unknown("optimizers", "an optimizer", class, []string{"sgd", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "adamax", "nadam", "ftrl",
+			"lion", "lamb", "adafactor"})
 	}
 	if err := r.Done(); err != nil {
 		return nil, err

@@ -30,7 +30,21 @@ type Optimizer interface {
 	Apply(step int64, lr float64, w, g []float32, slots [][]float32)
 	// Traits says what the caller may make use of.
 	Traits() Traits
+	// Shared are the arguments that all optimizers have, which the caller carries out.
+	Shared() Common
 }
+
+// Shaped is an optimizer that looks at a weight's shape, and whose slots are not all of that shape. It is given whole weights.
+type Shaped interface {
+	Optimizer
+	// SlotShapes are the shapes of a weight's slots, group after group; nil is a single number.
+	SlotShapes(w tensor.Shape) []tensor.Shape
+	// ApplyShaped is Apply for a weight of that shape.
+	ApplyShaped(shape tensor.Shape, step int64, lr float64, w, g []float32, slots [][]float32)
+}
+
+// Scaled is an optimizer for which Keras keeps numbers, behind all slots, that follow from the number of the update here.
+type Scaled interface{ Scalars(update int64) []float64 }
 
 // Slot is an array that an optimizer keeps for every weight.
 type Slot struct {
@@ -98,6 +112,9 @@ func first(errs ...error) error {
 	}
 	return nil
 }
+
+// root rounds to float32 what is exact to float64: the correctly rounded square root.
+func root(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 
 // decay is the decoupled weight decay, w -= lr wd w, before the update proper.
 func decay(w []float32, lr float64, wd tensor.Float) {

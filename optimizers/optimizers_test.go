@@ -26,7 +26,21 @@ func every() []optimizers.Optimizer {
 		optimizers.RMSprop{Centered: true}, optimizers.RMSprop{Momentum: 0.5, Centered: true, WeightDecay: f(0.01)},
 		optimizers.Adam{}, optimizers.Adam{LearningRate: f(0.1), Beta1: f(0.5), Beta2: f(0.9), Epsilon: f(1e-3)}, optimizers.Adam{AMSGrad: true, Beta2: f(0.5)},
 		optimizers.Adam{WeightDecay: f(0.02)}, optimizers.AdamW{}, optimizers.AdamW{WeightDecay: f(0.1), AMSGrad: true},
+		optimizers.Adagrad{}, optimizers.Adagrad{LearningRate: f(0.1), Initial: f(0.5), Epsilon: f(1e-2)}, optimizers.Adagrad{WeightDecay: f(0.1)},
+		optimizers.Adadelta{LearningRate: f(1), Epsilon: f(1e-3)}, optimizers.Adadelta{Rho: f(0.5)}, optimizers.Adadelta{WeightDecay: f(0.1)},
+		optimizers.Adamax{}, optimizers.Adamax{LearningRate: f(0.1), Beta1: f(0.5), Beta2: f(0.9), Epsilon: f(1e-3)},
+		optimizers.Nadam{}, optimizers.Nadam{LearningRate: f(0.1), Beta1: f(0.5), Beta2: f(0.9), Epsilon: f(1e-3), WeightDecay: f(0.1)},
+		optimizers.Ftrl{LearningRate: f(0.1)}, optimizers.Ftrl{LearningRate: f(0.1), Power: f(-0.7), Initial: f(0.2), L1: 0.3, L2: 0.1, Shrinkage: 0.2, Beta: 0.4},
+		optimizers.Lion{}, optimizers.Lion{LearningRate: f(0.01), Beta1: f(0.5), Beta2: f(0.7), WeightDecay: f(0.1)},
+		optimizers.SGD{Common: optimizers.Common{ClipNorm: f(1)}}, optimizers.Adagrad{Common: optimizers.Common{UseEMA: true, EMAMomentum: f(0.5), EMAOverwrite: 3}},
+		optimizers.RMSprop{Common: optimizers.Common{AccumulationSteps: 4, GlobalClipNorm: f(2)}}, optimizers.SGD{Common: optimizers.Common{ClipValue: f(0.1)}},
 	}
+}
+
+// together are those that look at a whole weight.
+func together() []optimizers.Optimizer {
+	return []optimizers.Optimizer{optimizers.Lamb{}, optimizers.Lamb{LearningRate: f(0.1), Beta1: f(0.5), Beta2: f(0.9), Epsilon: f(1e-3), WeightDecay: f(0.1)},
+		optimizers.Adafactor{}, optimizers.Adafactor{LearningRate: f(0.1), Beta2Decay: f(-0.5), Epsilon1: f(1e-6), Epsilon2: f(0.01), ClipThreshold: f(0.5), NoRelativeStep: true, WeightDecay: f(0.1)}}
 }
 
 // state is one weight and what an optimizer remembers of it, in float64.
@@ -57,6 +71,47 @@ func reference(o optimizers.Optimizer, s *state, g, lr float64, t int) {
 		}
 		s.c = o.Momentum*s.c + lr*g/math.Sqrt(v+o.Epsilon.Or(1e-7))
 		s.w -= s.c
+	case optimizers.Adagrad:
+		s.w -= lr * o.WeightDecay.Or(0) * s.w
+		s.a += g * g
+		s.w -= lr * g / math.Sqrt(s.a+o.Epsilon.Or(1e-7))
+	case optimizers.Adadelta:
+		s.w -= lr * o.WeightDecay.Or(0) * s.w
+		rho, eps := o.Rho.Or(0.95), o.Epsilon.Or(1e-7)
+		s.a = rho*s.a + (1-rho)*g*g
+		step := math.Sqrt(s.b+eps) / math.Sqrt(s.a+eps) * g
+		s.b = rho*s.b + (1-rho)*step*step
+		s.w -= lr * step
+	case optimizers.Adamax:
+		s.a += (1 - o.Beta1.Or(0.9)) * (g - s.a)
+		s.b = math.Max(o.Beta2.Or(0.999)*s.b, math.Abs(g))
+		s.w -= lr * s.a / ((1 - math.Pow(o.Beta1.Or(0.9), float64(t))) * (s.b + o.Epsilon.Or(1e-7)))
+	case optimizers.Nadam:
+		s.w -= lr * o.WeightDecay.Or(0) * s.w
+		u := func(t int) float64 { return o.Beta1.Or(0.9) * (1 - 0.5*math.Pow(0.96, float64(t))) }
+		p := 1.0
+		for k := 1; k <= t; k++ {
+			p *= u(k)
+		}
+		s.a += (1 - o.Beta1.Or(0.9)) * (g - s.a)
+		s.b += (1 - o.Beta2.Or(0.999)) * (g*g - s.b)
+		hat := u(t+1)*s.a/(1-p*u(t+1)) + (1-u(t))*g/(1-p)
+		s.w -= lr * hat / (math.Sqrt(s.b/(1-math.Pow(o.Beta2.Or(0.999), float64(t)))) + o.Epsilon.Or(1e-7))
+		if got := o.Scalars(int64(t))[0]; !(math.Abs(got-p) <= 1e-12) {
+			s.w = math.NaN()
+		}
+	case optimizers.Ftrl:
+		p, before := -o.Power.Or(-0.5), s.a
+		s.a += g * g
+		s.b += g + 2*o.Shrinkage*s.w - (math.Pow(s.a, p)-math.Pow(before, p))/lr*s.w
+		s.w = (math.Max(-o.L1, math.Min(o.L1, s.b)) - s.b) / (math.Pow(s.a, p)/lr + 2*(o.L2+o.Beta/(2*lr)))
+	case optimizers.Lion:
+		s.w -= lr * o.WeightDecay.Or(0) * s.w
+		b1, b2 := o.Beta1.Or(0.9), o.Beta2.Or(0.99)
+		if to := b1*s.a + (1-b1)*g; to != 0 {
+			s.w -= math.Copysign(lr, to)
+		}
+		s.a = b2*s.a + (1-b2)*g
 	case optimizers.AdamW:
 		reference(optimizers.Adam{Beta1: o.Beta1, Beta2: o.Beta2, Epsilon: o.Epsilon, AMSGrad: o.AMSGrad, WeightDecay: f(o.WeightDecay.Or(0.004))}, s, g, lr, t)
 	case optimizers.Adam:
@@ -101,6 +156,11 @@ func TestUpdates(t *testing.T) {
 				want[i].w = float64(w[i])
 			}
 			s := slots(o, n)
+			for i := range want {
+				if len(s) > 0 {
+					want[i].a = float64(s[0][i])
+				}
+			}
 			lr, schedule := o.Rate()
 			if schedule != nil {
 				t.Fatalf("%s: has a schedule", name)
@@ -116,8 +176,8 @@ func TestUpdates(t *testing.T) {
 				o.Apply(int64(step), lr, w, g, s)
 			}
 			for i := range w {
-				// Twenty updates, each rounding the weight (6e-8 of values up to 4) and its step.
-				if !(math.Abs(float64(w[i])-want[i].w) <= 3e-6*math.Max(1, math.Abs(want[i].w))) {
+				// Twenty updates, each rounding the weight (6e-8 of values up to 4) and its step; Ftrl's weight is a quotient of sums.
+				if !(math.Abs(float64(w[i])-want[i].w) <= 5e-6*math.Max(1, math.Abs(want[i].w))) {
 					t.Errorf("%s: value %d: got %v, want %v", name, i, w[i], want[i].w)
 				}
 			}
@@ -168,16 +228,131 @@ func TestSparseSafe(t *testing.T) {
 		}
 		o.Apply(2, lr, w, []float32{0}, s)
 		centered := false
-		if r, ok := o.(optimizers.RMSprop); ok {
-			centered = r.Centered // declared unsafe for another reason
+		switch o := o.(type) { // declared unsafe for other reasons
+		case optimizers.RMSprop:
+			centered = o.Centered
+		case optimizers.Ftrl, optimizers.Adadelta:
+			centered = true
 		}
 		safe := o.Traits().SparseSafe
+		if !o.Shared().Plain() {
+			if safe {
+				t.Errorf("%s%+v: SparseSafe where gradients are not applied as they are", o.Class(), o)
+			}
+			continue
+		}
 		if !centered && safe != (w[0] == before) {
 			t.Errorf("%s%+v: SparseSafe %v, weight from %v to %v", o.Class(), o, safe, before, w[0])
 		}
-		if safe && len(s) > 0 && !(math.Abs(float64(s[0][0])-o.Traits().Decay*float64(velocity)) <= 1e-8) {
+		if _, stays := o.(optimizers.Adagrad); safe && len(s) > 0 && !stays && !(math.Abs(float64(s[0][0])-o.Traits().Decay*float64(velocity)) <= 1e-8) {
 			t.Errorf("%s%+v: Decay %v, slot from %v to %v", o.Class(), o, o.Traits().Decay, velocity, s[0][0])
 		}
+	}
+}
+
+// Lamb and Adafactor in float64, from the papers' formulas with Keras's conventions.
+func TestTogether(t *testing.T) {
+	shape := tensor.Shape{2, 5, 3}
+	n := shape.Size()
+	for _, o := range together() {
+		if tr := o.Traits(); tr.Elementwise || tr.SparseSafe {
+			t.Errorf("%s: got %+v", o.Class(), tr)
+		}
+		for _, shape := range []tensor.Shape{shape, {6, 5}, {n}} {
+			r := random.New(4, random.Data)
+			w, g, want := make([]float32, n), make([]float32, n), make([]float64, n)
+			for i := range w {
+				w[i] = float32(r.Normal())
+				want[i] = float64(w[i])
+			}
+			s := slots(o, n)
+			sh, shaped := o.(optimizers.Shaped)
+			if shaped {
+				s = nil
+				for _, d := range sh.SlotShapes(shape) {
+					s = append(s, make([]float32, d.Size()))
+				}
+			}
+			m, v := make([]float64, n), make([]float64, n)
+			lr, _ := o.Rate()
+			for step := 1; step <= 10; step++ {
+				for i := range g {
+					g[i] = float32(r.Normal())
+				}
+				if shaped {
+					adafactor(o.(optimizers.Adafactor), want, g, v, shape, lr, float64(step))
+					sh.ApplyShaped(shape, int64(step), lr, w, g, s)
+				} else {
+					lamb(o.(optimizers.Lamb), want, g, m, v, lr, float64(step))
+					o.Apply(int64(step), lr, w, g, s)
+				}
+			}
+			for i := range w {
+				if !(math.Abs(float64(w[i])-want[i]) <= 5e-6*math.Max(1, math.Abs(want[i]))) {
+					t.Fatalf("%s%+v, %v: value %d: got %v, want %v", o.Class(), o, shape, i, w[i], want[i])
+				}
+			}
+		}
+	}
+}
+
+func length(x []float64) float64 {
+	s := 0.0
+	for _, v := range x {
+		s += v * v
+	}
+	return math.Sqrt(s)
+}
+
+func lamb(o optimizers.Lamb, w []float64, g []float32, m, v []float64, lr, t float64) {
+	u := make([]float64, len(w))
+	b1, b2 := o.Beta1.Or(0.9), o.Beta2.Or(0.999)
+	for i, d := range g {
+		w[i] -= lr * o.WeightDecay.Or(0) * w[i]
+		m[i] = b1*m[i] + (1-b1)*float64(d)
+		v[i] = b2*v[i] + (1-b2)*float64(d)*float64(d)
+		u[i] = m[i] / (1 - math.Pow(b1, t)) / (math.Sqrt(v[i]/(1-math.Pow(b2, t))) + o.Epsilon.Or(1e-7))
+	}
+	ratio := length(w) / length(u)
+	for i := range w {
+		w[i] -= lr * ratio * u[i]
+	}
+}
+
+// adafactor keeps running means of the squares themselves, of which rows and columns are the means.
+func adafactor(o optimizers.Adafactor, w []float64, g []float32, v []float64, shape tensor.Shape, lr, t float64) {
+	keep := 1 - math.Pow(t, o.Beta2Decay.Or(-0.8))
+	u := make([]float64, len(w))
+	for i, d := range g {
+		w[i] -= lr * o.WeightDecay.Or(0) * w[i]
+		v[i] = keep*v[i] + (1-keep)*(float64(d)*float64(d)+o.Epsilon1.Or(1e-30))
+		u[i] = float64(d) / math.Sqrt(v[i])
+	}
+	if k := len(shape); k >= 2 {
+		rows, cols := shape[k-2], shape[k-1]
+		for at := 0; at < len(w); at += rows * cols {
+			all := 0.0
+			row, col := make([]float64, rows), make([]float64, cols)
+			for i := range rows {
+				for j := range cols {
+					x := v[at+i*cols+j]
+					row[i] += x / float64(cols)
+					col[j] += x / float64(rows)
+					all += x / float64(rows*cols)
+				}
+			}
+			for i := range rows {
+				for j := range cols {
+					u[at+i*cols+j] = float64(g[at+i*cols+j]) / math.Sqrt(row[i]*col[j]/all)
+				}
+			}
+		}
+	}
+	n := math.Sqrt(float64(len(w)))
+	alpha := math.Max(o.Epsilon2.Or(1e-3), length(w)/n) * math.Min(lr, 1/math.Sqrt(t))
+	alpha /= math.Max(1, length(u)/n/o.ClipThreshold.Or(1))
+	for i := range w {
+		w[i] -= alpha * u[i]
 	}
 }
 
@@ -226,7 +401,7 @@ func roundTrip(t *testing.T, o optimizers.Optimizer) optimizers.Optimizer {
 }
 
 func TestConfigRoundTrip(t *testing.T) {
-	for _, o := range append(every(), optimizers.RMSprop{Name: "mine"}) {
+	for _, o := range append(append(every(), together()...), optimizers.RMSprop{Name: "mine"}) {
 		back := roundTrip(t, o)
 		if d := cmp.Diff(o.Config(), back.Config()); d != "" || back.Class() != o.Class() {
 			t.Errorf("%s (-want +got):\n%s", o.Class(), d)
@@ -261,6 +436,16 @@ func TestReadsKerasConfigs(t *testing.T) {
 		{"SGD", `{"name": "sgd", "learning_rate": 0.01, "momentum": 0.0, "nesterov": false, ` + common + `}`, optimizers.SGD{}},
 		{"RMSprop", `{"name": "rm_sprop", "learning_rate": 0.001, "rho": 0.9, "momentum": 0.0, "epsilon": 1e-07, "centered": false, ` + common + `}`, optimizers.RMSprop{}},
 		{"Adam", `{"name": "adam", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-07, "amsgrad": false, ` + common + `}`, optimizers.Adam{}},
+		{"Adagrad", `{"name": "adagrad", "learning_rate": 0.001, "initial_accumulator_value": 0.1, "epsilon": 1e-07, ` + common + `}`, optimizers.Adagrad{}},
+		{"Adadelta", `{"name": "adadelta", "learning_rate": 0.001, "rho": 0.95, "epsilon": 1e-07, ` + common + `}`, optimizers.Adadelta{}},
+		{"Adamax", `{"name": "adamax", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-07, ` + common + `}`, optimizers.Adamax{}},
+		{"Nadam", `{"name": "nadam", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-07, ` + common + `}`, optimizers.Nadam{}},
+		{"Lamb", `{"name": "lamb", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-07, ` + common + `}`, optimizers.Lamb{}},
+		{"Lion", `{"name": "lion", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.99, ` + common + `}`, optimizers.Lion{}},
+		{"Ftrl", `{"name": "ftrl", "learning_rate": 0.001, "learning_rate_power": -0.5, "initial_accumulator_value": 0.1, "l1_regularization_strength": 0.0,
+			"l2_regularization_strength": 0.0, "l2_shrinkage_regularization_strength": 0.0, "beta": 0.0, ` + common + `}`, optimizers.Ftrl{}},
+		{"Adafactor", `{"name": "adafactor", "learning_rate": 0.001, "beta_2_decay": -0.8, "epsilon_1": 1e-30, "epsilon_2": 0.001, "clip_threshold": 1.0,
+			"relative_step": true, ` + common + `}`, optimizers.Adafactor{}},
 		{"AdamW", `{"name": "adam_w", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-07, "amsgrad": false, ` +
 			strings.Replace(common, `"weight_decay": null`, `"weight_decay": 0.004`, 1) + `}`, optimizers.AdamW{}},
 	} {
@@ -288,7 +473,8 @@ func TestReadsKerasConfigs(t *testing.T) {
 
 func TestByName(t *testing.T) {
 	for name, want := range map[string]optimizers.Optimizer{"rmsprop": optimizers.RMSprop{}, "RMSprop": optimizers.RMSprop{}, "SGD": optimizers.SGD{},
-		"adam": optimizers.Adam{}, "AdamW": optimizers.AdamW{}} {
+		"adam": optimizers.Adam{}, "AdamW": optimizers.AdamW{}, "adagrad": optimizers.Adagrad{}, "Adadelta": optimizers.Adadelta{}, "adamax": optimizers.Adamax{},
+		"nadam": optimizers.Nadam{}, "ftrl": optimizers.Ftrl{}, "lion": optimizers.Lion{}, "lamb": optimizers.Lamb{}, "adafactor": optimizers.Adafactor{}} {
 		if o, err := optimizers.ByName(name); err != nil || o.Class() != want.Class() || !cmp.Equal(o.Config(), want.Config()) {
 			t.Errorf("ByName(%q) = %+v, %v", name, o, err)
 		}
@@ -311,6 +497,20 @@ func TestErrors(t *testing.T) {
 		{optimizers.Adam{Beta1: f(1)}, "optimizers: Adam: beta_1 must be in [0, 1), got 1"},
 		{optimizers.Adam{Beta2: f(-1)}, "optimizers: Adam: beta_2 must be in [0, 1), got -1"},
 		{optimizers.Adam{Epsilon: f(math.NaN())}, "optimizers: Adam: epsilon must be finite and from 0, got NaN"},
+		{optimizers.Adagrad{Initial: f(-1)}, "optimizers: Adagrad: initial_accumulator_value must be finite and from 0, got -1"},
+		{optimizers.Adadelta{Rho: f(2)}, "optimizers: Adadelta: rho must be in [0, 1], got 2"},
+		{optimizers.Adamax{Beta1: f(1)}, "optimizers: Adamax: beta_1 must be in [0, 1), got 1"},
+		{optimizers.Nadam{Beta2: f(1)}, "optimizers: Nadam: beta_2 must be in [0, 1), got 1"},
+		{optimizers.Ftrl{Power: f(1)}, "optimizers: Ftrl: learning_rate_power must be finite and at most 0, got 1"},
+		{optimizers.Ftrl{L1: -1}, "optimizers: Ftrl: l1_regularization_strength must be finite and from 0, got -1"},
+		{optimizers.Lion{Beta1: f(0)}, "optimizers: Lion: beta_1 must be above 0 and at most 1, got 0"},
+		{optimizers.Lamb{Epsilon: f(-1)}, "optimizers: Lamb: epsilon must be finite and from 0, got -1"},
+		{optimizers.Adafactor{ClipThreshold: f(0)}, "optimizers: Adafactor: clip_threshold must be finite and positive, got 0"},
+		{optimizers.SGD{Common: optimizers.Common{ClipNorm: f(1), ClipValue: f(1)}}, "optimizers: SGD: expected one of clipnorm, clipvalue and global_clipnorm, got 2"},
+		{optimizers.Adam{Common: optimizers.Common{ClipNorm: f(-1)}}, "optimizers: Adam: clipnorm must be finite and positive, got -1"},
+		{optimizers.Lion{Common: optimizers.Common{AccumulationSteps: 1}}, "optimizers: Lion: gradient_accumulation_steps must be at least 2, got 1"},
+		{optimizers.SGD{Common: optimizers.Common{EMAMomentum: f(2)}}, "optimizers: SGD: ema_momentum must be in [0, 1], got 2"},
+		{optimizers.SGD{Common: optimizers.Common{EMAOverwrite: -1}}, "optimizers: SGD: ema_overwrite_frequency must be positive, got -1"},
 		{optimizers.AdamW{WeightDecay: f(-1)}, "optimizers: AdamW: weight_decay must be finite and from 0, got -1"},
 	} {
 		if err := c.o.Check(); err == nil || err.Error() != c.want {
@@ -328,8 +528,10 @@ func TestErrors(t *testing.T) {
 		want   string
 	}{
 		{"rmsporp", nil, `optimizers: expected the name of an optimizer, got "rmsporp"; did you mean rmsprop?`},
-		{"SGD", map[string]any{"clipnorm": 1.0}, "keras: o.clipnorm: expected null (nothing else is supported), got 1"},
-		{"SGD", map[string]any{"use_ema": true}, "keras: o.use_ema: expected null or false (nothing else is supported), got true"},
+		{"SGD", map[string]any{"clipnorm": "x"}, `keras: o.clipnorm: expected a number, got "x"`},
+		{"SGD", map[string]any{"use_ema": 1}, "keras: o.use_ema: expected true or false, got 1"},
+		{"SGD", map[string]any{"loss_scale_factor": 2}, "keras: o.loss_scale_factor: expected null (nothing else is supported), got 2"},
+		{"Muon", nil, "optimizers: Muon: this optimizer of Keras's is not offered"},
 		{"SGD", map[string]any{"decay": 0.1}, "keras: o.decay: expected null or 0 (nothing else is supported), got 0.1"},
 		{"SGD", map[string]any{"rho": 0.9}, `keras: o: unknown key "rho"`},
 		{"Adam", map[string]any{"beta_1": "x"}, `keras: o.beta_1: expected a number, got "x"`},

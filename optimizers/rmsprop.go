@@ -17,12 +17,13 @@ type RMSprop struct {
 	Centered     bool
 	WeightDecay  tensor.Float // unset: none
 	Name         string       // "rm_sprop", which is what Keras makes of the class
+	Common
 }
 
 func (RMSprop) Class() string { return "RMSprop" }
 
 func (o RMSprop) Config() map[string]any {
-	c := config(o, o.LearningRate, 0.001, o.Schedule, o.WeightDecay, o.Name)
+	c := config(o, o.LearningRate, 0.001, o.Schedule, o.WeightDecay, o.Name, o.Common)
 	c["rho"], c["momentum"], c["epsilon"], c["centered"] = o.Rho.Or(0.9), o.Momentum, o.Epsilon.Or(1e-7), o.Centered
 	return c
 }
@@ -31,7 +32,7 @@ func (o RMSprop) Config() map[string]any {
 func (o RMSprop) Check() error {
 	return first(checkRate(o.Class(), o.LearningRate, o.Schedule), fraction(o.Class(), "rho", o.Rho.Or(0.9)),
 		fraction(o.Class(), "momentum", o.Momentum), atLeast0(o.Class(), "epsilon", o.Epsilon.Or(1e-7)),
-		atLeast0(o.Class(), "weight_decay", o.WeightDecay.Or(0)))
+		atLeast0(o.Class(), "weight_decay", o.WeightDecay.Or(0)), o.Common.check(o.Class()))
 }
 
 // Rate implements Optimizer.
@@ -55,7 +56,7 @@ func (o RMSprop) Slots() [][]Slot {
 // 0 / 0 could come up, without an Epsilon, or 0 · ∞, without a Rho.
 func (o RMSprop) Traits() Traits {
 	numbers := float32(o.Rho.Or(0.9)) > 0 && float32(o.Epsilon.Or(1e-7)) > 0
-	return Traits{Elementwise: true, SparseSafe: o.Momentum == 0 && !o.Centered && o.WeightDecay.Or(0) == 0 && numbers, Decay: o.Rho.Or(0.9)}
+	return o.traits(Traits{Elementwise: true, SparseSafe: o.Momentum == 0 && !o.Centered && o.WeightDecay.Or(0) == 0 && numbers, Decay: o.Rho.Or(0.9)})
 }
 
 // Apply implements Optimizer.

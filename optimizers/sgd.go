@@ -14,12 +14,13 @@ type SGD struct {
 	Nesterov     bool
 	WeightDecay  tensor.Float // unset: none
 	Name         string       // "sgd"
+	Common
 }
 
 func (SGD) Class() string { return "SGD" }
 
 func (o SGD) Config() map[string]any {
-	c := config(o, o.LearningRate, 0.01, o.Schedule, o.WeightDecay, o.Name)
+	c := config(o, o.LearningRate, 0.01, o.Schedule, o.WeightDecay, o.Name, o.Common)
 	c["momentum"], c["nesterov"] = o.Momentum, o.Nesterov
 	return c
 }
@@ -27,7 +28,7 @@ func (o SGD) Config() map[string]any {
 // Check implements Optimizer.
 func (o SGD) Check() error {
 	return first(checkRate(o.Class(), o.LearningRate, o.Schedule), fraction(o.Class(), "momentum", o.Momentum),
-		atLeast0(o.Class(), "weight_decay", o.WeightDecay.Or(0)))
+		atLeast0(o.Class(), "weight_decay", o.WeightDecay.Or(0)), o.Common.check(o.Class()))
 }
 
 // Rate implements Optimizer.
@@ -43,7 +44,7 @@ func (o SGD) Slots() [][]Slot {
 
 // Traits implements Optimizer.
 func (o SGD) Traits() Traits {
-	return Traits{Elementwise: true, SparseSafe: o.Momentum == 0 && o.WeightDecay.Or(0) == 0, Decay: 1}
+	return o.traits(Traits{Elementwise: true, SparseSafe: o.Momentum == 0 && o.WeightDecay.Or(0) == 0, Decay: 1})
 }
 
 // Apply implements Optimizer.

@@ -83,6 +83,7 @@ class Case:
     train: bool = True  # False: only the inference output is recorded (dropout is random in training)
     static: bool = False  # the number of steps stands in the model
     implicit: bool = False  # no Input layer: built by the first batch, as in the lecture
+    signed: bool = False  # targets of a hinge are -1 and 1, not 0 and 1
     rank1: bool = False  # targets (batch,) against outputs (batch, 1)
     shipped: bool = False  # record also what train_on_batch itself does; see backend.train
     one_backend: str | None = None  # why JAX is not asked
@@ -107,11 +108,19 @@ class Case:
         name = self.loss if isinstance(self.loss, str) else self.loss().name
         if name.startswith("mean_squared") or name == "mse":
             return rng.standard_normal(output_shape).astype(np.float32)
+        if name in ("mean_absolute_error", "huber_loss", "log_cosh", "cosine_similarity"):
+            return rng.standard_normal(output_shape).astype(np.float32)
+        if name in ("mean_absolute_percentage_error", "mean_squared_logarithmic_error", "kl_divergence", "poisson", "dice", "tversky"):
+            return rng.uniform(0.1, 1.5, output_shape).astype(np.float32)
+        if name in ("hinge", "squared_hinge"):
+            return rng.integers(0, 2, output_shape).astype(np.float32) * (1 + self.signed) - self.signed
         if name.startswith("binary"):
             y = rng.integers(0, 2, output_shape).astype(np.float32)
             return y[:, 0] if self.rank1 else y
         classes = rng.integers(0, output_shape[-1], output_shape[:-1]).astype(np.int32)
-        if name.startswith("sparse"):
+        if name.startswith("sparse") and getattr(self.make_loss(), "ignore_class", None) is not None:
+            return np.where(rng.random(classes.shape) < 0.4, self.make_loss().ignore_class, classes).astype(np.int32)
+        if name.startswith("sparse") or name == "categorical_generalized_cross_entropy":
             return classes
         return np.eye(output_shape[-1], dtype=np.float32)[classes]
 
@@ -282,6 +291,31 @@ def loss_cases():
     yield Case("loss", "categorical_saturated", model(4, "softmax"), Floats(8, 5, 3), loss="categorical_crossentropy", scale=60.0, one_backend=recovered)
     yield Case("loss", "sparse", model(4, "softmax"), loss="sparse_categorical_crossentropy")
     yield Case("loss", "sparse_from_logits", model(4), loss=lambda: sparse(from_logits=True))
+    yield Case("loss", "sparse_ignore_class", steps(4, "softmax"), loss=lambda: sparse(ignore_class=2))
+    yield Case("loss", "sparse_ignore_class_from_logits", steps(4), loss=lambda: sparse(from_logits=True, ignore_class=-1))
+    yield Case("loss", "sparse_ignore_class_masked", lambda: [layers.Embedding(9, 3, mask_zero=True), lstm(3, return_sequences=True), layers.Dense(4, activation="softmax")], Ids(4, 6, 9, "holes"), lambda: sparse(ignore_class=1))
+    for name in ("mean_absolute_error", "huber", "log_cosh", "cosine_similarity", "mean_absolute_percentage_error"):
+        yield Case("loss", name, steps(3), loss=lambda n=name: getattr(losses, "".join(w.title() for w in n.split("_")))())
+    yield Case("loss", "huber_delta", model(2), loss=lambda: losses.Huber(delta=0.3))
+    yield Case("loss", "mean_squared_error_sum", steps(2), loss=lambda: losses.MeanSquaredError(reduction="sum"))
+    yield Case("loss", "mean_squared_logarithmic_error", model(3, "softplus"), loss=losses.MeanSquaredLogarithmicError)
+    yield Case("loss", "mean_squared_logarithmic_error_negative", model(3), loss=losses.MeanSquaredLogarithmicError)
+    yield Case("loss", "kl_divergence", steps(3, "softmax"), loss=losses.KLDivergence)
+    yield Case("loss", "poisson", model(3, "softplus"), loss=losses.Poisson)
+    for signed in (False, True):
+        yield Case("loss", f"hinge{'_signed' * signed}", model(3), loss=losses.Hinge, signed=signed)
+        yield Case("loss", f"squared_hinge{'_signed' * signed}", model(3), loss=losses.SquaredHinge, signed=signed)
+    yield Case("loss", "categorical_hinge", steps(4, "tanh"), loss=losses.CategoricalHinge)
+    yield Case("loss", "binary_focal", model(2, "sigmoid"), loss=losses.BinaryFocalCrossentropy)
+    yield Case("loss", "binary_focal_from_logits", model(2), loss=lambda: losses.BinaryFocalCrossentropy(from_logits=True, gamma=1.5))
+    yield Case("loss", "binary_focal_balanced", model(2, "hard_sigmoid"), loss=lambda: losses.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=0.4, label_smoothing=0.1))
+    yield Case("loss", "categorical_focal", model(4, "softmax"), loss=losses.CategoricalFocalCrossentropy)
+    yield Case("loss", "categorical_focal_from_logits", model(4), loss=lambda: losses.CategoricalFocalCrossentropy(from_logits=True, alpha=0.5, gamma=1.5, label_smoothing=0.1))
+    yield Case("loss", "categorical_generalized", model(4, "softmax"), loss=lambda: losses.CategoricalGeneralizedCrossEntropy(q=0.7))
+    yield Case("loss", "dice", steps(2, "sigmoid"), Floats(36, 2, 1), loss=losses.Dice)
+    yield Case("loss", "dice_last", model(3, "sigmoid"), loss=lambda: losses.Dice(axis=-1))
+    yield Case("loss", "tversky", steps(2, "sigmoid"), loss=lambda: losses.Tversky(alpha=0.3, beta=0.8))
+    yield Case("loss", "tversky_masked", lambda: [layers.Embedding(9, 3, mask_zero=True), lstm(3, return_sequences=True), layers.Dense(2, activation="sigmoid")], Ids(4, 6, 9, "holes"), losses.Tversky)
     yield Case("loss", "sparse_saturated", model(4, "softmax"), Floats(8, 5, 3), loss="sparse_categorical_crossentropy", scale=60.0, one_backend=recovered)
 
 
@@ -304,6 +338,31 @@ def optimizer_cases():
         "adam_amsgrad": lambda: optimizers.Adam(amsgrad=True, beta_2=0.5),
     }.items():
         yield Case("optimizer", name, model, Ids(3, 4, 20), "binary_crossentropy", optimizer, shipped=True)
+    for name, optimizer in {
+        "adamw": lambda: optimizers.AdamW(weight_decay=0.1),
+        "adagrad": lambda: optimizers.Adagrad(learning_rate=0.1),
+        "adagrad_arguments": lambda: optimizers.Adagrad(learning_rate=0.1, initial_accumulator_value=0.01, epsilon=1e-3, weight_decay=0.1),
+        "adadelta": lambda: optimizers.Adadelta(learning_rate=1.0, epsilon=1e-3),
+        "adadelta_rho": lambda: optimizers.Adadelta(learning_rate=1.0, rho=0.5, epsilon=1e-4),
+        "adamax": lambda: optimizers.Adamax(learning_rate=0.01, beta_1=0.8, beta_2=0.9, epsilon=1e-3),
+        "nadam": lambda: optimizers.Nadam(learning_rate=0.01, epsilon=1e-3),
+        "nadam_betas": lambda: optimizers.Nadam(learning_rate=0.01, beta_1=0.5, beta_2=0.9, epsilon=1e-3),
+        "ftrl": lambda: optimizers.Ftrl(learning_rate=0.1),
+        "ftrl_arguments": lambda: optimizers.Ftrl(0.1, learning_rate_power=-0.7, initial_accumulator_value=0.2, l1_regularization_strength=0.01, l2_regularization_strength=0.02, l2_shrinkage_regularization_strength=0.03, beta=0.05),
+        "lion": lambda: optimizers.Lion(learning_rate=0.001, weight_decay=0.1),
+        "lamb": lambda: optimizers.Lamb(learning_rate=0.01, epsilon=1e-3),
+        "adafactor": lambda: optimizers.Adafactor(learning_rate=0.05, epsilon_1=1e-6),
+        "adafactor_arguments": lambda: optimizers.Adafactor(learning_rate=0.5, beta_2_decay=-0.6, epsilon_1=1e-6, epsilon_2=1e-2, clip_threshold=0.5, relative_step=False),
+        "clipnorm": lambda: optimizers.SGD(0.5, clipnorm=0.05),
+        "clipvalue": lambda: optimizers.SGD(0.5, clipvalue=0.01),
+        "global_clipnorm": lambda: optimizers.SGD(0.5, momentum=0.5, global_clipnorm=0.05, weight_decay=0.01),
+        "ema": lambda: optimizers.SGD(0.5, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=4),
+        "accumulation": lambda: optimizers.RMSprop(0.01, epsilon=1e-3, gradient_accumulation_steps=3),
+        "accumulation_ema_clip": lambda: optimizers.Adam(0.01, epsilon=1e-3, gradient_accumulation_steps=2, use_ema=True, ema_momentum=0.7, ema_overwrite_frequency=3, global_clipnorm=0.02),
+        "schedule": lambda: optimizers.SGD(optimizers.schedules.CosineDecay(0.0, 6, warmup_target=0.5, warmup_steps=3)),
+        "schedule_accumulation": lambda: optimizers.SGD(optimizers.schedules.ExponentialDecay(0.5, 2, 0.5), gradient_accumulation_steps=2),
+    }.items():
+        yield Case("optimizer", name, model, Ids(3, 4, 20), "binary_crossentropy", optimizer)
 
 
 def lecture_cases():
@@ -318,3 +377,79 @@ def all_cases():
     paths = [c.path for c in cases]
     assert len(set(paths)) == len(paths), "two cases have one name"
     return cases
+
+
+# Metrics: name, class or function, arguments, and which data of tables.py it is asked about.
+METRICS = [
+    (name, data, arguments)
+    for data, names in {
+        "binary": "BinaryAccuracy AUC Precision Recall TruePositives FalsePositives TrueNegatives FalseNegatives BinaryCrossentropy BinaryIoU Hinge MeanSquaredError MeanAbsoluteError RootMeanSquaredError R2Score",
+        "labels": "BinaryAccuracy AUC Precision Recall BinaryCrossentropy SquaredHinge MeanSquaredError",
+        "classes": "CategoricalAccuracy CategoricalCrossentropy CategoricalHinge KLDivergence",
+        "ids": "SparseCategoricalAccuracy SparseCategoricalCrossentropy",
+        "numbers": "MeanSquaredError MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredLogarithmicError LogCoshError CosineSimilarity Poisson RootMeanSquaredError R2Score PearsonCorrelation ConcordanceCorrelation huber",
+        "steps": "BinaryAccuracy AUC Precision RootMeanSquaredError MeanSquaredError CosineSimilarity BinaryCrossentropy",
+        "whole": "Accuracy",
+    }.items()
+    for name in names.split()
+    for arguments in [{}]
+] + [
+    ("BinaryAccuracy", "binary", {"threshold": 0.3}),
+    ("BinaryCrossentropy", "logits", {"from_logits": True, "label_smoothing": 0.1}),
+    ("CategoricalCrossentropy", "classes", {"label_smoothing": 0.2}),
+    ("SparseCategoricalCrossentropy", "ids", {"ignore_class": 1}),
+    ("TopKCategoricalAccuracy", "classes", {"k": 2}),
+    ("SparseTopKCategoricalAccuracy", "ids", {"k": 2}),
+    ("SparseTopKCategoricalAccuracy", "ranked", {"k": 2, "from_sorted_ids": True}),
+    ("AUC", "binary", {"curve": "PR"}),
+    ("AUC", "binary", {"curve": "PRGAIN", "num_thresholds": 20}),
+    ("AUC", "binary", {"curve": "PR", "summation_method": "majoring", "num_thresholds": 9}),
+    ("AUC", "binary", {"summation_method": "minoring", "thresholds": [0.7, 0.1, 0.2, 0.45]}),
+    ("AUC", "binary", {"thresholds": [0.25, 0.5, 0.75]}),
+    ("AUC", "labels", {"multi_label": True, "num_thresholds": 30}),
+    ("AUC", "labels", {"multi_label": True, "curve": "PR", "label_weights": [1.0, 0.5, 2.0, 0.25]}),
+    ("AUC", "labels", {"label_weights": [1.0, 0.5, 2.0, 0.25]}),
+    ("AUC", "logits", {"from_logits": True}),
+    ("Precision", "binary", {"thresholds": 0.3}),
+    ("Precision", "labels", {"top_k": 2}),
+    ("Recall", "labels", {"top_k": 3, "class_id": 1}),
+    ("Recall", "labels", {"class_id": 2, "thresholds": 0.4}),
+    ("Precision", "labels", {"top_k": 2, "thresholds": 0.6}),
+    ("TruePositives", "labels", {"thresholds": 0.7}),
+    ("FalseNegatives", "steps", {"thresholds": 0.2}),
+    ("SensitivityAtSpecificity", "binary", {"specificity": 0.4}),
+    ("SpecificityAtSensitivity", "binary", {"sensitivity": 0.6, "num_thresholds": 50}),
+    ("PrecisionAtRecall", "binary", {"recall": 0.7}),
+    ("RecallAtPrecision", "binary", {"precision": 0.6}),
+    ("RecallAtPrecision", "labels", {"precision": 0.5, "class_id": 3}),
+    ("SensitivityAtSpecificity", "binary", {"specificity": 0.3, "num_thresholds": 1}),
+    ("F1Score", "classes", {"average": "micro"}),
+    ("F1Score", "labels", {"average": "macro", "threshold": 0.4}),
+    ("F1Score", "binary", {"threshold": 0.5}),
+    ("FBetaScore", "classes", {"average": "weighted", "beta": 2.0}),
+    ("FBetaScore", "labels", {"average": "macro", "beta": 0.5}),
+    ("R2Score", "numbers", {"class_aggregation": "variance_weighted_average"}),
+    ("R2Score", "numbers", {"num_regressors": 3}),
+    ("MeanIoU", "whole", {"num_classes": 4}),
+    ("IoU", "whole", {"num_classes": 4, "target_class_ids": [1, 3], "ignore_class": 0}),
+    ("IoU", "ids", {"num_classes": 4, "target_class_ids": [0, 2], "sparse_y_pred": False}),
+    ("OneHotIoU", "classes", {"num_classes": 4, "target_class_ids": [0, 3]}),
+    ("OneHotMeanIoU", "classes", {"num_classes": 4, "ignore_class": 2}),
+    ("BinaryIoU", "binary", {"target_class_ids": [1], "threshold": 0.3}),
+]
+
+SCHEDULES = [
+    ("ExponentialDecay", dict(initial_learning_rate=0.1, decay_steps=10, decay_rate=0.5)),
+    ("ExponentialDecay", dict(initial_learning_rate=0.1, decay_steps=7, decay_rate=0.9, staircase=True)),
+    ("InverseTimeDecay", dict(initial_learning_rate=0.1, decay_steps=10, decay_rate=0.5)),
+    ("InverseTimeDecay", dict(initial_learning_rate=0.1, decay_steps=7, decay_rate=0.3, staircase=True)),
+    ("PiecewiseConstantDecay", dict(boundaries=[5, 20], values=[0.1, 0.05, 0.01])),
+    ("PolynomialDecay", dict(initial_learning_rate=0.1, decay_steps=15)),
+    ("PolynomialDecay", dict(initial_learning_rate=0.1, decay_steps=15, end_learning_rate=0.01, power=2.0, cycle=True)),
+    ("CosineDecay", dict(initial_learning_rate=0.1, decay_steps=15)),
+    ("CosineDecay", dict(initial_learning_rate=0.1, decay_steps=15, alpha=0.2, warmup_target=0.5, warmup_steps=4)),
+    ("CosineDecay", dict(initial_learning_rate=0.0, decay_steps=30, warmup_target=0.3, warmup_steps=10, alpha=0.1)),
+    ("CosineDecayRestarts", dict(initial_learning_rate=0.1, first_decay_steps=4)),
+    ("CosineDecayRestarts", dict(initial_learning_rate=0.1, first_decay_steps=5, t_mul=1.5, m_mul=0.8, alpha=0.1)),
+    ("CosineDecayRestarts", dict(initial_learning_rate=0.1, first_decay_steps=6, t_mul=1.0, m_mul=0.5)),
+]

@@ -108,7 +108,7 @@ def record(case):
         "model": description,
         "compile": {
             "optimizer": keras.optimizers.serialize(model.optimizer),
-            "loss": model.loss if isinstance(model.loss, str) else keras.losses.serialize(model.loss),
+            "loss": model.loss if isinstance(model.loss, str) else described(model.loss),
         },
         "input": {"dtype": str(x.dtype), "shape": list(x.shape)},
         "weights": [{"path": w.path, "shape": list(w.shape), "trainable": bool(w.trainable)} for w in model.weights],
@@ -123,13 +123,24 @@ def record(case):
     return meta, arrays
 
 
+def described(loss):
+    """The loss as Keras serializes it, and the argument that it forgets (3.15.1: Huber's delta)."""
+    description = keras.losses.serialize(loss)
+    if isinstance(loss, keras.losses.Huber):
+        description["config"]["delta"] = loss._fn_kwargs["delta"]
+    return description
+
+
 def second_opinion(folder):
     """On this process's backend, computes every file of folder again and writes its distances beside it as JSON."""
     for path in sorted(folder.rglob("*.npz")):
         meta, first = npz.load(path)
         keras.backend.clear_session()
         model = keras.models.model_from_json(json.dumps(meta["model"]))
-        model.compile(keras.optimizers.deserialize(meta["compile"]["optimizer"]), keras.losses.get(meta["compile"]["loss"]))
+        # Keras 3.15.1 exports this class, but does not find it when it reads a config.
+        with keras.saving.custom_object_scope({"CategoricalGeneralizedCrossEntropy": keras.losses.CategoricalGeneralizedCrossEntropy}):
+            loss = keras.losses.get(meta["compile"]["loss"])
+        model.compile(keras.saving.deserialize_keras_object(meta["compile"]["optimizer"]), loss)  # keras.optimizers knows no Lamb
         model(first["x"])
         weights = [first[f"w/{n}"] for n in range(len(meta["weights"]))]
         backend.set_weights(model, weights)
@@ -143,7 +154,7 @@ def second_opinion(folder):
         if meta["train"]:
             grads = [k for k in first if k == "gx" or k.startswith("g/")]
             found["grads"] = {k: distance(k) / max(largest(k), 1e-30) for k in grads}
-            found["losses"] = max(distance("losses"), distance("loss"))
+            found["losses"] = max(distance(k) / max(largest(k), 1) for k in ("losses", "loss"))  # absolute, above 1 relative
             found["after"] = {str(n): distance(f"after/{n}") for n in range(len(weights))}
         path.with_suffix(".json").write_text(json.dumps(found))
 

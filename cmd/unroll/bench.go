@@ -56,7 +56,7 @@ of the embedding that the batch read. --savings=false switches all off, --rows=f
 	fs.IntVar(&f.batch, "batch-size", 128, "rows of a step")
 	fs.IntVar(&f.batches, "batches", 20, "how many batches, from the first row on")
 	fs.IntVar(&f.repeats, "repeats", 5, "times that every batch is measured, after one that is not")
-	fs.StringVar(&f.optimizer, "optimizer", "rmsprop", "sgd, rmsprop, adam or adamw, with arguments: 'adam(learning_rate=0.01)'")
+	fs.StringVar(&f.optimizer, "optimizer", "rmsprop", "an optimizer by its Keras name, with arguments: 'adam(learning_rate=0.01)'")
 	fs.StringVar(&f.loss, "loss", "binary_crossentropy", "a loss by its Keras name")
 	fs.Uint64Var(&f.seed, "seed", 0, "decides the first weights and dropout")
 	fs.BoolVar(&f.savings, "savings", true, "do less where the result is the same")

@@ -60,7 +60,7 @@ DATA is reviews (made up, always there), imdb (fetched once), or a file:
 	fs.IntVar(&f.epochs, "epochs", 10, "times that all rows are seen")
 	fs.IntVar(&f.batch, "batch-size", 128, "rows of a step")
 	fs.Float64Var(&f.split, "validation-split", 0.2, "part of the rows, the last, to validate on")
-	fs.StringVar(&f.optimizer, "optimizer", "rmsprop", "sgd, rmsprop, adam or adamw, with arguments: 'adam(learning_rate=0.01)'")
+	fs.StringVar(&f.optimizer, "optimizer", "rmsprop", "an optimizer by its Keras name, with arguments: 'adam(learning_rate=0.01)'")
 	fs.StringVar(&f.loss, "loss", "binary_crossentropy", "a loss by its Keras name")
 	fs.StringVar(&f.metrics, "metrics", "acc", "metrics by their Keras names, with commas")
 	fs.Uint64Var(&f.seed, "seed", 0, "decides the first weights, the order of the rows and dropout")

@@ -1,4 +1,4 @@
-package metrics
+package losses
 
 import (
 	"github.com/unroll-ml/unroll/tensor"
