@@ -46,7 +46,7 @@ func newFront(nodes []*node) *front {
 	}
 	for i, n := range nodes[1:] {
 		w, ok := layers.WalkOf(n.layer)
-		if !ok || w.Backwards {
+		if !ok || w.Backwards || n.activity != nil || nodes[0].activity != nil {
 			return nil
 		}
 		f.walks = append(f.walks, w)

@@ -20,6 +20,7 @@ import (
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/internal/random"
 	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -55,6 +56,8 @@ type node struct {
 	out   layers.Signature
 	// grad: something below this node is trained, so it must hand a gradient down.
 	grad bool
+	// activity is the penalty on what the layer returns; nil in most.
+	activity regularizers.Regularizer
 }
 
 // Sequential is a model whose layers follow one another. It is built at once when its first layer says what comes in (an
@@ -114,7 +117,7 @@ func (m *Model) assemble(in layers.Signature, room *int) error {
 		if err != nil {
 			return m.stackError(nodes, n, err)
 		}
-		n.out = out[0]
+		n.out, n.activity = out[0], activityOf(n.layer)
 		for _, w := range n.layer.Weights() {
 			w.Index = len(weights)
 			weights = append(weights, w)

@@ -52,7 +52,7 @@ func (s *session) beginUpdate() {
 	for _, w := range s.model.weights {
 		s.touched[w.Index] = nil
 		if w.Table && w.Trainable {
-			s.touched[w.Index] = c.touch(w, s.model.savings.touched, s.rate)
+			s.touched[w.Index] = c.touch(w, s.model.savings.touched && !held(w), s.rate)
 		}
 	}
 }
@@ -81,7 +81,7 @@ func (s *session) update() {
 		if !w.Trainable {
 			continue
 		}
-		if !elementwise {
+		if !elementwise || held(w) {
 			piece = n
 		}
 		size += n
@@ -165,7 +165,9 @@ func (s *session) updatePart(w *worker, of *layers.Weight, grad []float32, lo, h
 		slots = append(slots, slot[lo:hi])
 	}
 	w.update.slots = slots
+	penalize(of, grad)
 	s.c.optimizer.Apply(s.c.iteration, s.rate, of.Data[lo:hi], grad, slots)
+	constrain(of)
 }
 
 // updateRows updates the rows of a table that are the distinct ones from lo to before hi; neighbours go together.
@@ -187,6 +189,9 @@ func (c *compiled) start(m *Model) {
 	}
 	c.slots, c.touched = make([][][]float32, len(m.weights)), make([]*touched, len(m.weights))
 	for _, w := range m.weights {
+		if w.Statistic {
+			continue
+		}
 		for _, group := range c.optimizer.Slots() {
 			for _, slot := range group {
 				values := make([]float32, len(w.Data))

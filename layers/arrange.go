@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -38,6 +39,20 @@ func checkFloats(class, what string, in []Signature, least, most int) error {
 		return fmt.Errorf("layers: %s: expected %s, got %s", class, what, describe(in))
 	}
 	return nil
+}
+
+// rowSize is how many values a shape without open axes has, None with them; it fails beyond what an axis may have.
+func rowSize(class string, shape tensor.Shape) (int, error) {
+	if slices.Contains(shape, tensor.None) {
+		return tensor.None, nil
+	}
+	size := 1
+	for _, n := range shape {
+		if size *= n; size > maxAxis { // two axes fit an int
+			return 0, fmt.Errorf("layers: %s: expected at most %d values a row, got shape %v", class, maxAxis, shape)
+		}
+	}
+	return size, nil
 }
 
 // transpose writes src, of this shape, with its axes in the order perm.

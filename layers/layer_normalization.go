@@ -100,14 +100,15 @@ func (l LayerNormalization) Build(b *Builder, in []Signature) (Layer, error) {
 		return nil, err
 	}
 	var shape tensor.Shape
-	n.width = 1
 	for _, a := range given {
 		d := in[0].Shape[(a+len(in[0].Shape))%len(in[0].Shape)]
 		if d == tensor.None {
 			return nil, fmt.Errorf("layers: %s: axis must name axes of a known length, got %v for %v", class, l.axis(), in[0].Shape)
 		}
 		shape = append(shape, d)
-		n.width *= d
+	}
+	if n.width, err = rowSize(class, shape); err != nil {
+		return nil, err
 	}
 	n.setOrder(order, len(in[0].Shape))
 	if !l.NoScale || l.RMSScaling {

@@ -103,7 +103,11 @@ func (d *noise) Backward(c *Call) {
 
 // fill draws for every value. A row's draws depend on its number in the batch, not on its shard.
 func (d *noise) fill(dst []float32, v *Value, c *Call) {
-	var s random.Stream
+	s, ok := c.Keep.(*random.Stream)
+	if !ok {
+		s = new(random.Stream)
+		c.Keep = s
+	}
 	seed := c.Seed
 	if d.seed.IsSet() {
 		seed = uint64(d.seed.Or(0))
@@ -122,7 +126,7 @@ func (d *noise) fill(dst []float32, v *Value, c *Call) {
 		s.Reset(seed, random.Dropout, uint64(c.Number), uint64(c.Epoch), uint64(c.Step), uint64(row))
 		var shared []float32
 		if d.shape != nil {
-			shared = d.sharedRow(c, v, all, &s)
+			shared = d.sharedRow(c, v, all, s)
 		}
 		for t := range steps {
 			at := r * all
@@ -132,7 +136,7 @@ func (d *noise) fill(dst []float32, v *Value, c *Call) {
 			if shared != nil {
 				copy(dst[at:at+width], shared[t*width:])
 			} else {
-				d.draw(dst[at:at+width], &s)
+				d.draw(dst[at:at+width], s)
 			}
 		}
 	}

@@ -3,11 +3,9 @@ package layers
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
-	"github.com/unroll-ml/unroll/internal/random"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -121,7 +119,7 @@ func (l Normalization) Build(b *Builder, in []Signature) (Layer, error) {
 	for _, a := range kept {
 		shape = append(shape, in[0].Shape[a])
 	}
-	n.shape, n.size, n.layout = shape, shape.Size(), Plain
+	n.shape, n.layout = shape, Plain
 	if len(kept) == 0 || len(kept) == 1 && kept[0] == n.rank-1 {
 		n.layout = AnyLayout
 	}
@@ -140,16 +138,16 @@ func (l Normalization) Build(b *Builder, in []Signature) (Layer, error) {
 		return nil, fmt.Errorf("layers: %s: mean and variance must be one number each, or one for each place of axis %v of %v, got %d",
 			class, l.axis(), in[0].Shape, k)
 	}
-	n.mean, n.variance = fixed(l.Mean, n.size), fixed(l.Variance, n.size)
+	n.mean, n.variance = fixed(l.Mean), fixed(l.Variance)
 	n.given = true
 	return n, nil
 }
 
-// fixed is a weight that no model sees: size numbers, which repeat the given ones.
-func fixed(values []float64, size int) *Weight {
-	w := &Weight{Data: make([]float32, size), draw: func([]float32, *random.Stream) error { return nil }}
-	for i := range w.Data {
-		w.Data[i] = float32(values[i%len(values)])
+// fixed is a weight that no model sees.
+func fixed(values []float64) *Weight {
+	w := &Weight{}
+	for _, v := range values {
+		w.Data = append(w.Data, float32(v))
 	}
 	return w
 }
@@ -158,7 +156,7 @@ type normalization struct {
 	invert, given         bool
 	kept                  []int
 	shape                 tensor.Shape // of the numbers
-	rank, size            int
+	rank                  int
 	layout                Layout
 	mean, variance, count *Weight // count is nil where the numbers are given
 
@@ -191,9 +189,9 @@ func (n *normalization) Layout() Layout { return n.layout }
 
 // Prepare takes the root: Keras divides by max(√variance, 1e-7).
 func (n *normalization) Prepare(bool) {
-	n.scale = slices.Grow(n.scale[:0], n.size)[:n.size]
-	for i, v := range n.variance.Data {
-		n.scale[i] = float32(max(math.Sqrt(float64(v)), 1e-7))
+	n.scale = n.scale[:0]
+	for _, v := range n.variance.Data {
+		n.scale = append(n.scale, float32(max(math.Sqrt(float64(v)), 1e-7)))
 	}
 }
 
@@ -228,9 +226,10 @@ func (n *normalization) Backward(c *Call) {
 
 // each calls f with the number of every value and of its mean.
 func (n *normalization) each(shape tensor.Shape, count int, f func(i, k int)) {
-	if n.layout == AnyLayout { // the last axis, or one for all: whatever the layout
+	numbers := len(n.mean.Data) // given ones may be fewer than the places, and repeat
+	if n.layout == AnyLayout {  // the last axis, or one for all: whatever the layout
 		for i := range count {
-			f(i, i%n.size)
+			f(i, i%numbers)
 		}
 		return
 	}
@@ -242,7 +241,7 @@ func (n *normalization) each(shape tensor.Shape, count int, f func(i, k int)) {
 	}
 	k := 0
 	for i := range count {
-		f(i, k)
+		f(i, k%numbers)
 		for a := n.rank - 1; a >= 0; a-- {
 			at[a]++
 			k += stride[a]

@@ -47,7 +47,8 @@ func (l Flatten) Build(_ *Builder, in []Signature) (Layer, error) {
 		}
 		return append(perm, 1)
 	}, shape: func(in tensor.Shape) (tensor.Shape, error) {
-		return tensor.Shape{in[0], in[1:].Size()}, nil
+		size, err := rowSize("Flatten", in[1:])
+		return tensor.Shape{in[0], size}, err
 	}}, in)
 }
 
@@ -104,11 +105,17 @@ func (l Reshape) Build(_ *Builder, in []Signature) (Layer, error) {
 // resolve is the shape for rows of this one.
 func (l Reshape) resolve(in tensor.Shape) (tensor.Shape, error) {
 	out := append(tensor.Shape{in[0]}, l.TargetShape...)
-	size, at, known := in[1:].Size(), slices.Index(out[1:], -1), 1
-	for _, n := range out[1:] {
-		if n != -1 {
-			known *= n
-		}
+	size, err := rowSize("Reshape", in[1:])
+	if err != nil {
+		return nil, err
+	}
+	at, given := slices.Index(out[1:], -1), slices.Clone(out[1:])
+	if at >= 0 {
+		given[at] = 1
+	}
+	known, err := rowSize("Reshape", given)
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case size == tensor.None:
