@@ -104,7 +104,10 @@ func orValid(padding string) string {
 
 func readPooling(r *keras.Reader) (name string, size, strides int, padding, format string) {
 	onlyNone(r, "activity_regularizer")
-	name, size, padding, format = base(r), one(r, "pool_size"), r.String("padding", padValid), dataFormat(r)
+	name, size, padding, format = base(r), 2, r.String("padding", padValid), dataFormat(r)
+	if r.Has("pool_size") {
+		size = one(r, "pool_size")
+	}
 	strides = size
 	if !r.Null("strides") {
 		strides = one(r, "strides")

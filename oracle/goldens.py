@@ -65,7 +65,9 @@ def compute(model, arrays, train):
     arrays["out"] = backend.outputs(model, arrays["x"])
     if not train:
         return
+    before = backend.get_weights(model)
     loss, gx, gs = backend.gradients(model, arrays["x"], arrays["y"])
+    backend.set_weights(model, before)  # a pass in training moves averages, on one of the backends
     arrays["loss"] = np.asarray([loss], np.float32)
     if gx is not None:
         arrays["gx"] = gx
@@ -87,7 +89,7 @@ def record(case):
     description = json.loads(model.to_json())
     masks = []
     if case.train:
-        masks, drawn = dropout.draw(model, len(x))
+        masks, drawn = dropout.draw(model, x)
         dropout.give(model, masks, drawn)
         arrays |= {f"mask/{n}": mask for n, mask in enumerate(drawn)}
     compute(model, arrays, case.train)
