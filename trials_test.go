@@ -69,7 +69,7 @@ func trials() []trial {
 			layers.LayerNormalization{Axis: []int{1, 2}, NoCenter: true}, layers.Flatten{}, layers.Dense{Units: 3, KernelConstraint: constraints.UnitNorm{}},
 			layers.Activation{Activation: activations.Softmax}},
 			opt: optimizers.SGD{}, loss: losses.SparseCategoricalCrossentropy{}, metric: metrics.SparseCategoricalAccuracy{}},
-		{name: "averages", specs: []layers.Spec{embedding, layers.BatchNormalization{}, layers.GlobalAveragePooling1D{}, layers.Dense{Units: 3}, layers.BatchNormalization{Axis: tensor.F(1)}, sigmoid},
+		{name: "averages", specs: []layers.Spec{embedding, layers.BatchNormalization{}, layers.GlobalAveragePooling1D{}, layers.Dense{Units: 3, NoBias: true}, layers.BatchNormalization{Axis: tensor.F(1)}, sigmoid},
 			opt: optimizers.Adam{}, loss: binary, metric: acc, frozen: "batch_normalization"},
 		{name: "equations", specs: []layers.Spec{embedding, layers.Bidirectional{Layer: layers.LectureLSTM(3)}, sigmoid},
 			opt: optimizers.RMSprop{}, loss: binary, metric: acc, ours: true},

@@ -118,3 +118,6 @@ def get_weights(model):
 def set_weights(model, values):
     for variable, value in zip(model.weights, values, strict=True):
         variable.assign(value)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with copies
