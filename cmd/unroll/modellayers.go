@@ -135,6 +135,10 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
 			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
 			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
+			KernelRegularizer: a.regularizer("kernel_regularizer"), RecurrentRegularizer: a.regularizer("recurrent_regularizer"),
+			BiasRegularizer:  a.regularizer("bias_regularizer"),
+			KernelConstraint: a.constraint("kernel_constraint"), RecurrentConstraint: a.constraint("recurrent_constraint"),
+			BiasConstraint: a.constraint("bias_constraint"),
 		}
 	case "lstm":
 		a = m.bind(c, "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
@@ -150,6 +154,10 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
 			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
 			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
+			KernelRegularizer: a.regularizer("kernel_regularizer"), RecurrentRegularizer: a.regularizer("recurrent_regularizer"),
+			BiasRegularizer: a.regularizer("bias_regularizer"), ActivityRegularizer: a.regularizer("activity_regularizer"),
+			KernelConstraint: a.constraint("kernel_constraint"), RecurrentConstraint: a.constraint("recurrent_constraint"),
+			BiasConstraint: a.constraint("bias_constraint"),
 		}
 	case "gru":
 		a = m.bind(c, "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
@@ -165,6 +173,10 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
 			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
 			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
+			KernelRegularizer: a.regularizer("kernel_regularizer"), RecurrentRegularizer: a.regularizer("recurrent_regularizer"),
+			BiasRegularizer: a.regularizer("bias_regularizer"), ActivityRegularizer: a.regularizer("activity_regularizer"),
+			KernelConstraint: a.constraint("kernel_constraint"), RecurrentConstraint: a.constraint("recurrent_constraint"),
+			BiasConstraint: a.constraint("bias_constraint"),
 		}
 	case "recurrent", "lecture_lstm":
 		spec, a = m.recurrent(c, name)
