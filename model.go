@@ -139,11 +139,13 @@ func (m *Model) stackError(before []*node, n *node, err error) error {
 	return fmt.Errorf("unroll: layer %q: %w", n.name, err)
 }
 
-// newNames are the layers' names: the user's, or the class in snake case, numbered from its second use.
+// newNames are the layers' names: the user's, or the class in snake case, numbered from its second use. A layer within another counts
+// before that one, since Keras makes it first.
 func newNames(specs []layers.Spec) []string {
 	used := map[string]int{}
 	names := make([]string, len(specs))
 	for i, s := range specs {
+		countInner(used, s)
 		if names[i] = s.GivenName(); names[i] != "" {
 			continue
 		}
@@ -155,6 +157,26 @@ func newNames(specs []layers.Spec) []string {
 		used[base]++
 	}
 	return names
+}
+
+// countInner counts the layers that a layer is made of.
+func countInner(used map[string]int, s layers.Spec) {
+	var inner []layers.Spec
+	switch s := s.(type) {
+	case layers.TimeDistributed:
+		inner = append(inner, s.Layer)
+	case layers.Bidirectional:
+		inner = append(inner, s.Layer, s.BackwardLayer)
+	}
+	for _, l := range inner {
+		if l == nil {
+			continue
+		}
+		countInner(used, l)
+		if l.GivenName() == "" {
+			used[keras.Snake(l.Class())]++
+		}
+	}
 }
 
 // Init draws every weight afresh. The seed also keys the order of the rows and the dropout of the trainings that follow, so

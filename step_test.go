@@ -93,6 +93,24 @@ func inPiece(t testing.TB) *Model {
 	return m
 }
 
+// frontInPiece is such a model whose beginning is a front, with a held table.
+func frontInPiece(t testing.TB) *Model {
+	t.Helper()
+	m, err := Sequential(
+		layers.Embedding{InputDim: 50, OutputDim: 6, EmbeddingsConstraint: constraints.MaxNorm{Axis: []int{1}}},
+		layers.LSTM{Units: 5, KernelRegularizer: regularizers.L2{}},
+		layers.BatchNormalization{},
+		layers.Dense{Units: 3, Activation: activations.Softmax},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Compile(optimizers.RMSprop{}, losses.SparseCategoricalCrossentropy{}, metrics.Accuracy{}); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 // padded is sequences of ids, padded in front with zeros, and classes.
 func padded(t testing.TB, rows, steps int) Data {
 	t.Helper()
@@ -114,7 +132,7 @@ func padded(t testing.TB, rows, steps int) Data {
 // A run's weights depend on data, model and seed, not on the number of threads.
 func TestSameBitsForAnyNumberOfThreads(t *testing.T) {
 	data := padded(t, 150, 9)
-	for name, build := range map[string]func(testing.TB) *Model{"stack": stack, "front": fronted, "around": around, "one piece": inPiece} {
+	for name, build := range map[string]func(testing.TB) *Model{"stack": stack, "front": fronted, "around": around, "one piece": inPiece, "front in one piece": frontInPiece} {
 		t.Run(name, func(t *testing.T) { checkSameBits(t, build, data) })
 	}
 }
@@ -155,7 +173,7 @@ func TestNoAllocationInAStep(t *testing.T) {
 		t.Skip("the race detector, which runs with -short, allocates on its own")
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	for name, m := range map[string]*Model{"stack": stack(t), "front": fronted(t), "around": around(t), "one piece": inPiece(t)} {
+	for name, m := range map[string]*Model{"stack": stack(t), "front": fronted(t), "around": around(t), "one piece": inPiece(t), "front in one piece": frontInPiece(t)} {
 		t.Run(name, func(t *testing.T) { checkAllocations(t, m, padded(t, 64, 9)) })
 	}
 }

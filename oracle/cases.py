@@ -94,7 +94,8 @@ class Case:
     implicit: bool = False  # no Input layer: built by the first batch, as in the lecture
     rank1: bool = False  # targets (batch,) against outputs (batch, 1)
     shipped: bool = False  # record also what train_on_batch itself does; see backend.train
-    one_backend: str | None = None  # why JAX is not asked
+    one_backend: str | None = None  # why the other backend is not asked
+    recorded_on: str = "tensorflow"  # or "jax", where TensorFlow cannot
 
     @property
     def path(self):
@@ -453,7 +454,7 @@ def conv1d_cases():
         "channels_first_softmax": dict(activation="softmax", padding="same"),
         "channels_first_strides": dict(strides=2, padding="causal"),
     }.items():
-        yield Case("conv1d", name, lambda a=arguments: [layers.Conv1D(3, 2, data_format="channels_first", **a)], Floats(3, 4, 7), static=True)
+        yield Case("conv1d", name, lambda a=arguments: [layers.Conv1D(3, 2, data_format="channels_first", **a)], Floats(3, 4, 7), static=True, recorded_on="jax", one_backend="TensorFlow convolves channels_first on GPUs alone")
     yield Case("conv1d", "initializers", lambda: [layers.Conv1D(3, 2, kernel_initializer="ones", bias_initializer=initializers.Constant(0.5))], long, initial=True)
     yield Case("conv1d", "reviews", lambda: [layers.Embedding(12, 4), layers.Conv1D(5, 3, activation="relu"), layers.MaxPooling1D(2), layers.Conv1D(4, 2, activation="relu"), layers.GlobalMaxPooling1D(), dense_1()], Ids(4, 11, 12, "left"), "binary_crossentropy")
     yield Case("conv1d", "before_lstm", lambda: [layers.Conv1D(4, 3, padding="causal", activation="tanh"), layers.MaxPooling1D(2), lstm(3), layers.Dense(2)], long)

@@ -170,6 +170,10 @@ def main():
         second_opinion(arguments.second_opinion)
         return
     chosen = [c for c in cases.all_cases() if any(text in c.path for text in arguments.only.split(","))]
+    elsewhere = [c for c in chosen if c.recorded_on != backend.BACKEND]
+    chosen = [c for c in chosen if c.recorded_on == backend.BACKEND]
+    if elsewhere and backend.BACKEND == "tensorflow":
+        subprocess.run([sys.executable, __file__, "--only", arguments.only], env=os.environ | {"KERAS_BACKEND": "jax"}, check=True)
     recorded, bad = {}, {}
     with tempfile.TemporaryDirectory() as scratch:
         for case in chosen:
@@ -179,7 +183,8 @@ def main():
                 bad[case.path] = ["not finite"]
             if not case.one_backend:
                 npz.save(pathlib.Path(scratch, case.path + ".npz"), arrays, meta)
-        subprocess.run([sys.executable, __file__, "--second-opinion", scratch], env=os.environ | {"KERAS_BACKEND": "jax"}, check=True)
+        if any(not case.one_backend for case in chosen):
+            subprocess.run([sys.executable, __file__, "--second-opinion", scratch], env=os.environ | {"KERAS_BACKEND": "jax"}, check=True)
         for path, (meta, arrays) in recorded.items():
             opinion = pathlib.Path(scratch, path + ".json")
             if opinion.exists():
