@@ -124,7 +124,8 @@ func (c *compiled) resolve(m *Model, target tensor.Shape) error {
 		return fmt.Errorf("unroll: %w", err)
 	}
 	c.trained, c.onLogits = c.loss, false
-	if act, ok := layers.ActivationOf(m.nodes[len(m.nodes)-1].layer); ok {
+	last := m.nodes[len(m.nodes)-1]
+	if act, ok := layers.ActivationOf(last.layer); ok && last.activity == nil { // which reads the values, not the logits
 		if on, ok := c.loss.AsLogits(act.Name()); ok {
 			c.trained, c.onLogits = on, true
 		}

@@ -46,8 +46,11 @@ func newFront(nodes []*node) (f *front, why string) {
 		return nil, fmt.Sprintf("the embedding reads ids of shape %v, no sequences", in)
 	}
 	for i, n := range nodes[1:] {
-		if rate, ok := layers.DropoutOf(n.layer); ok {
-			if rate > 0 {
+		if n.activity != nil || nodes[0].activity != nil {
+			return nil, "an activity regularizer sees every value"
+		}
+		if changes, ok := layers.NoiseOf(n.layer); ok {
+			if changes {
 				f.dropsBy(n)
 			}
 			continue

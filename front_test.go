@@ -10,10 +10,12 @@ import (
 	"testing"
 
 	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/internal/random"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/optimizers"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -70,6 +72,7 @@ func fronts() map[string][]layers.Spec {
 		"gru_before":   {layers.GRU{Units: 4, NoResetAfter: true}},
 		"lecture_lstm": {layers.LectureLSTM(3)},
 		"stack":        {layers.SimpleRNN{Units: 5, ReturnSequences: true}, layers.GRU{Units: 4, ReturnSequences: true}, layers.LSTM{Units: 3}},
+		"held":         {layers.GRU{Units: 4, KernelRegularizer: regularizers.L2{}, RecurrentConstraint: constraints.MaxNorm{}}, layers.BatchNormalization{}},
 		"no_state":     {layers.Recurrent{Units: 4, Cell: "output_t = tanh(dot(input_t, W) + b)"}},
 		"residual":     {layers.Recurrent{Units: 7, Cell: residual}},
 		"next_output":  {layers.Recurrent{Units: 4, Cell: nextOutput}},
@@ -110,7 +113,11 @@ func TestSavings(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/mask=%v/%s", name, mask, padding), func(t *testing.T) {
 					data := frontData(t, padding, rows, steps)
 					run := func(s savings) (before, after []float32, weights [][]float32) {
-						specs := append([]layers.Spec{layers.Embedding{InputDim: 20, OutputDim: 7, MaskZero: mask}}, stack...)
+						table := layers.Embedding{InputDim: 20, OutputDim: 7, MaskZero: mask}
+						if name == "held" {
+							table.EmbeddingsRegularizer, table.EmbeddingsConstraint = regularizers.L1{}, constraints.MaxNorm{MaxValue: tensor.F(0.1), Axis: []int{1}}
+						}
+						specs := append([]layers.Spec{table}, stack...)
 						specs = append(specs, layers.Dropout{Rate: 0.2}, layers.Dense{Units: 1, Activation: activations.Sigmoid})
 						m, err := Sequential(specs...)
 						if err != nil {

@@ -65,6 +65,7 @@ func (s *session) gather() {
 		} else if w.Trainable {
 			g.grads[i] = s.tableGradOf(w).writeTo(g.dense[i], w.Shape[1])
 		}
+		penalize(w, g.grads[i])
 	}
 	update, now := shared.Update(c.iteration)
 	if now = g.accumulate(shared, now); now {
@@ -92,6 +93,9 @@ func (s *session) gather() {
 				}
 			}
 		}
+	}
+	for _, w := range s.model.weights {
+		constrain(w)
 	}
 }
 

@@ -48,6 +48,9 @@ func checkGolden(t *testing.T, c *golden.Case) {
 	golden.Compare(t, "output", out.Data, c.Out.Data, c.Meta.OutTolerance())
 	if c.HasGradients {
 		checkGradients(t, m, c)
+		for i, w := range c.Weights { // a pass in training moves averages
+			copy(m.weights[i].Data, w.Value.Data)
+		}
 	}
 	if len(c.Steps) == 0 {
 		return
@@ -137,10 +140,29 @@ func goldenData(t *testing.T, x, y golden.Batch) Data {
 	return d
 }
 
-// giveMasks has recurrent layers drop what Keras dropped.
+// giveMasks has layers draw what Keras drew.
 func giveMasks(t *testing.T, m *Model, masks []golden.Mask) {
 	used := make([]bool, len(masks))
 	for i, n := range m.nodes {
+		if l, ok := n.layer.(interface{ NoiseBy(layers.NoiseSource) }); ok {
+			l.NoiseBy(func(c *layers.Call, v *layers.Value, dst []float32) {
+				for k, mask := range masks {
+					if mask.Layer != i {
+						continue
+					}
+					if len(mask.Values.Data) != len(dst) || c.Row != 0 {
+						t.Fatalf("layer %d: expected %d draws, got %d from row %d on", i, len(dst), len(mask.Values.Data), c.Row)
+					}
+					copy(dst, mask.Values.Data)
+					if v.TimeMajor {
+						swap(dst, mask.Values.Data, v.Shape[0], v.Shape[1])
+					}
+					used[k] = true
+					return
+				}
+				t.Fatalf("layer %d: no draws", i)
+			})
+		}
 		l, ok := n.layer.(interface{ DropBy(layers.DropSource) })
 		if !ok {
 			continue
@@ -195,7 +217,7 @@ func checkGradients(t *testing.T, m *Model, c *golden.Case) {
 	s.leaves = s.shards
 	s.grads.begin(s.shards)
 	var gx []float32
-	total := 0.0
+	total := m.penalty()
 	for shard := range s.shards { // one after the other, since the input's gradient is picked up on the way
 		s.doShard(s.workers[0], shard)
 		total += s.sums[shard].loss
@@ -223,6 +245,9 @@ func checkGradients(t *testing.T, m *Model, c *golden.Case) {
 		}
 		got[i] = s.grads.total[at : at+len(w.Data)]
 		at += len(w.Data)
+	}
+	for i, w := range m.weights {
+		penalize(w, got[i])
 	}
 	for i, w := range c.Weights {
 		if w.Gradient != nil {

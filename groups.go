@@ -52,6 +52,12 @@ func (n *node) groups(path string) []group {
 
 // attribute is the attribute of Keras's class that holds a part of a layer.
 func attribute(s layers.Spec, depth int, part string) string {
+	if d, ok := s.(layers.TimeDistributed); ok {
+		if depth == 0 {
+			return "layer"
+		}
+		return attribute(d.Layer, depth-1, part)
+	}
 	if _, ok := s.(layers.Bidirectional); ok && depth == 0 {
 		if strings.HasPrefix(part, "forward_") {
 			return "forward_layer"

@@ -180,11 +180,19 @@ func modelOf(o *keras.Object, room int) (*Model, error) {
 	}
 	for i, n := range m.nodes {
 		trainable := keras.Read("", objects[given+i].Config).Bool("trainable", true)
-		for _, w := range n.layer.Weights() {
-			w.Trainable = trainable
-		}
+		n.setTrainable(trainable)
 	}
 	return m, nil
+}
+
+// setTrainable freezes a layer, or trains it.
+func (n *node) setTrainable(trainable bool) {
+	for _, w := range n.layer.Weights() {
+		w.Trainable = trainable && !w.Statistic
+	}
+	if l, ok := n.layer.(interface{ SetTrainable(bool) }); ok {
+		l.SetTrainable(trainable)
+	}
 }
 
 // read fills the group's weights from the file.
@@ -200,6 +208,12 @@ func (g *group) read(root *hdf5.Group) error {
 		return fmt.Errorf("%s: expected %d weights, got %d", g.vars(), len(g.weights), got)
 	}
 	for i, w := range g.weights {
+		if w.Integer {
+			if err := readIntegers(vars, i, w.Shape, w.Data); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := readFloats(vars, i, w.Shape, w.Data); err != nil {
 			return err
 		}
@@ -217,6 +231,25 @@ func readFloats(vars *hdf5.Group, n int, shape tensor.Shape, dst []float32) erro
 		return fmt.Errorf("%s: expected shape %v, got %v", d.Path(), shape, got)
 	}
 	return d.ReadFloat32(dst)
+}
+
+// readIntegers reads dataset n of a group, whole numbers of the shape.
+func readIntegers(vars *hdf5.Group, n int, shape tensor.Shape, dst []float32) error {
+	d, err := vars.Dataset(strconv.Itoa(n))
+	if err != nil {
+		return err
+	}
+	if got := tensor.Shape(d.Shape()); !got.Equal(shape) {
+		return fmt.Errorf("%s: expected shape %v, got %v", d.Path(), shape, got)
+	}
+	whole := make([]int64, len(dst))
+	if err := d.ReadInt64(whole); err != nil {
+		return err
+	}
+	for i, v := range whole {
+		dst[i] = float32(v)
+	}
+	return nil
 }
 
 // compileFrom compiles the model as a compile_config says, and takes the optimizer's state from the file.

@@ -231,8 +231,8 @@ func TestLoadRefuses(t *testing.T) {
 		"dropout":          {func(c map[string]any) { layerConfig(c, 2)["dropout"] = 1.5 }, "layers[2].config.dropout: expected a number from 0 to 1, got 1.5"},
 		"a state":          {func(c map[string]any) { layerConfig(c, 2)["stateful"] = true }, "layers[2].config.stateful: expected false (nothing else is supported), got true"},
 		"zeros for masks":  {func(c map[string]any) { layerConfig(c, 2)["zero_output_for_mask"] = 1 }, "layers[2].config.zero_output_for_mask: expected true or false, got 1"},
-		"a regularizer":    {func(c map[string]any) { layerConfig(c, 3)["kernel_regularizer"] = map[string]any{"class_name": "L2"} }, "layers[3].config.kernel_regularizer: expected null"},
-		"a constraint":     {func(c map[string]any) { layerConfig(c, 1)["embeddings_constraint"] = "NonNeg" }, `layers[1].config.embeddings_constraint: expected null (nothing else is supported), got "NonNeg"`},
+		"a regularizer":    {func(c map[string]any) { layerConfig(c, 3)["kernel_regularizer"] = map[string]any{"class_name": "L3"} }, "layers[3].config.kernel_regularizer: regularizers: expected the name of a regularizer"},
+		"a constraint":     {func(c map[string]any) { layerConfig(c, 1)["embeddings_constraint"] = "Positive" }, `layers[1].config.embeddings_constraint: constraints: expected the name of a constraint`},
 		"a policy":         {func(c map[string]any) { layerConfig(c, 3)["dtype"] = policy }, `layers[3].config.dtype: expected float32 (nothing else is supported), got "mixed_float16"`},
 		"a dtype":          {func(c map[string]any) { layerConfig(c, 3)["dtype"] = "bfloat16" }, `layers[3].config.dtype: expected float32`},
 		"an input's dtype": {func(c map[string]any) { layerConfig(c, 0)["dtype"] = "string" }, `layers[0].config.dtype: expected float32, int32 or int64, got "string"`},
@@ -242,11 +242,15 @@ func TestLoadRefuses(t *testing.T) {
 		"a fraction":       {func(c map[string]any) { layerConfig(c, 2)["units"] = 1.5 }, "layers[2].config.units: expected an integer, got 1.5"},
 		"an activation":    {func(c map[string]any) { layerConfig(c, 3)["activation"] = "sigmoidal" }, "layers[3].config.activation"},
 		"an initializer":   {func(c map[string]any) { layerConfig(c, 3)["kernel_initializer"] = "glorious" }, "layers[3].config.kernel_initializer"},
-		"an unknown key":   {func(c map[string]any) { layerConfig(c, 3)["lora_rank"] = 4 }, `layers[3].config: unknown key "lora_rank"`},
-		"two names":        {func(c map[string]any) { layerConfig(c, 3)["name"] = "simple_rnn" }, `expected a name of its own for every layer, got "simple_rnn" twice`},
-		"a slash":          {func(c map[string]any) { layerConfig(c, 3)["name"] = "a/b" }, `without slashes, got "a/b"`},
-		"other weights":    {func(c map[string]any) { layerConfig(c, 3)["units"] = 2 }, "/layers/dense/vars/0: expected shape (8, 2), got (8, 1)"},
-		"too few weights":  {func(c map[string]any) { layerConfig(c, 3)["use_bias"] = false }, "layers/dense/vars: expected 1 weights, got 2"},
+		"an unknown key":   {func(c map[string]any) { layerConfig(c, 3)["lora"] = 4 }, `layers[3].config: unknown key "lora"`},
+		"a low rank":       {func(c map[string]any) { layerConfig(c, 3)["lora_rank"] = 4 }, `layers[3].config.lora_rank: expected null (nothing else is supported), got 4`},
+		"a factor below 0": {func(c map[string]any) {
+			layerConfig(c, 3)["kernel_regularizer"] = map[string]any{"class_name": "L2", "config": map[string]any{"l2": -1}}
+		}, "Dense: kernel_regularizer: regularizers: L2: l2 must be a finite number from 0, got -1"},
+		"two names":       {func(c map[string]any) { layerConfig(c, 3)["name"] = "simple_rnn" }, `expected a name of its own for every layer, got "simple_rnn" twice`},
+		"a slash":         {func(c map[string]any) { layerConfig(c, 3)["name"] = "a/b" }, `without slashes, got "a/b"`},
+		"other weights":   {func(c map[string]any) { layerConfig(c, 3)["units"] = 2 }, "/layers/dense/vars/0: expected shape (8, 2), got (8, 1)"},
+		"too few weights": {func(c map[string]any) { layerConfig(c, 3)["use_bias"] = false }, "layers/dense/vars: expected 1 weights, got 2"},
 		"another layer": {func(c map[string]any) {
 			layerObject(c, 3)["class_name"] = "Dropout"
 			layerObject(c, 3)["config"] = map[string]any{"rate": 2, "name": "d"}

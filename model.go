@@ -20,6 +20,7 @@ import (
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/internal/random"
 	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -56,6 +57,8 @@ type node struct {
 	out   layers.Signature
 	// grad: something below this node is trained, so it must hand a gradient down.
 	grad bool
+	// activity is the penalty on what the layer returns; nil in most.
+	activity regularizers.Regularizer
 }
 
 // Sequential is a model whose layers follow one another. It is built at once when its first layer says what comes in (an
@@ -115,7 +118,7 @@ func (m *Model) assemble(in layers.Signature, room *int) error {
 		if err != nil {
 			return m.stackError(nodes, n, err)
 		}
-		n.out = out[0]
+		n.out, n.activity = out[0], activityOf(n.layer)
 		for _, w := range n.layer.Weights() {
 			w.Index = len(weights)
 			weights = append(weights, w)
@@ -138,11 +141,13 @@ func (m *Model) stackError(before []*node, n *node, err error) error {
 	return fmt.Errorf("unroll: layer %q: %w", n.name, err)
 }
 
-// newNames are the layers' names: the user's, or the class in snake case, numbered from its second use.
+// newNames are the layers' names: the user's, or the class in snake case, numbered from its second use. A layer within another counts
+// before that one, since Keras makes it first.
 func newNames(specs []layers.Spec) []string {
 	used := map[string]int{}
 	names := make([]string, len(specs))
 	for i, s := range specs {
+		countInner(used, s)
 		if names[i] = s.GivenName(); names[i] != "" {
 			continue
 		}
@@ -154,6 +159,26 @@ func newNames(specs []layers.Spec) []string {
 		used[base]++
 	}
 	return names
+}
+
+// countInner counts the layers that a layer is made of.
+func countInner(used map[string]int, s layers.Spec) {
+	var inner []layers.Spec
+	switch s := s.(type) {
+	case layers.TimeDistributed:
+		inner = append(inner, s.Layer)
+	case layers.Bidirectional:
+		inner = append(inner, s.Layer, s.BackwardLayer)
+	}
+	for _, l := range inner {
+		if l == nil {
+			continue
+		}
+		countInner(used, l)
+		if l.GivenName() == "" {
+			used[keras.Snake(l.Class())]++
+		}
+	}
 }
 
 // Init draws every weight afresh. The seed also keys the order of the rows and the dropout of the trainings that follow, so

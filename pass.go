@@ -23,6 +23,8 @@ type worker struct {
 	dfin      []float32
 	// dinput is what backward returned last: the gradient of the input, where somebody asks for it.
 	dinput []float32
+	// penalty is that of the layers' outputs, of the shard in work.
+	penalty float64
 }
 
 // workStep is a node in a worker.
@@ -47,6 +49,7 @@ func newWorker(m *Model) *worker {
 // forward takes the rows of a shard through the model, from node from on, and returns the prediction, rows outermost.
 func (w *worker) forward(from int, in layers.Value) *layers.Value {
 	v := in
+	w.penalty = 0
 	for i := from; i < len(w.steps); i++ {
 		n, s := w.model.nodes[i], &w.steps[i]
 		s.call.In[0] = v
@@ -54,6 +57,7 @@ func (w *worker) forward(from int, in layers.Value) *layers.Value {
 			s.call.In[0] = s.in.to(v, l == layers.TimeMajor && hasSteps(n.in.Shape, v))
 		}
 		n.layer.Forward(&s.call)
+		w.penalizeOutput(n, &s.call)
 		v = s.call.Out[0]
 	}
 	w.out = w.final.to(v, false)
@@ -78,6 +82,7 @@ func (w *worker) backward(from int, dout []float32) []float32 {
 			s.din = resize(s.din, len(s.call.In[0].Data))
 			s.call.DIn[0] = s.din
 		}
+		penalizeGradient(n, &s.call)
 		n.layer.Backward(&s.call)
 		if !n.grad {
 			return nil

@@ -97,14 +97,19 @@ func (m *Model) config() (*keras.Object, error) {
 func (n *node) trainable() (bool, error) {
 	trained, fixed := 0, 0
 	for _, w := range n.layer.Weights() {
-		if w.Trainable {
+		switch {
+		case w.Statistic:
+		case w.Trainable:
 			trained++
-		} else {
+		default:
 			fixed++
 		}
 	}
 	if trained > 0 && fixed > 0 {
 		return false, fmt.Errorf("layer %q: expected all of its weights to be trained or none, got %d trained and %d not", n.name, trained, fixed)
+	}
+	if l, ok := n.layer.(interface{ Trainable() bool }); ok {
+		return l.Trainable(), nil
 	}
 	return fixed == 0, nil
 }
@@ -134,6 +139,10 @@ func (m *Model) hdf5() *hdf5.GroupBuilder {
 		vars := root.Group(g.vars())
 		vars.SetAttr("name", g.name)
 		for i, w := range g.weights {
+			if w.Integer {
+				vars.Dataset(strconv.Itoa(i), w.Shape, integers(w.Data))
+				continue
+			}
 			vars.Dataset(strconv.Itoa(i), w.Shape, w.Data)
 		}
 	}
@@ -154,6 +163,15 @@ func (m *Model) hdf5() *hdf5.GroupBuilder {
 		vars.Dataset(strconv.Itoa(next+i), v.shape, v.values)
 	}
 	return root
+}
+
+// integers are whole numbers as Keras keeps them.
+func integers(values []float32) []int64 {
+	whole := make([]int64, len(values))
+	for i, v := range values {
+		whole[i] = int64(v)
+	}
+	return whole
 }
 
 // writeFile writes under a temporary name in the same folder, syncs and renames, so that no half of a file is ever seen.

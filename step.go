@@ -5,6 +5,7 @@ import (
 
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/losses"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // session is a run over batches: the crew, and the sums that its shards hand back.
@@ -22,7 +23,8 @@ type session struct {
 	pass                layers.Pass
 	keep                []float32 // predictions go here, when not nil
 
-	front *frontBatch // nil where the session has no front
+	fitted tensor.Shape // of the batch before, which the layers take
+	front  *frontBatch  // nil where the session has no front
 	// Of an optimizer step.
 	rate    float64
 	touched []*touched // by weight, see touch
@@ -69,8 +71,14 @@ func (s *session) load(d Data, rows []int) error {
 	if err := fitsInput(m.input, b.X); err != nil {
 		return err
 	}
+	if err := s.fits(b.X.Shape); err != nil {
+		return err
+	}
 	s.n = len(rows)
 	s.shards = (s.n + s.perShard - 1) / s.perShard
+	if m.inOnePiece(s.grads != nil) {
+		s.perShard, s.shards = max(s.n, s.perShard), 1
+	}
 	if s.front != nil && s.look() {
 		return nil
 	}
@@ -128,7 +136,7 @@ func (s *session) judged() error {
 func (s *session) doShard(w *worker, shard int) {
 	lo, hi := shard*s.perShard, min((shard+1)*s.perShard, s.n)
 	w.pass = s.pass
-	w.pass.Row = lo
+	w.pass.Row, w.pass.Batch = lo, s.n
 	if s.grads != nil {
 		w.pass.Grads = s.grads.of(shard)
 	}
@@ -152,7 +160,8 @@ func (s *session) doShard(w *worker, shard int) {
 	perRow := s.batch.Y.Len() / s.n
 	sum := &s.sums[shard]
 	sum.reset()
-	dout := w.judge.count(s.c, w, pred, target.Slice(lo*perRow, hi*perRow), s.divisor, sum, s.grads != nil)
+	dout := w.judge.count(s.c, w, pred, target.Slice(lo*perRow, hi*perRow), s.lateDivisor(pred), sum, s.grads != nil)
+	sum.loss += w.penalty
 	if s.grads == nil {
 		return
 	}
@@ -228,7 +237,7 @@ func (s *session) test(d Data, rows []int, total *sums) error {
 
 // collect adds the shards' sums to those of the epoch, in order, the loss weighted by the batch's rows; it returns the loss.
 func (s *session) collect(total *sums) float64 {
-	loss := 0.0
+	loss := s.model.penalty()
 	for i := range s.shards {
 		loss += s.sums[i].loss
 		s.sums[i].loss = 0

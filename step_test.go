@@ -7,11 +7,13 @@ import (
 	"testing"
 
 	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/internal/random"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/metrics"
 	"github.com/unroll-ml/unroll/optimizers"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -30,6 +32,80 @@ func stack(t testing.TB) *Model {
 		t.Fatal(err)
 	}
 	if err := m.Compile(optimizers.Adam{}, losses.SparseCategoricalCrossentropy{}, metrics.Accuracy{}); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// around is a model of the layers around the recurrent ones, with penalties and constraints.
+func around(t testing.TB) *Model {
+	t.Helper()
+	penalty := regularizers.L1L2{L1: 0.01, L2: 0.02}
+	m, err := Sequential(
+		layers.Input{Shape: tensor.Shape{9}, IDs: true},
+		layers.Embedding{InputDim: 50, OutputDim: 6, MaskZero: true, EmbeddingsConstraint: constraints.MaxNorm{Axis: []int{1}}, EmbeddingsRegularizer: penalty},
+		layers.SpatialDropout1D{Rate: 0.2},
+		layers.LayerNormalization{GammaRegularizer: regularizers.L2{}},
+		layers.GaussianNoise{Stddev: 0.1},
+		layers.TimeDistributed{Layer: layers.Dense{Units: 6, Activation: activations.Tanh}},
+		layers.Conv1D{Filters: 8, KernelSize: 3, Padding: "same", Groups: 2, ActivityRegularizer: penalty, KernelConstraint: constraints.UnitNorm{Axis: []int{0, 1}}},
+		layers.Dropout{Rate: 0.2, NoiseShape: tensor.Shape{tensor.None, tensor.None, 1}},
+		layers.MaxPooling1D{Strides: 1},
+		layers.Permute{Dims: []int{2, 1}},
+		layers.AveragePooling1D{DataFormat: "channels_first"},
+		layers.Reshape{TargetShape: []int{4, 8}},
+		layers.GRU{Units: 5},
+		layers.RepeatVector{N: 3},
+		layers.GaussianDropout{Rate: 0.2},
+		layers.Rescaling{Scale: []float64{0.5}},
+		layers.Normalization{},
+		layers.GlobalMaxPooling1D{KeepDims: true},
+		layers.Flatten{},
+		layers.Dense{Units: 3, KernelRegularizer: regularizers.Orthogonal{}},
+		layers.Activation{Activation: activations.Softmax},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Compile(optimizers.RMSprop{}, losses.SparseCategoricalCrossentropy{}, metrics.Accuracy{}); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// inPiece is a model whose batch is one shard.
+func inPiece(t testing.TB) *Model {
+	t.Helper()
+	m, err := Sequential(
+		layers.Embedding{InputDim: 50, OutputDim: 6, MaskZero: true},
+		layers.BatchNormalization{},
+		layers.GRU{Units: 5, ReturnSequences: true},
+		layers.GlobalMaxPooling1D{},
+		layers.BatchNormalization{Renorm: true},
+		layers.Dense{Units: 3, Activation: activations.Softmax},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Compile(optimizers.Adam{}, losses.SparseCategoricalCrossentropy{}, metrics.Accuracy{}); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// frontInPiece is such a model whose beginning is a front, with a held table.
+func frontInPiece(t testing.TB) *Model {
+	t.Helper()
+	m, err := Sequential(
+		layers.Embedding{InputDim: 50, OutputDim: 6, EmbeddingsConstraint: constraints.MaxNorm{Axis: []int{1}}},
+		layers.LSTM{Units: 5, KernelRegularizer: regularizers.L2{}},
+		layers.BatchNormalization{},
+		layers.Dense{Units: 3, Activation: activations.Softmax},
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Compile(optimizers.RMSprop{}, losses.SparseCategoricalCrossentropy{}, metrics.Accuracy{}); err != nil {
 		t.Fatal(err)
 	}
 	return m
@@ -58,6 +134,7 @@ func TestSameBitsForAnyNumberOfThreads(t *testing.T) {
 	data := padded(t, 150, 9)
 	for name, build := range map[string]func(testing.TB) *Model{
 		"stack": stack, "front": fronted, "both ways": bothWays(false), "both ways, masked": bothWays(true),
+		"around": around, "one piece": inPiece, "front in one piece": frontInPiece,
 	} {
 		t.Run(name, func(t *testing.T) { checkSameBits(t, build, data) })
 	}
@@ -101,6 +178,7 @@ func TestNoAllocationInAStep(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for name, m := range map[string]*Model{
 		"stack": stack(t), "front": fronted(t), "both ways": bothWays(false)(t), "both ways, masked": bothWays(true)(t),
+		"around": around(t), "one piece": inPiece(t), "front in one piece": frontInPiece(t),
 	} {
 		t.Run(name, func(t *testing.T) { checkAllocations(t, m, padded(t, 64, 9)) })
 	}

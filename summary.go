@@ -144,7 +144,12 @@ func (m *Model) summary3(w io.Writer) error {
 		if i > 0 {
 			b.WriteString(row("├", "┼", "┤", "─", [3]string{}, false))
 		}
-		b.WriteString(row("│", "│", "│", " ", [3]string{" " + r.name + " (" + r.class + ")", " " + r.shape, commas(r.params) + " "}, true))
+		cells := [3]string{"", r.shape, commas(r.params)}
+		for _, line := range wrap(r.name+" ("+r.class+")", inner[0]-2) {
+			cells[0] = line
+			b.WriteString(row("│", "│", "│", " ", [3]string{" " + cells[0], " " + cells[1], cells[2] + " "}, true))
+			cells[1], cells[2] = "", ""
+		}
 	}
 	b.WriteString(row("└", "┴", "┘", "─", [3]string{}, false))
 	trainable, fixed := m.params()
@@ -163,6 +168,21 @@ func (m *Model) summary3(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// wrap breaks a text at spaces into lines of at most width characters, and a longer word where it must.
+func wrap(text string, width int) (lines []string) {
+	for _, word := range strings.Fields(text) {
+		if k := len(lines) - 1; k >= 0 && len(lines[k])+1+len(word) <= width {
+			lines[k] += " " + word
+			continue
+		}
+		for len(word) > width {
+			lines, word = append(lines, word[:width]), word[width:]
+		}
+		lines = append(lines, word)
+	}
+	return lines
 }
 
 // optimizerParams is how many numbers the optimizer keeps: its arrays, its iteration and its learning rate.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/internal/golden"
 	"github.com/unroll-ml/unroll/internal/npy"
 	"github.com/unroll-ml/unroll/internal/random"
@@ -12,6 +13,7 @@ import (
 	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/metrics"
 	"github.com/unroll-ml/unroll/optimizers"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/schedules"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -63,6 +65,22 @@ func trials() []trial {
 		{name: "dropout", specs: []layers.Spec{embedding, layers.Dropout{Rate: 0.25}, layers.LSTM{Units: 3, ReturnSequences: true, Dropout: 0.5, RecurrentDropout: 0.25},
 			layers.Bidirectional{Layer: layers.SimpleRNN{Units: 3, Dropout: 0.5, Seed: tensor.F(4)}}, layers.Dropout{Rate: 0.5}, sigmoid},
 			opt: optimizers.SGD{}, loss: binary, random: true},
+		{name: "around", specs: []layers.Spec{masked, layers.LayerNormalization{GammaRegularizer: regularizers.L2{}, BetaConstraint: constraints.NonNeg{}},
+			layers.TimeDistributed{Layer: layers.Dense{Units: 6, Activation: activations.Tanh, KernelRegularizer: regularizers.L1L2{L1: 0.01, L2: 0.02}}},
+			layers.Conv1D{Filters: 4, KernelSize: 2, Groups: 2, Padding: "causal", ActivityRegularizer: regularizers.L2{}, KernelConstraint: constraints.MaxNorm{Axis: []int{0, 1}}},
+			layers.BatchNormalization{Momentum: tensor.F(0.9)}, layers.MaxPooling1D{}, layers.AveragePooling1D{Strides: 1, Padding: "same"},
+			layers.TimeDistributed{Name: "steps", Layer: layers.LayerNormalization{Name: "inner"}},
+			layers.LSTM{Units: 3}, layers.RepeatVector{N: 2}, layers.Bidirectional{Layer: layers.GRU{Units: 2, ReturnSequences: true}},
+			layers.GlobalMaxPooling1D{}, layers.BatchNormalization{Renorm: true, RenormClipping: layers.RenormClipping{DMax: tensor.F(3)}}, sigmoid},
+			opt: optimizers.RMSprop{}, loss: binary, metric: acc},
+		{name: "normalized", specs: []layers.Spec{layers.Input{Shape: tensor.Shape{6, 4}}, layers.Normalization{}, layers.Rescaling{Scale: []float64{0.5, 1, 2, 1}},
+			layers.Masking{MaskValue: 3}, layers.SpatialDropout1D{}, layers.GaussianNoise{}, layers.GaussianDropout{}, layers.Dropout{NoiseShape: tensor.Shape{tensor.None, 1, tensor.None}},
+			layers.Permute{Dims: []int{2, 1}}, layers.Reshape{TargetShape: []int{-1, 3}}, layers.Normalization{Mean: []float64{1, 2, 3}, Variance: []float64{1, 4, 9}},
+			layers.LayerNormalization{Axis: []int{1, 2}, NoCenter: true}, layers.Flatten{}, layers.Dense{Units: 3, KernelConstraint: constraints.UnitNorm{}},
+			layers.Activation{Activation: activations.Softmax}},
+			opt: optimizers.SGD{}, loss: losses.SparseCategoricalCrossentropy{}, metric: metrics.SparseCategoricalAccuracy{}},
+		{name: "averages", specs: []layers.Spec{embedding, layers.BatchNormalization{}, layers.GlobalAveragePooling1D{}, layers.Dense{Units: 3, NoBias: true}, layers.BatchNormalization{Axis: tensor.F(1)}, sigmoid},
+			opt: optimizers.Adam{}, loss: binary, metric: acc, frozen: "batch_normalization"},
 		{name: "equations", specs: []layers.Spec{embedding, layers.Bidirectional{Layer: layers.LectureLSTM(3)}, sigmoid},
 			opt: optimizers.RMSprop{}, loss: binary, metric: acc, ours: true},
 		{name: "stacked_equations", specs: []layers.Spec{layers.Recurrent{Units: 3, Cell: "output_t = tanh(dot(W, input_t) + dot(U, state_t) + b)", ReturnSequences: true},
@@ -85,6 +103,9 @@ func (c *trial) model(t *testing.T) *Model {
 	s := random.New(7, random.Data)
 	for _, w := range m.weights {
 		for i := range w.Data {
+			if w.Integer {
+				break
+			}
 			w.Data[i] += 0.1 * float32(s.Normal())
 		}
 		if c.frozen != "" && strings.HasPrefix(w.Path, c.frozen+"/") {

@@ -45,7 +45,7 @@ func (s *session) beginUpdate() {
 	for _, w := range s.model.weights {
 		s.touched[w.Index] = nil
 		if w.Table && w.Trainable {
-			s.touched[w.Index] = c.touch(w, s.model.savings.touched, s.rate)
+			s.touched[w.Index] = c.touch(w, s.model.savings.touched && !held(w), s.rate)
 		}
 	}
 }
@@ -79,7 +79,7 @@ func (s *session) update() {
 		if !w.Trainable {
 			continue
 		}
-		if !elementwise {
+		if !elementwise || held(w) {
 			piece = n
 		}
 		size += n
@@ -135,7 +135,9 @@ func (s *session) updatePart(w *worker, of *layers.Weight, grad []float32, lo, h
 		slots = append(slots, slot[lo:hi])
 	}
 	w.update.slots = slots
+	penalize(of, grad)
 	s.c.optimizer.Apply(s.c.iteration, s.rate, of.Data[lo:hi], grad, slots)
+	constrain(of)
 }
 
 // updateRows updates rows of a table, whose values are copied in values, by their gradients, one after the other. The values are overwritten.
@@ -172,6 +174,9 @@ func (c *compiled) start(m *Model) {
 	}
 	c.slots, c.touched = make([][][]float32, len(m.weights)), make([]*touched, len(m.weights))
 	for _, w := range m.weights {
+		if w.Statistic {
+			continue
+		}
 		shapes := c.slotShapes(w)
 		for _, group := range c.optimizer.Slots() {
 			for _, slot := range group {

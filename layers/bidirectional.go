@@ -70,6 +70,9 @@ func (l Bidirectional) Build(b *Builder, in []Signature) (Layer, error) {
 	for i, s := range []Spec{l.forward(), l.backward()} {
 		r, cellName := s.(recurrentSpec).recurrent()
 		r.ZeroOutputForMask = r.ReturnSequences
+		if r.ActivityRegularizer != nil {
+			return nil, fmt.Errorf("layers: Bidirectional: expected layers without activity_regularizer, got %s of %s", r.ActivityRegularizer.Class(), s.Class())
+		}
 		dir, err := buildRecurrent(b.In(layerName(s)).In(cellName), in, s.Class(), r)
 		if err != nil {
 			return nil, err

@@ -2,10 +2,16 @@ package layers
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/regularizers"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // maxAxis bounds a width that a config declares, so that the size of a matrix between two of them fits an int.
@@ -22,11 +28,18 @@ func Serialize(s Spec, name string, in Signature, trainable bool) *keras.Object 
 	if _, ok := s.(Recurrent); ok {
 		o.Module, o.RegisteredName = "unroll", "unroll>Recurrent"
 	}
+	if _, ok := s.(SpatialDropout1D); ok {
+		return o // knows no more arguments than its config has
+	}
 	o.Config["trainable"] = trainable
-	if _, ok := s.(Dropout); ok {
-		return o // is built without a shape
+	if _, ok := s.(shapeless); ok {
+		return o
 	}
 	o.Build = map[string]any{"input_shape": keras.AxesOf(in.Shape)}
+	if d, ok := s.(TimeDistributed); ok {
+		o.Config["layer"] = d.part(in, trainable)
+		return o
+	}
 	for _, key := range []string{"layer", "backward_layer"} {
 		if part, ok := o.Config[key].(*keras.Object); ok {
 			part.Build, part.Config["trainable"] = o.Build, trainable
@@ -35,44 +48,49 @@ func Serialize(s Spec, name string, in Signature, trainable bool) *keras.Object 
 	return o
 }
 
+// shapeless are the layers that Keras builds without a shape.
+type shapeless interface{ shapeless() }
+
 // FromConfig is the layer that a `.keras` file has at path. What says how a layer computes and is not offered here is an error
 // with its path and value. Whether the layer's weights are trained, trainable in the config, is left to the model.
 func FromConfig(path string, o *keras.Object) (Spec, error) {
 	r := keras.Read(path+".config", o.Config)
 	class := o.Class
-	if o.RegisteredName != "" && o.RegisteredName != "unroll>Recurrent" {
+	if o.RegisteredName != "" {
 		class = o.RegisteredName // somebody's own class, whatever its last name
 	}
-	var s Spec
-	switch class {
-	case "InputLayer":
-		s = readInput(r)
-	case "Embedding":
-		s = readEmbedding(r)
-	case "SimpleRNN":
-		s = readSimpleRNN(r)
-	case "LSTM":
-		s = readLSTM(r)
-	case "GRU":
-		s = readGRU(r)
-	case "Recurrent":
-		s = readRecurrent(r)
-	case "Bidirectional":
-		s = readBidirectional(r)
-	case "Dense":
-		s = readDense(r)
-	case "Dropout":
-		s = readDropout(r)
-	case "Lambda":
-		return nil, fmt.Errorf("layers: %s: a Lambda layer is Python code, which is not run here", path)
-	default:
-		return nil, fmt.Errorf("layers: %s: expected a layer that is offered here, one of Bidirectional, Dense, Dropout, Embedding, GRU, "+
-			"InputLayer, LSTM, Recurrent, SimpleRNN, got %q", path, class)
+	if class == "unroll>Recurrent" {
+		class = "Recurrent"
 	}
+	known := readers()
+	read, ok := known[class]
+	if !ok {
+		if class == "Lambda" {
+			return nil, fmt.Errorf("layers: %s: a Lambda layer is Python code, which is not run here", path)
+		}
+		return nil, fmt.Errorf("layers: %s: expected a layer that is offered here, one of %s, got %q", path,
+			strings.Join(slices.Sorted(maps.Keys(known)), ", "), class)
+	}
+	s := read(r)
 	if err := r.Done(); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// readers are how the classes' configs are read.
+func readers() map[string]func(*keras.Reader) Spec {
+	return map[string]func(*keras.Reader) Spec{
+		"InputLayer": readInput, "Embedding": readEmbedding, "Dense": readDense,
+		"SimpleRNN": readSimpleRNN, "LSTM": readLSTM, "GRU": readGRU, "Recurrent": readRecurrent, "Bidirectional": readBidirectional,
+		"Activation": readActivation, "Masking": readMasking, "TimeDistributed": readTimeDistributed,
+		"Dropout": readDropout, "SpatialDropout1D": readSpatialDropout1D, "GaussianNoise": readGaussianNoise, "GaussianDropout": readGaussianDropout,
+		"LayerNormalization": readLayerNormalization, "BatchNormalization": readBatchNormalization,
+		"Normalization": readNormalization, "Rescaling": readRescaling,
+		"GlobalMaxPooling1D": readGlobalMaxPooling1D, "GlobalAveragePooling1D": readGlobalAveragePooling1D,
+		"MaxPooling1D": readMaxPooling1D, "AveragePooling1D": readAveragePooling1D, "Conv1D": readConv1D,
+		"RepeatVector": readRepeatVector, "Flatten": readFlatten, "Reshape": readReshape, "Permute": readPermute,
+	}
 }
 
 // config are the keys that every layer writes.
@@ -150,6 +168,81 @@ func initializer(r *keras.Reader, key string) initializers.Initializer {
 	return i
 }
 
+// regularizer reads a regularizer; absent or null is none.
+func regularizer(r *keras.Reader, key string) regularizers.Regularizer {
+	o := r.Object(key)
+	if o == nil {
+		return nil
+	}
+	g, err := regularizers.FromConfig("config", o.Class, o.Config)
+	if err != nil {
+		r.Keep(fmt.Errorf("keras: %s: %w", r.Path(key), err))
+		return nil
+	}
+	return g
+}
+
+// constraint reads a constraint; absent or null is none.
+func constraint(r *keras.Reader, key string) constraints.Constraint {
+	o := r.Object(key)
+	if o == nil {
+		return nil
+	}
+	c, err := constraints.FromConfig("config", o.Class, o.Config)
+	if err != nil {
+		r.Keep(fmt.Errorf("keras: %s: %w", r.Path(key), err))
+		return nil
+	}
+	return c
+}
+
+// seedConfig is a seed as Keras has it: a number, or null.
+func seedConfig(s tensor.Float) any {
+	if !s.IsSet() {
+		return nil
+	}
+	return uint64(s.Or(0))
+}
+
+// holds writes the regularizer and the constraint of a weight.
+func holds(c map[string]any, called string, r regularizers.Regularizer, k constraints.Constraint) {
+	c[called+"_regularizer"], c[called+"_constraint"] = regularizers.Object(r), constraints.Object(k)
+}
+
+// activityConfig writes an activity regularizer as Keras's base of all layers does: when there is one.
+func activityConfig(c map[string]any, r regularizers.Regularizer) {
+	if r != nil {
+		c["activity_regularizer"] = regularizers.Object(r)
+	}
+}
+
+// dataFormat reads "channels_last" or "channels_first"; absent or null is the former, which is "" here.
+func dataFormat(r *keras.Reader) string {
+	switch f := r.String("data_format", channelsLast); f {
+	case channelsLast:
+		return ""
+	case channelsFirst:
+		return f
+	}
+	r.Fail("data_format", `"channels_last" or "channels_first"`)
+	return ""
+}
+
+// one reads a number that Keras writes as a list of one.
+func one(r *keras.Reader, key string) int {
+	if _, list := r.Value(key).([]any); !list {
+		return r.Int(key)
+	}
+	v := r.Ints(key)
+	if r.Err() == nil && len(v) != 1 {
+		r.Fail(key, "one integer")
+	}
+	if len(v) != 1 {
+		return 0
+	}
+	return v[0]
+}
+
 // inputDType is the type of a model's input in its file; Keras casts ids to int32 where they are looked up.
 func inputDType(r *keras.Reader) (ids bool) {
 	switch t := r.String("dtype", "float32"); t {
@@ -160,4 +253,19 @@ func inputDType(r *keras.Reader) (ids bool) {
 		r.Fail("dtype", "float32, int32 or int64")
 	}
 	return ids
+}
+
+// checkActivity fails where the activity regularizer does not fit what the layer returns.
+func checkActivity(class string, r regularizers.Regularizer, l Layer, in []Signature) error {
+	if r == nil {
+		return nil
+	}
+	out, err := l.Output(in)
+	if err == nil {
+		err = r.Check(out[0].Shape)
+	}
+	if err != nil {
+		return fmt.Errorf("layers: %s: activity_regularizer: %w", class, err)
+	}
+	return nil
 }

@@ -4,9 +4,11 @@ import (
 	"fmt"
 
 	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/internal/kernel"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -18,6 +20,9 @@ type Dense struct {
 	NoBias            bool
 	KernelInitializer initializers.Initializer // unset: glorot_uniform
 	BiasInitializer   initializers.Initializer // unset: zeros
+
+	KernelRegularizer, BiasRegularizer, ActivityRegularizer regularizers.Regularizer
+	KernelConstraint, BiasConstraint                        constraints.Constraint
 }
 
 // Class is "Dense".
@@ -32,15 +37,21 @@ func (l Dense) Config() map[string]any {
 	c["units"], c["use_bias"], c["activation"] = l.Units, !l.NoBias, l.Activation.Or(activations.Linear).Name()
 	c["kernel_initializer"] = initializers.Object(or(l.KernelInitializer, initializers.GlorotUniform{}))
 	c["bias_initializer"] = initializers.Object(or(l.BiasInitializer, initializers.Zeros{}))
-	none(c, "kernel_regularizer", "bias_regularizer", "kernel_constraint", "bias_constraint", "quantization_config")
+	holds(c, "kernel", l.KernelRegularizer, l.KernelConstraint)
+	holds(c, "bias", l.BiasRegularizer, l.BiasConstraint)
+	activityConfig(c, l.ActivityRegularizer)
+	none(c, "quantization_config")
 	return c
 }
 
 func readDense(r *keras.Reader) Spec {
-	onlyNone(r, "kernel_regularizer", "bias_regularizer", "activity_regularizer", "kernel_constraint", "bias_constraint", "quantization_config")
+	onlyNone(r, "quantization_config", "lora_rank", "lora_alpha")
 	return Dense{
 		Name: base(r), Units: axis(r, "units"), Activation: activation(r, "activation"), NoBias: !r.Bool("use_bias", true),
 		KernelInitializer: initializer(r, "kernel_initializer"), BiasInitializer: initializer(r, "bias_initializer"),
+		KernelRegularizer: regularizer(r, "kernel_regularizer"), BiasRegularizer: regularizer(r, "bias_regularizer"),
+		ActivityRegularizer: regularizer(r, "activity_regularizer"),
+		KernelConstraint:    constraint(r, "kernel_constraint"), BiasConstraint: constraint(r, "bias_constraint"),
 	}
 }
 
@@ -49,12 +60,9 @@ func (l Dense) Build(b *Builder, in []Signature) (Layer, error) {
 	if l.Units <= 0 {
 		return nil, fmt.Errorf("layers: Dense: units must be positive, got %d", l.Units)
 	}
-	act, err := activations.ByName(l.Activation.Or(activations.Linear).Name())
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("layers: Dense: activation: %w", err)
-	case act == activations.GLU:
-		return nil, fmt.Errorf("layers: Dense: activation must keep the width, got glu, which halves it")
+	act, err := keepsWidth("Dense", l.Activation)
+	if err != nil {
+		return nil, err
 	}
 	d := &dense{spec: l, act: act}
 	if _, err := d.Output(in); err != nil {
@@ -62,10 +70,16 @@ func (l Dense) Build(b *Builder, in []Signature) (Layer, error) {
 	}
 	d.inputs = in[0].Shape[len(in[0].Shape)-1]
 	d.kernel = b.Weight("kernel", tensor.Shape{d.inputs, l.Units}, or(l.KernelInitializer, initializers.GlorotUniform{}))
+	if err := d.kernel.hold("Dense", "kernel", l.KernelRegularizer, l.KernelConstraint); err != nil {
+		return nil, err
+	}
 	if !l.NoBias {
 		d.bias = b.Weight("bias", tensor.Shape{l.Units}, or(l.BiasInitializer, initializers.Zeros{}))
+		if err := d.bias.hold("Dense", "bias", l.BiasRegularizer, l.BiasConstraint); err != nil {
+			return nil, err
+		}
 	}
-	return d, nil
+	return d, checkActivity("Dense", l.ActivityRegularizer, d, in)
 }
 
 type dense struct {
@@ -115,13 +129,21 @@ const (
 	denseGrad
 )
 
-// ActivationOf is the activation that a layer ends with; false when it has none of its own.
+// Activity is the regularizer of the output.
+func (d *dense) Activity() regularizers.Regularizer { return d.spec.ActivityRegularizer }
+
+// ActivationOf is the activation that a layer ends with, of which it can leave the values before it in Logits; false when it has none
+// of its own.
 func ActivationOf(l Layer) (activations.Activation, bool) {
-	d, ok := l.(*dense)
-	if !ok {
-		return "", false
+	switch l := l.(type) {
+	case *dense:
+		return l.act, true
+	case *activationLayer:
+		return l.act, true
+	case *conv1D:
+		return l.act, true
 	}
-	return d.act, true
+	return "", false
 }
 
 func (d *dense) Forward(c *Call) {

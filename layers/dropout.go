@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"github.com/unroll-ml/unroll/internal/keras"
-	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/internal/random"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // Dropout sets a part Rate of the values to zero in training and scales the others by 1/(1-Rate); with Rate 1 all are zero.
@@ -13,6 +13,10 @@ import (
 type Dropout struct {
 	Name string
 	Rate float64
+	// NoiseShape has an entry for every axis, the batch first: 1 where all values along the axis share their fate, tensor.None
+	// elsewhere. Unset: every value has its own.
+	NoiseShape tensor.Shape
+	Seed       tensor.Float // unset: the model's
 }
 
 // Class is "Dropout".
@@ -21,93 +25,69 @@ func (Dropout) Class() string { return "Dropout" }
 // GivenName is the name that the user gave.
 func (l Dropout) GivenName() string { return l.Name }
 
+func (Dropout) shapeless() {}
+
 // Config implements Spec.
 func (l Dropout) Config() map[string]any {
 	c := config(l)
-	c["rate"] = l.Rate
-	none(c, "seed", "noise_shape")
+	c["rate"], c["seed"], c["noise_shape"] = l.Rate, seedConfig(l.Seed), nil
+	if l.NoiseShape != nil {
+		c["noise_shape"] = keras.AxesOf(l.NoiseShape)
+	}
 	return c
 }
 
-// readDropout lets a seed go: draws are keyed by the model's.
 func readDropout(r *keras.Reader) Spec {
-	r.Ignore("seed")
-	onlyNone(r, "noise_shape", "activity_regularizer")
-	l := Dropout{Name: base(r), Rate: r.Float("rate")}
-	if !(l.Rate >= 0 && l.Rate <= 1) {
-		r.Fail("rate", "a number from 0 to 1")
-	}
-	return l
+	onlyNone(r, "activity_regularizer")
+	r.Float("rate")
+	return Dropout{Name: base(r), Rate: rate(r, "rate"), NoiseShape: r.Axes("noise_shape"), Seed: seed(r)}
 }
 
-// Build checks the rate.
+// Build checks the arguments.
 func (l Dropout) Build(_ *Builder, in []Signature) (Layer, error) {
-	if !(l.Rate >= 0 && l.Rate <= 1) {
-		return nil, fmt.Errorf("layers: Dropout: rate must be from 0 to 1, got %v", l.Rate)
-	}
-	d := &dropout{spec: l}
-	_, err := d.Output(in)
-	return d, err
+	return newDropout("Dropout", l.Rate, l.NoiseShape, l.Seed, in)
 }
 
-type dropout struct{ spec Dropout }
-
-func (d *dropout) Weights() []*Weight { return nil }
-
-func (d *dropout) Output(in []Signature) ([]Signature, error) {
-	if len(in) != 1 || in[0].IDs {
-		return nil, fmt.Errorf("layers: Dropout: expected floats, got %s", describe(in))
-	}
-	return in, nil
+// SpatialDropout1D is Dropout of whole channels: (N, T, C), of which some of the C are zero at all steps of a row. Source:
+// keras/src/layers/regularization/spatial_dropout.py.
+type SpatialDropout1D struct {
+	Name string
+	Rate float64
+	Seed tensor.Float // unset: the model's
 }
 
-func (d *dropout) Layout() Layout { return AnyLayout }
+// Class is "SpatialDropout1D".
+func (SpatialDropout1D) Class() string { return "SpatialDropout1D" }
 
-func (d *dropout) Prepare(bool) {}
+// GivenName is the name that the user gave.
+func (l SpatialDropout1D) GivenName() string { return l.Name }
 
-func (d *dropout) ShardRows() int { return 0 }
-
-func (d *dropout) Forward(c *Call) {
-	c.Out[0] = c.In[0]
-	if !c.Training || d.spec.Rate == 0 {
-		return
-	}
-	in, out := &c.In[0], &c.Out[0]
-	mask := c.Floats(0, len(in.Data))
-	out.Data = c.Floats(1, len(in.Data))
-	drawMask(mask, in, d.spec.Rate, c)
-	kernel.Mul(out.Data, in.Data, mask)
+// Config implements Spec. Keras's class takes no other argument, not even trainable.
+func (l SpatialDropout1D) Config() map[string]any {
+	return map[string]any{"name": layerName(l), "dtype": "float32", "rate": l.Rate, "seed": seedConfig(l.Seed)}
 }
 
-func (d *dropout) Backward(c *Call) {
-	if c.DIn[0] == nil {
-		return
-	}
-	if !c.Training || d.spec.Rate == 0 {
-		copy(c.DIn[0], c.DOut[0])
-		return
-	}
-	kernel.Mul(c.DIn[0], c.DOut[0], c.Floats(0, len(c.DIn[0])))
+func readSpatialDropout1D(r *keras.Reader) Spec {
+	r.Float("rate")
+	return SpatialDropout1D{Name: base(r), Rate: rate(r, "rate"), Seed: seed(r)}
 }
 
-// drawMask draws what every value is multiplied by. A row's draws depend on its number in the batch, not on its shard.
-func drawMask(mask []float32, v *Value, rate float64, c *Call) {
-	var s random.Stream
-	n := v.Shape[0]
-	steps, width := 1, len(mask)/max(1, n)
-	if v.TimeMajor {
-		steps, width = v.Shape[1], width/max(1, v.Shape[1])
+// Build checks the arguments.
+func (l SpatialDropout1D) Build(_ *Builder, in []Signature) (Layer, error) {
+	if err := checkFloats("SpatialDropout1D", "sequences (N, T, C)", in, 3, 3); err != nil {
+		return nil, err
 	}
-	for r := range n {
-		s.Reset(c.Seed, random.Dropout, uint64(c.Number), uint64(c.Epoch), uint64(c.Step), uint64(c.RowNumber(r)))
-		for t := range steps {
-			row := mask[(t*n+r)*width:][:width]
-			if !v.TimeMajor {
-				row = mask[r*width:][:width]
-			}
-			drop(row, rate, &s)
-		}
+	return newDropout("SpatialDropout1D", l.Rate, tensor.Shape{tensor.None, 1, tensor.None}, l.Seed, in)
+}
+
+func newDropout(class string, rate float64, shape tensor.Shape, seed tensor.Float, in []Signature) (Layer, error) {
+	if !(rate >= 0 && rate <= 1) {
+		return nil, fmt.Errorf("layers: %s: rate must be from 0 to 1, got %v", class, rate)
 	}
+	return newNoise(&noise{
+		class: class, off: rate == 0, shape: shape, seed: seed,
+		draw: func(dst []float32, s *random.Stream) { drop(dst, rate, s) },
+	}, in)
 }
 
 // drop draws zeros in a part rate of mask; the others are what keeps the mean.

@@ -3,9 +3,11 @@ package layers
 import (
 	"fmt"
 
+	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/internal/kernel"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -17,6 +19,9 @@ type Embedding struct {
 	EmbeddingsInitializer initializers.Initializer // unset: uniform in ±0.05
 	// MaskZero: id 0 is padding, steps that have it are masked. Its row stays trainable, as in Keras.
 	MaskZero bool
+
+	EmbeddingsRegularizer, ActivityRegularizer regularizers.Regularizer
+	EmbeddingsConstraint                       constraints.Constraint
 }
 
 // Class is "Embedding".
@@ -35,15 +40,19 @@ func (l Embedding) Config() map[string]any {
 	c := config(l)
 	c["input_dim"], c["output_dim"], c["mask_zero"] = l.InputDim, l.OutputDim, l.MaskZero
 	c["embeddings_initializer"] = initializers.Object(or(l.EmbeddingsInitializer, initializers.RandomUniform{}))
-	none(c, "embeddings_regularizer", "activity_regularizer", "embeddings_constraint", "quantization_config")
+	holds(c, "embeddings", l.EmbeddingsRegularizer, l.EmbeddingsConstraint)
+	c["activity_regularizer"] = regularizers.Object(l.ActivityRegularizer)
+	none(c, "quantization_config")
 	return c
 }
 
 func readEmbedding(r *keras.Reader) Spec {
-	onlyNone(r, "embeddings_regularizer", "activity_regularizer", "embeddings_constraint", "quantization_config")
+	onlyNone(r, "quantization_config", "lora_rank", "lora_alpha")
 	return Embedding{
 		Name: base(r), InputDim: axis(r, "input_dim"), OutputDim: axis(r, "output_dim"),
 		EmbeddingsInitializer: initializer(r, "embeddings_initializer"), MaskZero: r.Bool("mask_zero", false),
+		EmbeddingsRegularizer: regularizer(r, "embeddings_regularizer"), ActivityRegularizer: regularizer(r, "activity_regularizer"),
+		EmbeddingsConstraint: constraint(r, "embeddings_constraint"),
 	}
 }
 
@@ -61,7 +70,10 @@ func (l Embedding) Build(b *Builder, in []Signature) (Layer, error) {
 	}
 	e.table = b.Weight("embeddings", tensor.Shape{l.InputDim, l.OutputDim}, or(l.EmbeddingsInitializer, initializers.RandomUniform{}))
 	e.table.Table = true
-	return e, nil
+	if err := e.table.hold("Embedding", "embeddings", l.EmbeddingsRegularizer, l.EmbeddingsConstraint); err != nil {
+		return nil, err
+	}
+	return e, checkActivity("Embedding", l.ActivityRegularizer, e, in)
 }
 
 type embedding struct {
@@ -77,6 +89,12 @@ func (e *embedding) Output(in []Signature) ([]Signature, error) {
 	}
 	return []Signature{{Shape: append(in[0].Shape.Clone(), e.spec.OutputDim), Masked: e.spec.MaskZero}}, nil
 }
+
+// Activity is the regularizer of the output.
+func (e *embedding) Activity() regularizers.Regularizer { return e.spec.ActivityRegularizer }
+
+// MakesMask reports whether the mask that goes on is this layer's.
+func (e *embedding) MakesMask() bool { return e.spec.MaskZero }
 
 func (e *embedding) Layout() Layout { return TimeMajor }
 

@@ -4,8 +4,10 @@ import (
 	_ "embed"
 
 	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -35,6 +37,10 @@ type GRU struct {
 	Dropout              float64      // part of the input's values that training sets to zero
 	RecurrentDropout     float64      // likewise of the state's
 	Seed                 tensor.Float // of dropout; unset: the model's
+
+	KernelRegularizer, RecurrentRegularizer, BiasRegularizer regularizers.Regularizer
+	ActivityRegularizer                                      regularizers.Regularizer // of the output
+	KernelConstraint, RecurrentConstraint, BiasConstraint    constraints.Constraint
 }
 
 // Class is "GRU".
@@ -58,6 +64,9 @@ func readGRU(r *keras.Reader) Spec {
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
 		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
 		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
+		KernelRegularizer: l.KernelRegularizer, RecurrentRegularizer: l.RecurrentRegularizer, BiasRegularizer: l.BiasRegularizer,
+		ActivityRegularizer: l.ActivityRegularizer,
+		KernelConstraint:    l.KernelConstraint, RecurrentConstraint: l.RecurrentConstraint, BiasConstraint: l.BiasConstraint,
 	}
 }
 
@@ -74,5 +83,8 @@ func (l GRU) recurrent() (Recurrent, string) {
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
 		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
 		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
+		KernelRegularizer: l.KernelRegularizer, RecurrentRegularizer: l.RecurrentRegularizer, BiasRegularizer: l.BiasRegularizer,
+		ActivityRegularizer: l.ActivityRegularizer,
+		KernelConstraint:    l.KernelConstraint, RecurrentConstraint: l.RecurrentConstraint, BiasConstraint: l.BiasConstraint,
 	}, "gru_cell"
 }

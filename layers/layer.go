@@ -145,6 +145,8 @@ type Pass struct {
 	// Seed, Epoch and Step key random draws, with the layer's number and a row's number in the batch: Row is the first's.
 	Seed             uint64
 	Epoch, Step, Row int
+	// Batch is how many rows the whole batch has.
+	Batch int
 	// Rows are the rows' numbers in the batch where they do not follow Row one by one; nil otherwise.
 	Rows []int
 

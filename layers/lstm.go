@@ -5,8 +5,10 @@ import (
 	"strings"
 
 	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -36,6 +38,10 @@ type LSTM struct {
 	Dropout              float64      // part of the input's values that training sets to zero
 	RecurrentDropout     float64      // likewise of the state's
 	Seed                 tensor.Float // of dropout; unset: the model's
+
+	KernelRegularizer, RecurrentRegularizer, BiasRegularizer regularizers.Regularizer
+	ActivityRegularizer                                      regularizers.Regularizer // of the output
+	KernelConstraint, RecurrentConstraint, BiasConstraint    constraints.Constraint
 }
 
 // Class is "LSTM".
@@ -59,6 +65,9 @@ func readLSTM(r *keras.Reader) Spec {
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
 		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
 		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
+		KernelRegularizer: l.KernelRegularizer, RecurrentRegularizer: l.RecurrentRegularizer, BiasRegularizer: l.BiasRegularizer,
+		ActivityRegularizer: l.ActivityRegularizer,
+		KernelConstraint:    l.KernelConstraint, RecurrentConstraint: l.RecurrentConstraint, BiasConstraint: l.BiasConstraint,
 	}
 }
 
@@ -75,6 +84,9 @@ func (l LSTM) recurrent() (Recurrent, string) {
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
 		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
 		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
+		KernelRegularizer: l.KernelRegularizer, RecurrentRegularizer: l.RecurrentRegularizer, BiasRegularizer: l.BiasRegularizer,
+		ActivityRegularizer: l.ActivityRegularizer,
+		KernelConstraint:    l.KernelConstraint, RecurrentConstraint: l.RecurrentConstraint, BiasConstraint: l.BiasConstraint,
 	}, "lstm_cell"
 }
 

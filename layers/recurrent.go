@@ -6,10 +6,12 @@ import (
 	"strconv"
 
 	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/internal/engine"
 	"github.com/unroll-ml/unroll/internal/random"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -39,6 +41,10 @@ type Recurrent struct {
 	// the others scaled by 1/(1-part): the same ones at all steps. LSTM and GRU take 1 for 0, as Keras's do.
 	Dropout, RecurrentDropout float64
 	Seed                      tensor.Float // of dropout; unset: the model's
+
+	KernelRegularizer, RecurrentRegularizer, BiasRegularizer regularizers.Regularizer // by the weights' roles
+	ActivityRegularizer                                      regularizers.Regularizer // of the output
+	KernelConstraint, RecurrentConstraint, BiasConstraint    constraints.Constraint
 }
 
 // Class is "Recurrent". Keras has no such class.
@@ -105,9 +111,25 @@ func buildRecurrent(b *Builder, in []Signature, class string, l Recurrent) (*rec
 			return nil, fmt.Errorf("layers: %s: weight %s: %w", class, w.Name, err)
 		}
 		r.weights = append(r.weights, b.drawn(w.Name, tensor.Shape(w.Shape()), draw))
+		if err := l.hold(class, r.weights[i], w.Role); err != nil {
+			return nil, err
+		}
 		r.bound = append(r.bound, r.weights[i].Data)
 	}
-	return r, nil
+	return r, checkActivity(class, l.ActivityRegularizer, r, in)
+}
+
+// hold gives a weight the regularizer and the constraint of its role.
+func (l Recurrent) hold(class string, w *Weight, role cell.Role) error {
+	switch role {
+	case cell.Kernel:
+		return w.hold(class, "kernel", l.KernelRegularizer, l.KernelConstraint)
+	case cell.Recurrent:
+		return w.hold(class, "recurrent", l.RecurrentRegularizer, l.RecurrentConstraint)
+	case cell.Bias:
+		return w.hold(class, "bias", l.BiasRegularizer, l.BiasConstraint)
+	}
+	return nil
 }
 
 // cellError is a mistake in the equations, said once.
@@ -227,6 +249,9 @@ type recurrent struct {
 }
 
 func (r *recurrent) Weights() []*Weight { return r.weights }
+
+// Activity is the regularizer of the output.
+func (r *recurrent) Activity() regularizers.Regularizer { return r.spec.ActivityRegularizer }
 
 // Plan is how the engine runs the layer.
 func (r *recurrent) Plan() *cell.Plan { return r.cell.Plan() }

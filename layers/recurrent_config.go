@@ -4,6 +4,7 @@ import (
 	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -21,6 +22,10 @@ func common(s recurrentSpec) map[string]any {
 	if l.Seed.IsSet() {
 		c["seed"] = uint64(l.Seed.Or(0))
 	}
+	holds(c, "kernel", l.KernelRegularizer, l.KernelConstraint)
+	holds(c, "recurrent", l.RecurrentRegularizer, l.RecurrentConstraint)
+	holds(c, "bias", l.BiasRegularizer, l.BiasConstraint)
+	c["activity_regularizer"] = regularizers.Object(l.ActivityRegularizer)
 	return c
 }
 
@@ -33,6 +38,10 @@ func readCommon(r *keras.Reader) Recurrent {
 		ReturnSequences:      r.Bool("return_sequences", false), GoBackwards: r.Bool("go_backwards", false),
 		ZeroOutputForMask: r.Bool("zero_output_for_mask", false),
 		Dropout:           rate(r, "dropout"), RecurrentDropout: rate(r, "recurrent_dropout"), Seed: seed(r),
+		KernelRegularizer: regularizer(r, "kernel_regularizer"), RecurrentRegularizer: regularizer(r, "recurrent_regularizer"),
+		BiasRegularizer: regularizer(r, "bias_regularizer"), ActivityRegularizer: regularizer(r, "activity_regularizer"),
+		KernelConstraint: constraint(r, "kernel_constraint"), RecurrentConstraint: constraint(r, "recurrent_constraint"),
+		BiasConstraint: constraint(r, "bias_constraint"),
 	}
 }
 
@@ -71,8 +80,6 @@ func seed(r *keras.Reader) tensor.Float {
 func recurrentConfig(s recurrentSpec) map[string]any {
 	c := common(s)
 	c["return_state"], c["stateful"], c["unroll"] = false, false, false
-	none(c, "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
-		"kernel_constraint", "recurrent_constraint", "bias_constraint")
 	return c
 }
 
@@ -80,8 +87,6 @@ func recurrentConfig(s recurrentSpec) map[string]any {
 func readKeras(r *keras.Reader) Recurrent {
 	r.Only("return_state", false)
 	r.Only("stateful", false)
-	onlyNone(r, "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
-		"kernel_constraint", "recurrent_constraint", "bias_constraint")
 	r.Ignore("unroll", "implementation") // how Keras runs the loop
 	return readCommon(r)
 }

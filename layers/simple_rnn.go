@@ -4,8 +4,10 @@ import (
 	_ "embed"
 
 	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -30,6 +32,9 @@ type SimpleRNN struct {
 	Dropout              float64      // part of the input's values that training sets to zero
 	RecurrentDropout     float64      // likewise of the state's
 	Seed                 tensor.Float // of dropout; unset: the model's
+
+	KernelRegularizer, RecurrentRegularizer, BiasRegularizer regularizers.Regularizer
+	KernelConstraint, RecurrentConstraint, BiasConstraint    constraints.Constraint
 }
 
 // Class is "SimpleRNN".
@@ -41,13 +46,17 @@ func (l SimpleRNN) GivenName() string { return l.Name }
 // Config implements Spec.
 func (l SimpleRNN) Config() map[string]any { return recurrentConfig(l) }
 
+// readSimpleRNN: Keras's class takes an activity regularizer and does nothing with it, so that its config has none.
 func readSimpleRNN(r *keras.Reader) Spec {
+	onlyNone(r, "activity_regularizer")
 	l := readKeras(r)
 	return SimpleRNN{
 		Name: l.Name, Units: l.Units, Activation: l.Activation, NoBias: l.NoBias,
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
 		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
 		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
+		KernelRegularizer: l.KernelRegularizer, RecurrentRegularizer: l.RecurrentRegularizer, BiasRegularizer: l.BiasRegularizer,
+		KernelConstraint: l.KernelConstraint, RecurrentConstraint: l.RecurrentConstraint, BiasConstraint: l.BiasConstraint,
 	}
 }
 
@@ -60,5 +69,7 @@ func (l SimpleRNN) recurrent() (Recurrent, string) {
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
 		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
 		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
+		KernelRegularizer: l.KernelRegularizer, RecurrentRegularizer: l.RecurrentRegularizer, BiasRegularizer: l.BiasRegularizer,
+		KernelConstraint: l.KernelConstraint, RecurrentConstraint: l.RecurrentConstraint, BiasConstraint: l.BiasConstraint,
 	}, "simple_rnn_cell"
 }

@@ -31,13 +31,11 @@ func (r *recurrent) walk() Walk {
 		ZeroMasked: r.spec.ZeroOutputForMask, Drops: r.HasDropout(), Width: r.width}
 }
 
-// DropoutOf is the rate of a Dropout, which hands on what comes where it drops nothing; false for every other layer.
-func DropoutOf(l Layer) (rate float64, ok bool) {
-	d, ok := l.(*dropout)
-	if !ok {
-		return 0, false
-	}
-	return d.spec.Rate, true
+// NoiseOf reports whether training changes what the layer hands on, for a layer that does nothing besides, such as Dropout; false for every other
+// layer.
+func NoiseOf(l Layer) (changes, ok bool) {
+	d, ok := l.(*noise)
+	return ok && !d.off, ok
 }
 
 // TableOf is the table of an Embedding, and whether id 0 is masked; false for every other layer.

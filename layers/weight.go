@@ -3,8 +3,10 @@ package layers
 import (
 	"fmt"
 
+	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/random"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -16,6 +18,13 @@ type Weight struct {
 	Data       []float32
 	// Trainable is false for weights that the optimizer must leave alone.
 	Trainable bool
+	// Statistic: the layer keeps a number of the data here, a moving average, that no optimizer ever trains. Trainable is false.
+	Statistic bool
+	// Integer: the values are whole numbers, which Keras keeps as such.
+	Integer bool
+	// Regularizer adds to the loss while the weight is trained, Constraint follows every step of the optimizer. Either may be nil.
+	Regularizer regularizers.Regularizer
+	Constraint  constraints.Constraint
 	// Table: the rows are looked up, so that a gradient touches few of them.
 	Table bool
 	// Index is the weight's number in its model.
@@ -49,6 +58,30 @@ func (b *Builder) In(name string) *Builder {
 // Weight makes a weight whose values come from init.
 func (b *Builder) Weight(name string, shape tensor.Shape, init initializers.Initializer) *Weight {
 	return b.drawn(name, shape, func(dst []float32, s *random.Stream) error { return init.Fill(dst, shape, s) })
+}
+
+// statistic makes a weight that no optimizer trains.
+func (b *Builder) statistic(name string, shape tensor.Shape, init initializers.Initializer) *Weight {
+	w := b.Weight(name, shape, init)
+	w.Trainable, w.Statistic = false, true
+	return w
+}
+
+// hold gives the weight its regularizer and its constraint, which are called so in the layer's arguments: "kernel" for
+// kernel_regularizer and kernel_constraint.
+func (w *Weight) hold(class, called string, r regularizers.Regularizer, c constraints.Constraint) error {
+	if r != nil {
+		if err := r.Check(w.Shape); err != nil {
+			return fmt.Errorf("layers: %s: %s_regularizer: %w", class, called, err)
+		}
+	}
+	if c != nil {
+		if err := c.Check(w.Shape); err != nil {
+			return fmt.Errorf("layers: %s: %s_constraint: %w", class, called, err)
+		}
+	}
+	w.Regularizer, w.Constraint = r, c
+	return nil
 }
 
 // drawn makes a weight with a way of its own to draw its values.

@@ -71,8 +71,11 @@ def gradients(model, x, y):
         fixed = [v.value for v in model.non_trainable_variables]
 
         def of(trainable, x):
-            out, _ = model.stateless_call(trainable, fixed, x, training=True)
-            return model.compute_loss(x=x, y=y, y_pred=out, training=True)
+            out, _, penalties = model.stateless_call(trainable, fixed, x, training=True, return_losses=True)
+            model._losses_override = penalties  # as Keras's own trainer hands them on
+            loss = model.compute_loss(x=x, y=y, y_pred=out, training=True)
+            model._losses_override = []
+            return loss
 
         loss, (found, gx) = jax.jit(jax.value_and_grad(of, argnums=(0, 1), allow_int=True))(trainable, x)
         found = list(found) + ([gx] if wants_x else [])
@@ -108,9 +111,13 @@ def train_as_shipped(model, xs, ys):
 
 
 def get_weights(model):
-    return [np.asarray(keras.ops.convert_to_numpy(w)) for w in model.weights]
+    """The weights as float32, a counter of Normalization too."""
+    return [np.asarray(keras.ops.convert_to_numpy(w), np.float32) for w in model.weights]
 
 
 def set_weights(model, values):
     for variable, value in zip(model.weights, values, strict=True):
         variable.assign(value)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with copies

@@ -9,24 +9,33 @@ import typing
 import zlib
 
 import numpy as np
-from keras import initializers, layers, losses, optimizers
+from keras import constraints, initializers, layers, losses, optimizers, regularizers
 
 STEPS = 10  # training steps recorded by every case
 
 
 @dataclasses.dataclass(frozen=True)
 class Floats:
-    """A batch of float32 sequences (batch, steps, features), or plain rows (batch, features) when steps is None."""
+    """A batch of float32 sequences (batch, steps, features), or plain rows (batch, features) when steps is None.
+
+    hidden: a third of the steps hold this value alone, but not the first step of row 0 and the last of the others.
+    """
 
     batch: int
     steps: int | None
     features: int
     scale: float = 1.0
+    hidden: float | None = None
     dtype = "float32"
 
     def draw(self, rng):
         shape = (self.batch, self.features) if self.steps is None else (self.batch, self.steps, self.features)
-        return (self.scale * rng.standard_normal(shape)).astype(np.float32)
+        x = (self.scale * rng.standard_normal(shape)).astype(np.float32)
+        if self.hidden is not None:
+            hide = rng.random(shape[:2]) < 0.35
+            hide[0, 0], hide[1:, -1] = False, False
+            x[hide] = self.hidden
+        return x
 
     def input_shape(self, static):
         if self.steps is None:
@@ -86,7 +95,8 @@ class Case:
     signed: bool = False  # targets of a hinge are -1 and 1, not 0 and 1
     rank1: bool = False  # targets (batch,) against outputs (batch, 1)
     shipped: bool = False  # record also what train_on_batch itself does; see backend.train
-    one_backend: str | None = None  # why JAX is not asked
+    one_backend: str | None = None  # why the other backend is not asked
+    recorded_on: str = "tensorflow"  # or "jax", where TensorFlow cannot
 
     @property
     def path(self):
@@ -370,9 +380,230 @@ def lecture_cases():
         yield Case("lecture", kind, lambda l=layer: [layers.Embedding(30, 4), l(4), dense_1()], Ids(8, 13, 30, "left"), "binary_crossentropy", optimizers.RMSprop, implicit=True, shipped=True)
 
 
+def activation_cases():
+    yield Case("activation", "relu", lambda: [layers.Dense(4), layers.Activation("relu")])
+    yield Case("activation", "sigmoid", lambda: [simple_rnn(4), layers.Dense(1), layers.Activation("sigmoid")], loss="binary_crossentropy")
+    yield Case("activation", "softmax_sequence", lambda: [layers.Dense(4), layers.Activation("softmax")], loss="sparse_categorical_crossentropy")
+    yield Case("activation", "between", lambda: [layers.Dense(4), layers.Activation("silu"), lstm(3)])
+
+
+def masking_cases():
+    bce, hidden = "binary_crossentropy", Floats(5, 6, 3, hidden=0.0)
+    yield Case("masking", "lstm", lambda: [layers.Masking(), lstm(4), dense_1()], hidden, bce)
+    yield Case("masking", "value", lambda: [layers.Masking(1.5), gru(3, return_sequences=True)], Floats(5, 6, 3, hidden=1.5))
+    # Made behind a layer: how many steps count is known only then. Half of a relu's units are zero, so a quarter of the steps is.
+    yield Case("masking", "late", lambda: [layers.Dense(2, activation="relu"), layers.Masking(), simple_rnn(3, return_sequences=True), layers.Dense(2)], Floats(5, 6, 3))
+    yield Case("masking", "twice", lambda: [layers.Masking(), layers.Dense(2, activation="relu", use_bias=False), layers.Masking(), lstm(3, return_sequences=True)], hidden)
+    yield Case("masking", "average", lambda: [layers.Masking(), layers.Dense(4), layers.GlobalAveragePooling1D(), dense_1()], hidden, bce)
+    yield Case("masking", "average_keepdims", lambda: [layers.Masking(), layers.Dense(4), layers.GlobalAveragePooling1D(keepdims=True)], hidden)
+    yield Case("masking", "max_ignores", lambda: [layers.Masking(), layers.Dense(4), layers.GlobalMaxPooling1D(), dense_1()], hidden, bce)
+    yield Case("masking", "kept", lambda: [layers.Masking(), layers.Activation("tanh"), layers.LayerNormalization(), layers.Rescaling(0.5, 0.25), layers.SpatialDropout1D(0.0), layers.GaussianNoise(0.0), layers.GaussianDropout(0.0), layers.Normalization(), layers.TimeDistributed(layers.Dense(4)), gru(3), dense_1()], hidden, bce)
+    yield Case("masking", "kept_to_the_end", lambda: [layers.Masking(), layers.Dense(4), layers.LayerNormalization(), layers.Activation("tanh")], hidden)
+    for name, layer in {
+        "conv1d": lambda: layers.Conv1D(3, 2),
+        "max_pooling1d": lambda: layers.MaxPooling1D(2),
+        "average_pooling1d": lambda: layers.AveragePooling1D(2),
+        "permute": lambda: layers.Permute((2, 1)),
+        "reshape": lambda: layers.Reshape((3, 6)),
+    }.items():
+        yield Case("masking", f"ends_at_{name}", lambda l=layer: [layers.Masking(), l(), simple_rnn(3), dense_1()], hidden, bce, static=True)
+    yield Case("masking", "ends_at_flatten", lambda: [layers.Masking(), layers.Dense(2), layers.Flatten(), layers.Dense(2)], hidden, static=True)
+    yield Case("masking", "embedding_average", lambda: [layers.Embedding(9, 4, mask_zero=True), layers.GlobalAveragePooling1D(), dense_1()], Ids(4, 6, 9, "left"), bce)
+
+
+def noise_cases():
+    """Layers that draw. Training gets draws that were made once: see dropout.py."""
+    yield Case("noise", "dropout", lambda: [layers.Dense(4), layers.Dropout(0.4), layers.Dense(2)])
+    yield Case("noise", "dropout_noise_shape", lambda: [layers.Dense(4), layers.Dropout(0.4, noise_shape=(None, 1, None)), lstm(3)])
+    yield Case("noise", "dropout_rate_1", lambda: [layers.Dense(4), layers.Dropout(1.0), layers.Dense(2)])
+    yield Case("noise", "dropout_masked", lambda: [layers.Embedding(9, 4, mask_zero=True), layers.Dropout(0.4), gru(3), dense_1()], Ids(4, 6, 9, "left"), "binary_crossentropy")
+    yield Case("noise", "spatial_dropout1d", lambda: [layers.SpatialDropout1D(0.4, seed=3), lstm(3), layers.Dense(2)], Floats(4, 5, 6))
+    yield Case("noise", "gaussian_noise", lambda: [layers.GaussianNoise(0.5), lstm(3, return_sequences=True), layers.GaussianNoise(0.2, seed=2), layers.Dense(2)])
+    yield Case("noise", "gaussian_dropout", lambda: [layers.GaussianDropout(0.4), lstm(3, return_sequences=True), layers.GaussianDropout(0.2, seed=2), layers.Dense(2)])
+
+
+def normalization_cases():
+    rows, softmax = Floats(6, None, 4), lambda: layers.Dense(3, activation="softmax")
+    name = "layer_normalization"
+    yield Case(name, "rows", lambda: [layers.Dense(5), layers.LayerNormalization()], rows)
+    yield Case(name, "sequence", lambda: [layers.LayerNormalization(epsilon=0.1), lstm(3, return_sequences=True), layers.LayerNormalization()])
+    yield Case(name, "axis_1", lambda: [layers.LayerNormalization(axis=1), simple_rnn(3)], static=True)
+    yield Case(name, "axis_1_2", lambda: [layers.LayerNormalization(axis=[1, 2]), simple_rnn(3)], static=True)
+    yield Case(name, "axis_2_1", lambda: [layers.LayerNormalization(axis=(2, 1)), simple_rnn(3)], static=True)
+    yield Case(name, "axis_of_four", lambda: [layers.Reshape((2, 3, 2)), layers.LayerNormalization(axis=[1, 3]), layers.Flatten(), layers.Dense(2)], Floats(3, 4, 3), static=True)
+    yield Case(name, "no_center", lambda: [layers.LayerNormalization(center=False), layers.Dense(2)])
+    yield Case(name, "no_scale", lambda: [layers.LayerNormalization(scale=False), layers.Dense(2)])
+    yield Case(name, "rms_scaling", lambda: [layers.LayerNormalization(rms_scaling=True), layers.Dense(2)])
+    yield Case(name, "initializers", lambda: [layers.LayerNormalization(beta_initializer=initializers.Constant(0.5), gamma_initializer=initializers.Constant(2.0)), layers.Dense(2)], initial=True)
+    name = "batch_normalization"
+    # A bias before it would have a gradient of rounding errors alone.
+    yield Case(name, "rows", lambda: [layers.Dense(5, use_bias=False), layers.BatchNormalization(), softmax()], rows, "categorical_crossentropy")
+    yield Case(name, "sequence", lambda: [layers.BatchNormalization(momentum=0.8, epsilon=0.1), lstm(3, return_sequences=True), layers.BatchNormalization()])
+    yield Case(name, "axis_1", lambda: [layers.BatchNormalization(axis=1), simple_rnn(3)], static=True)
+    yield Case(name, "axis_of_four", lambda: [layers.Reshape((2, 3, 2)), layers.BatchNormalization(axis=2), layers.Flatten(), layers.Dense(2)], Floats(3, 4, 3), static=True)
+    yield Case(name, "no_center_no_scale", lambda: [layers.BatchNormalization(center=False, scale=False), layers.Dense(2)])
+    yield Case(name, "no_scale", lambda: [layers.BatchNormalization(scale=False), layers.Dense(2)], rows)
+    yield Case(name, "masked", lambda: [layers.Masking(), layers.BatchNormalization(), gru(3, return_sequences=True), layers.BatchNormalization()], Floats(5, 6, 3, hidden=0.0))
+    yield Case(name, "frozen", lambda: [layers.Dense(3), layers.BatchNormalization(trainable=False), layers.Dense(2)], rows)
+    yield Case(name, "frozen_without_weights", lambda: [layers.Dense(3), layers.BatchNormalization(trainable=False, center=False, scale=False), layers.Dense(2)], rows)
+    yield Case(name, "renorm", lambda: [layers.BatchNormalization(renorm=True, renorm_momentum=0.7), layers.Dense(2)], rows)
+    yield Case(name, "renorm_clipping", lambda: [layers.BatchNormalization(renorm=True, renorm_clipping={"rmax": 1.1, "rmin": 0.9, "dmax": 0.1}, momentum=0.9), layers.Dense(2)], Floats(6, None, 4, scale=3.0))
+    yield Case(name, "renorm_no_scale", lambda: [layers.BatchNormalization(renorm=True, scale=False, center=False), layers.Dense(2)])
+    yield Case(name, "initializers", lambda: [layers.BatchNormalization(beta_initializer="ones", gamma_initializer=initializers.Constant(2.0), moving_mean_initializer=initializers.Constant(0.25), moving_variance_initializer=initializers.Constant(4.0)), layers.Dense(2)], rows, initial=True)
+    name = "normalization"
+    yield Case(name, "weights", lambda: [layers.Normalization(), layers.Dense(2)])
+    yield Case(name, "axis_none", lambda: [layers.Normalization(axis=None), layers.Dense(2)])
+    yield Case(name, "axis_1_2", lambda: [layers.Normalization(axis=(1, 2)), layers.Dense(2)], static=True)
+    yield Case(name, "axis_1", lambda: [layers.Normalization(axis=1, invert=True), layers.Dense(2)], static=True)
+    yield Case(name, "given", lambda: [layers.Normalization(mean=[0.5, -1.0, 2.0], variance=[4.0, 0.25, 1.0]), layers.Dense(2)])
+    yield Case(name, "given_scalars", lambda: [layers.Normalization(mean=0.5, variance=4.0), layers.Dense(2)])
+    yield Case(name, "given_inverted", lambda: [layers.Normalization(mean=[0.5, -1.0, 2.0], variance=[4.0, 0.0, 1.0], invert=True), layers.Dense(2)])
+    yield Case("rescaling", "scalars", lambda: [layers.Rescaling(0.25, offset=-1.0), layers.Dense(2)])
+    yield Case("rescaling", "scale_alone", lambda: [layers.Rescaling(1 / 127.5), layers.Dense(2)], Floats(3, None, 5, scale=100.0))
+    yield Case("rescaling", "vectors", lambda: [layers.Rescaling([1.0, 2.0, 0.5], offset=[0.0, 1.0, -1.0]), layers.Dense(2)])
+
+
+def pooling_cases():
+    long, relu = Floats(3, 8, 3), lambda: layers.Dense(3, activation="relu")  # whose zeros tie
+    yield Case("pooling", "max", lambda: [layers.MaxPooling1D(), layers.Dense(2)], long)
+    yield Case("pooling", "max_odd", lambda: [layers.MaxPooling1D(3), layers.Dense(2)], long)
+    yield Case("pooling", "max_overlapping", lambda: [layers.MaxPooling1D(3, strides=1), layers.Dense(2)], long)
+    yield Case("pooling", "max_same", lambda: [layers.MaxPooling1D(3, strides=2, padding="same"), layers.Dense(2)], long)
+    yield Case("pooling", "max_ties", lambda: [relu(), layers.MaxPooling1D(4, strides=2, padding="same"), layers.Dense(2)], long)
+    yield Case("pooling", "max_channels_first", lambda: [layers.MaxPooling1D(2, data_format="channels_first"), layers.Dense(2)], Floats(3, 4, 7), static=True)
+    yield Case("pooling", "average", lambda: [layers.AveragePooling1D(2), layers.Dense(2)], long)
+    yield Case("pooling", "average_overlapping", lambda: [layers.AveragePooling1D(4, strides=1), layers.Dense(2)], long)
+    yield Case("pooling", "average_same", lambda: [layers.AveragePooling1D(4, strides=3, padding="same"), layers.Dense(2)], long)
+    yield Case("pooling", "average_channels_first", lambda: [layers.AveragePooling1D(3, strides=2, padding="same", data_format="channels_first"), layers.Dense(2)], Floats(3, 4, 8), static=True)
+    yield Case("pooling", "stride_beyond_window", lambda: [layers.MaxPooling1D(2, strides=3, padding="same"), layers.AveragePooling1D(1, strides=2), layers.Dense(2)], long)
+    yield Case("global_pooling", "max", lambda: [lstm(4, return_sequences=True), layers.GlobalMaxPooling1D(), layers.Dense(2)])
+    yield Case("global_pooling", "max_ties", lambda: [relu(), layers.GlobalMaxPooling1D(), layers.Dense(2)])
+    yield Case("global_pooling", "max_keepdims", lambda: [layers.Dense(4), layers.GlobalMaxPooling1D(keepdims=True)])
+    yield Case("global_pooling", "max_channels_first", lambda: [layers.Dense(4), layers.GlobalMaxPooling1D(data_format="channels_first", keepdims=True)], static=True)
+    yield Case("global_pooling", "average", lambda: [layers.Embedding(9, 4), layers.GlobalAveragePooling1D(), dense_1()], Ids(4, 6, 9), "binary_crossentropy")
+    yield Case("global_pooling", "average_keepdims", lambda: [layers.Dense(4), layers.GlobalAveragePooling1D(keepdims=True), lstm(2)])
+    yield Case("global_pooling", "average_channels_first", lambda: [layers.Dense(4), layers.GlobalAveragePooling1D(data_format="channels_first"), layers.Dense(2)], static=True)
+
+
+def conv1d_cases():
+    long = Floats(3, 8, 4)
+    for name, arguments in {
+        "valid": {},
+        "one_tap": dict(kernel_size=1),
+        "same": dict(padding="same"),
+        "same_even": dict(padding="same", kernel_size=4),
+        "same_strides": dict(padding="same", strides=3, kernel_size=4),
+        "strides": dict(strides=2),
+        "causal": dict(padding="causal"),
+        "causal_dilation": dict(padding="causal", dilation_rate=2),
+        "causal_strides": dict(padding="causal", strides=2),
+        "dilation": dict(dilation_rate=3),
+        "same_dilation": dict(padding="same", dilation_rate=2, kernel_size=2),
+        "groups": dict(groups=2),
+        "groups_same_strides": dict(groups=4, filters=8, padding="same", strides=2),
+        "no_bias": dict(use_bias=False),
+        "tanh": dict(activation="tanh"),
+        "softmax": dict(activation="softmax"),
+        "wider_than_steps": dict(padding="same", kernel_size=11),
+        "many_filters": dict(filters=33, activation="relu"),
+    }.items():
+        yield Case("conv1d", name, lambda a=arguments: [layers.Conv1D(**(dict(filters=6, kernel_size=3) | a))], long)
+    for name, arguments in {
+        "channels_first": {},
+        "channels_first_softmax": dict(activation="softmax", padding="same"),
+        "channels_first_strides": dict(strides=2, padding="causal"),
+    }.items():
+        yield Case("conv1d", name, lambda a=arguments: [layers.Conv1D(3, 2, data_format="channels_first", **a)], Floats(3, 4, 7), static=True, recorded_on="jax", one_backend="TensorFlow convolves channels_first on GPUs alone")
+    yield Case("conv1d", "initializers", lambda: [layers.Conv1D(3, 2, kernel_initializer="ones", bias_initializer=initializers.Constant(0.5))], long, initial=True)
+    yield Case("conv1d", "reviews", lambda: [layers.Embedding(12, 4), layers.Conv1D(5, 3, activation="relu"), layers.MaxPooling1D(2), layers.Conv1D(4, 2, activation="relu"), layers.GlobalMaxPooling1D(), dense_1()], Ids(4, 11, 12, "left"), "binary_crossentropy")
+    yield Case("conv1d", "before_lstm", lambda: [layers.Conv1D(4, 3, padding="causal", activation="tanh"), layers.MaxPooling1D(2), lstm(3), layers.Dense(2)], long)
+
+
+def reshaping_cases():
+    yield Case("reshaping", "flatten", lambda: [layers.Dense(2), layers.Flatten(), layers.Dense(2)], static=True)
+    yield Case("reshaping", "flatten_lstm", lambda: [lstm(3, return_sequences=True), layers.Flatten(), layers.Dense(2)], static=True)
+    yield Case("reshaping", "flatten_channels_first", lambda: [layers.Dense(2), layers.Flatten(data_format="channels_first"), layers.Dense(2)], static=True)
+    yield Case("reshaping", "flatten_rows", lambda: [layers.Dense(4), layers.Flatten(), layers.Dense(2)], Floats(3, None, 5))
+    yield Case("reshaping", "reshape", lambda: [layers.Dense(4), layers.Reshape((2, 10)), lstm(3), layers.Dense(2)], static=True)
+    yield Case("reshaping", "reshape_open", lambda: [layers.Dense(4), layers.Reshape((-1, 2)), lstm(3), layers.Dense(2)])
+    yield Case("reshaping", "reshape_rows", lambda: [layers.Dense(12), layers.Reshape((3, 4)), gru(3)], Floats(3, None, 5))
+    yield Case("reshaping", "permute", lambda: [layers.Dense(4), layers.Permute((2, 1)), layers.Dense(2)], static=True)
+    yield Case("reshaping", "permute_of_four", lambda: [layers.Reshape((2, 3, 2)), layers.Permute((3, 1, 2)), layers.Flatten(), layers.Dense(2)], Floats(3, 4, 3), static=True)
+    yield Case("reshaping", "repeat_vector", lambda: [lstm(3), layers.RepeatVector(4), lstm(3, return_sequences=True), layers.Dense(2)])
+    yield Case("reshaping", "repeat_vector_rows", lambda: [layers.Dense(3), layers.RepeatVector(2)], Floats(3, None, 4))
+
+
+def time_distributed_cases():
+    four = lambda *inner: [layers.Reshape((3, 4, 2)), *inner, layers.Flatten(), layers.Dense(2)]
+    td, data = layers.TimeDistributed, Floats(3, 4, 6)
+    yield Case("time_distributed", "dense", lambda: [lstm(4, return_sequences=True), td(layers.Dense(3, activation="softmax"))], loss="sparse_categorical_crossentropy")
+    yield Case("time_distributed", "dense_masked", lambda: [layers.Embedding(9, 4, mask_zero=True), td(layers.Dense(3, activation="tanh")), lstm(3), dense_1()], Ids(4, 5, 9, "left"), "binary_crossentropy")
+    yield Case("time_distributed", "conv1d", lambda: four(td(layers.Conv1D(3, 2, activation="tanh"))), data, static=True)
+    yield Case("time_distributed", "lstm", lambda: four(td(lstm(3, return_sequences=True))), data, static=True)
+    yield Case("time_distributed", "lstm_last", lambda: [layers.Reshape((3, 4, 2)), td(lstm(3)), gru(2), layers.Dense(2)], data, static=True)
+    yield Case("time_distributed", "flatten", lambda: [layers.Reshape((3, 4, 2)), td(layers.Flatten()), gru(2), layers.Dense(2)], data, static=True)
+    yield Case("time_distributed", "pooling", lambda: [layers.Reshape((3, 4, 2)), td(layers.MaxPooling1D(2)), td(layers.GlobalAveragePooling1D()), gru(2), layers.Dense(2)], data, static=True)
+    yield Case("time_distributed", "layer_normalization", lambda: [td(layers.LayerNormalization()), layers.Dense(2)])
+    yield Case("time_distributed", "twice", lambda: four(td(td(layers.Dense(3)))), data, static=True)
+    yield Case("time_distributed", "repeat_vector", lambda: [td(layers.RepeatVector(2)), td(layers.Permute((2, 1))), layers.Flatten(), layers.Dense(2)], static=True)
+
+
+def penalty_cases():
+    r, c = regularizers, constraints
+    data, bce = Floats(6, None, 4), "binary_crossentropy"
+    for name, penalty in {
+        "l1": lambda: r.L1(0.05),
+        "l2": lambda: r.L2(0.1),
+        "l1_default": lambda: "l1",
+        "l2_default": lambda: "l2",
+        "l1l2": lambda: r.L1L2(0.02, 0.03),
+        "orthogonal": lambda: r.OrthogonalRegularizer(0.2),
+        "orthogonal_columns": lambda: r.OrthogonalRegularizer(0.2, mode="columns"),
+    }.items():
+        yield Case("regularizer", f"dense_{name}", lambda p=penalty: [layers.Dense(3, kernel_regularizer=p()), layers.Dense(2)], data)
+    yield Case("regularizer", "dense_bias", lambda: [layers.Dense(3, kernel_regularizer=r.L2(0.1), bias_regularizer=r.L1(0.1)), layers.Dense(2, bias_regularizer=r.L2(0.1))], data)
+    yield Case("regularizer", "dense_frozen", lambda: [layers.Dense(3, kernel_regularizer=r.L2(0.1), trainable=False), layers.Dense(2)], data)
+    yield Case("regularizer", "dense_activity", lambda: [layers.Dense(3, activation="tanh", activity_regularizer=r.L2(0.1)), layers.Dense(2)], data)
+    yield Case("regularizer", "dense_activity_sequence", lambda: [layers.Dense(3, activity_regularizer=r.L1(0.1)), lstm(3, return_sequences=True), layers.Dense(2, activity_regularizer=r.L1L2(0.01, 0.02))])
+    yield Case("regularizer", "dense_activity_sigmoid", lambda: [layers.Dense(3), layers.Dense(1, activation="sigmoid", activity_regularizer=r.L2(0.1))], data, bce)
+    yield Case("regularizer", "dense_activity_orthogonal", lambda: [layers.Dense(3, activity_regularizer=r.OrthogonalRegularizer(0.3)), layers.Dense(2)], data)
+    yield Case("regularizer", "dense_activity_masked", lambda: [layers.Masking(), layers.Dense(3, activity_regularizer=r.L2(0.1)), layers.Dense(2)], Floats(5, 6, 3, hidden=0.0))
+    yield Case("regularizer", "embedding", lambda: [layers.Embedding(9, 4, embeddings_regularizer=r.L2(0.1), activity_regularizer=r.L1(0.05)), lstm(3), dense_1()], Ids(4, 5, 9), bce)
+    yield Case("regularizer", "conv1d", lambda: [layers.Conv1D(3, 2, kernel_regularizer=r.L2(0.1), bias_regularizer=r.L1(0.1), activity_regularizer=r.L2(0.02)), layers.Dense(2)], Floats(3, 6, 3))
+    yield Case("regularizer", "layer_normalization", lambda: [layers.LayerNormalization(gamma_regularizer=r.L2(0.1), beta_regularizer=r.L1(0.1)), layers.Dense(2)])
+    yield Case("regularizer", "batch_normalization", lambda: [layers.BatchNormalization(gamma_regularizer=r.L2(0.1), beta_regularizer=r.L1(0.1)), layers.Dense(2)], data)
+    yield Case("regularizer", "time_distributed", lambda: [layers.TimeDistributed(layers.Dense(3, kernel_regularizer=r.L2(0.1), activity_regularizer=r.L2(0.1))), layers.Dense(2)])
+    fast = lambda: optimizers.SGD(0.3)
+    everything = lambda: dict(kernel_regularizer=r.L2(0.1), recurrent_regularizer=r.L1(0.02), bias_regularizer=r.L1L2(0.01, 0.02), kernel_constraint=c.MaxNorm(0.8), recurrent_constraint=c.UnitNorm(axis=1), bias_constraint=c.NonNeg())
+    for kind, layer in RECURRENT.items():
+        # SimpleRNN takes an activity regularizer and does nothing with it.
+        yield Case("regularizer", kind, lambda l=layer: [l(4, activity_regularizer=r.L2(0.1), **everything()), layers.Dense(2)], optimizer=fast)
+    yield Case("regularizer", "lstm_sequence", lambda: [layers.Embedding(9, 4, mask_zero=True), lstm(3, return_sequences=True, activity_regularizer=r.L2(0.1)), gru(3, activity_regularizer=r.L1(0.1)), dense_1()], Ids(4, 6, 9, "holes"), bce)
+    yield Case("regularizer", "lstm_front", lambda: [layers.Embedding(9, 4), lstm(3, return_sequences=True, recurrent_regularizer=r.OrthogonalRegularizer(0.1)), lstm(3, kernel_constraint=c.MaxNorm(0.5)), dense_1()], Ids(4, 6, 9, "left"), bce, optimizer=fast)
+    yield Case("regularizer", "bidirectional", lambda: [layers.Bidirectional(gru(3, **everything())), layers.Dense(2)], optimizer=fast)
+    for name, bound in {
+        "max_norm": lambda: c.MaxNorm(0.7),
+        "max_norm_axis_1": lambda: c.MaxNorm(0.7, axis=1),
+        "max_norm_both_axes": lambda: c.MaxNorm(1.2, axis=[0, 1]),
+        "non_neg": lambda: c.NonNeg(),
+        "unit_norm": lambda: c.UnitNorm(),
+        "unit_norm_axis_1": lambda: c.UnitNorm(axis=-1),
+        "min_max_norm": lambda: c.MinMaxNorm(0.9, 1.1, rate=0.5),
+        "min_max_norm_default": lambda: "min_max_norm",
+    }.items():
+        yield Case("constraint", f"dense_{name}", lambda b=bound: [layers.Dense(3, kernel_constraint=b()), layers.Dense(2)], data, optimizer=fast)
+    yield Case("constraint", "dense_bias", lambda: [layers.Dense(3, bias_constraint="non_neg"), layers.Dense(2, bias_constraint=c.MaxNorm(0.2))], data, optimizer=fast)
+    yield Case("constraint", "embedding", lambda: [layers.Embedding(9, 4, embeddings_constraint=c.MaxNorm(0.2, axis=1)), lstm(3), dense_1()], Ids(4, 5, 9), bce, optimizer=fast)
+    yield Case("constraint", "embedding_adam", lambda: [layers.Embedding(9, 4, embeddings_constraint=c.UnitNorm(axis=1)), lstm(3), dense_1()], Ids(4, 5, 9), bce, optimizer=optimizers.Adam)
+    yield Case("constraint", "conv1d", lambda: [layers.Conv1D(3, 2, kernel_constraint=c.MaxNorm(0.8, axis=[0, 1]), bias_constraint=c.NonNeg()), layers.Dense(2)], Floats(3, 6, 3), optimizer=fast)
+    yield Case("constraint", "layer_normalization", lambda: [layers.LayerNormalization(gamma_constraint=c.MaxNorm(1.5), beta_constraint="non_neg"), layers.Dense(2)], optimizer=fast)
+    yield Case("constraint", "batch_normalization", lambda: [layers.BatchNormalization(gamma_constraint=c.UnitNorm(), beta_constraint="non_neg"), layers.Dense(2)], data, optimizer=fast)
+    yield Case("constraint", "frozen", lambda: [layers.Dense(3, kernel_constraint=c.UnitNorm(), trainable=False), layers.Dense(2)], data, optimizer=fast)
+
+
 def all_cases():
     cases = []
-    for group in (embedding_cases, recurrent_cases, dense_cases, dropout_cases, bidirectional_cases, stack_cases, mask_cases, loss_cases, optimizer_cases, lecture_cases):
+    for group in (embedding_cases, recurrent_cases, dense_cases, dropout_cases, bidirectional_cases, stack_cases, mask_cases, loss_cases, optimizer_cases, lecture_cases, activation_cases, masking_cases, noise_cases, normalization_cases, pooling_cases, conv1d_cases, reshaping_cases, time_distributed_cases, penalty_cases):
         cases.extend(group())
     paths = [c.path for c in cases]
     assert len(set(paths)) == len(paths), "two cases have one name"

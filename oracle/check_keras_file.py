@@ -28,6 +28,10 @@ def values(variables, prefix):
     return {f"{prefix}/{n}": np.asarray(keras.ops.convert_to_numpy(v)) for n, v in enumerate(variables)}
 
 
+def weights(model, prefix):
+    return {f"{prefix}/{n}": w for n, w in enumerate(backend.get_weights(model))}
+
+
 def check(path, batches, train=backend.train):
     """(meta, arrays) for one file; train is how it trains on."""
     warnings.filterwarnings("error", message=".*[Ss]kipping variable loading.*")
@@ -35,14 +39,14 @@ def check(path, batches, train=backend.train):
     optimizer = getattr(model, "optimizer", None)
     meta = {"versions": backend.versions(), "backend": backend.BACKEND, "weights": describe(model.weights)}
     meta["optimizer"] = describe(optimizer.variables) if optimizer else []
-    arrays = values(model.weights, "w") | values(optimizer.variables if optimizer else [], "opt")
+    arrays = weights(model, "w") | values(optimizer.variables if optimizer else [], "opt")
     arrays["out"] = backend.outputs(model, batches["x"])
     meta["model"] = json.loads(model.to_json())
     if "xs" in batches:
         if optimizer is None:
             sys.exit(f"{path}: expected a compiled model to train on, got one without an optimizer")
         arrays["losses"] = train(model, batches["xs"], batches["ys"])
-        arrays |= values(model.weights, "after") | values(optimizer.variables, "opt_after")
+        arrays |= weights(model, "after") | values(optimizer.variables, "opt_after")
     return meta, arrays
 
 

@@ -1,4 +1,5 @@
-"""Dropout in recurrent layers, made repeatable: Keras draws its masks once, and every call of the model is then given these.
+"""Draws made repeatable, of dropout in recurrent layers and of layers that do nothing else: Keras makes them once, and every call of the
+model is then given these.
 
 A cell draws its masks anew for each call of its layer and keeps them for all steps. Here they are constants, so that gradients can be
 recorded, ten training steps share them, and the other backend computes with the same ones.
@@ -20,9 +21,27 @@ def cells(model):
                 yield n, bool(backward), cell
 
 
-def draw(model, batch):
-    """(descriptions, arrays) of the masks that Keras draws for a batch of so many rows, one for each block of a cell that has several."""
-    descriptions, arrays = [], []
+NOISY = (keras.layers.Dropout, keras.layers.SpatialDropout1D, keras.layers.GaussianNoise, keras.layers.GaussianDropout)
+
+
+def noisy(model):
+    """(the layer's number, the layer) of every layer that only draws."""
+    for n, layer in enumerate(model.layers):
+        if isinstance(layer, NOISY) and (layer.stddev if isinstance(layer, keras.layers.GaussianNoise) else layer.rate):
+            yield n, layer
+
+
+def draw(model, x):
+    """(descriptions, arrays) of what Keras draws for the batch x: one mask for each block of a cell that has several, and for a layer what
+    it multiplies its input with, or adds to it."""
+    descriptions, arrays, batch = [], [], len(x)
+    drawing, h = dict(noisy(model)), keras.ops.convert_to_tensor(x)
+    for n, layer in enumerate(model.layers if drawing else ()):
+        h = layer(h, training=False)  # a layer that draws leaves the shape alone
+        if n in drawing:
+            neutral = keras.ops.zeros_like(h) if isinstance(layer, keras.layers.GaussianNoise) else keras.ops.ones_like(h)
+            descriptions.append({"layer": n, "backward": False, "state": False, "block": -1})
+            arrays.append(np.asarray(keras.ops.convert_to_numpy(layer.call(neutral, training=True))))
     for layer, backward, cell in cells(model):
         features = cell.kernel.shape[0]
         for state, width, rate in (False, features, cell.dropout), (True, cell.units, cell.recurrent_dropout):
@@ -38,7 +57,17 @@ def draw(model, batch):
 
 
 def give(model, descriptions, arrays):
-    """Has the model's cells use these masks from now on."""
+    """Has the model's cells and layers use these draws from now on."""
+    for n, layer in noisy(model):
+        mine = next(a for d, a in zip(descriptions, arrays, strict=True) if d["layer"] == n)
+        adds = isinstance(layer, keras.layers.GaussianNoise)
+
+        def call(inputs, training=False, mine=mine, adds=adds):
+            if not training:
+                return inputs
+            return inputs + mine if adds else inputs * mine
+
+        layer.call = call
     for layer, backward, cell in cells(model):
         for state, name in (False, "get_dropout_mask"), (True, "get_recurrent_dropout_mask"):
             mine = [a for d, a in zip(descriptions, arrays, strict=True) if (d["layer"], d["backward"], d["state"]) == (layer, backward, state)]

@@ -1,7 +1,7 @@
 """Writes testdata/keras/<name>.keras, small models saved by Keras after two training steps, and beside each a <name>.npz of what Keras makes
 of the file: predictions, and three more training steps. The layout is in README.md.
 
-    oracle/.venv/bin/python oracle/keras_files.py
+    oracle/.venv/bin/python oracle/keras_files.py [NAME…]
 
 The .keras files carry the time of their making and the random state of two steps; made again they have the same sense, not the same
 bytes.
@@ -41,6 +41,7 @@ def models():
         "bidirectional": lambda: ([embedding(), layers.Bidirectional(layers.LSTM(4)), sigmoid()], Ids(4, 7, 40), optimizers.RMSprop(), binary, True),
         "stack": lambda: ([layers.SimpleRNN(4, return_sequences=True, go_backwards=True), layers.LSTM(3), layers.Dense(2)], Floats(3, 5, 3), optimizers.Adam(amsgrad=True), "mse", True),
         "stack_dropout": lambda: ([embedding(mask_zero=True), layers.LSTM(4, return_sequences=True), layers.Dropout(0.25), layers.LSTM(3, dropout=0.2, recurrent_dropout=0.1), layers.Dropout(0.5), sigmoid()], Ids(4, 7, 40, "left"), optimizers.SGD(), binary, True),
+        "around": lambda: ([embedding(embeddings_constraint="unit_norm"), layers.SpatialDropout1D(0.0), layers.Conv1D(4, 2, padding="causal", kernel_regularizer="l2"), layers.BatchNormalization(momentum=0.9), layers.Normalization(), layers.TimeDistributed(layers.Dense(3, activation="tanh")), layers.MaxPooling1D(2), layers.LayerNormalization(), layers.GlobalAveragePooling1D(), layers.BatchNormalization(renorm=True), layers.RepeatVector(2), layers.TimeDistributed(layers.LayerNormalization()), layers.Flatten(), sigmoid()], Ids(4, 8, 40), optimizers.RMSprop(), binary, True),
         "sgd": lambda: ([layers.SimpleRNN(3), layers.Dense(1)], Floats(3, 5, 2), optimizers.SGD(), "mse", True),
     }
 
@@ -70,7 +71,7 @@ def write(name, specification):
     backend.train_as_shipped(model, *draw(BEFORE))
     file = FOLDER / f"{name}.keras"
     model.save(file)
-    train = all(not getattr(layer, "dropout", 0) and not isinstance(layer, layers.Dropout) for layer in model.layers)
+    train = all(not getattr(layer, "dropout", 0) and not (isinstance(layer, layers.Dropout) and layer.rate) for layer in model.layers)
     batches = {"x": x}
     if train:
         batches["xs"], batches["ys"] = draw(AFTER)
@@ -79,7 +80,7 @@ def write(name, specification):
         _, shipped = check_keras_file.check(file, batches, backend.train_as_shipped)
         arrays |= {f"shipped/{k}": v for k, v in shipped.items() if k == "losses" or k.startswith("after/")}
     tolerances = TOLERANCES | ({"after": 1e-4} if isinstance(optimizer, optimizers.SGD) else {})
-    weights = [w | {"trainable": True} for w in meta.pop("weights")]
+    weights = [w | {"trainable": bool(v.trainable)} for w, v in zip(meta.pop("weights"), model.weights, strict=True)]
     meta = {"name": name, "script": "oracle/keras_files.py", "seed": seed, "train": train, "weights": weights, "tolerances": tolerances} | meta
     meta["compile"] = {"optimizer": keras.optimizers.serialize(optimizer), "loss": loss}
     meta["input"] = {"dtype": str(x.dtype), "shape": list(x.shape)}
@@ -113,6 +114,8 @@ def second_opinion(name, meta, arrays):
 def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, specification in models().items():
+        if len(sys.argv) > 1 and name not in sys.argv[1:]:
+            continue
         meta, arrays = write(name, specification)
         meta["tol"] = second_opinion(name, meta, arrays)
         npz.save(FOLDER / f"{name}.npz", arrays, meta)

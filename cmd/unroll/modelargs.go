@@ -6,8 +6,10 @@ import (
 	"strings"
 
 	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -155,6 +157,46 @@ func (a *arguments) initializer(name string) initializers.Initializer {
 		a.m.fail(v.at, "%s: %s", name, without(err, "initializers: ", "keras: ", name+"."))
 	}
 	return i
+}
+
+// class is the name of a class of Keras's with its arguments; "" where none was given.
+func (a *arguments) class(name string) (v *value, class string, config map[string]any) {
+	v = a.get(name)
+	switch {
+	case v == nil || v.null():
+		return nil, "", nil
+	case v.kind == stringValue || v.kind == wordValue:
+		return v, objectName(v.text), nil
+	case v.kind == callValue:
+		o := a.m.object(v.call)
+		return v, o.Class, o.Config
+	}
+	a.fail(v, name, "a name")
+	return nil, "", nil
+}
+
+func (a *arguments) regularizer(name string) regularizers.Regularizer {
+	v, class, config := a.class(name)
+	if v == nil {
+		return nil
+	}
+	r, err := regularizers.FromConfig(name, class, config)
+	if err != nil {
+		a.m.fail(v.at, "%s: %s", name, without(err, "regularizers: ", "keras: ", name+".", name+": "))
+	}
+	return r
+}
+
+func (a *arguments) constraint(name string) constraints.Constraint {
+	v, class, config := a.class(name)
+	if v == nil {
+		return nil
+	}
+	c, err := constraints.FromConfig(name, class, config)
+	if err != nil {
+		a.m.fail(v.at, "%s: %s", name, without(err, "constraints: ", "keras: ", name+".", name+": "))
+	}
+	return c
 }
 
 // shape is a list of axes, or one number for one axis; nil where none was given.

@@ -24,8 +24,12 @@ func modelSpecs(text string, cells cellTexts) (specs []layers.Spec, err error) {
 	defer catch(&err)
 	m := &meaning{what: "model", text: text, cells: cells}
 	if calls[0].name == "keras_model_sequential" {
+		m.r = true
 		m.sequential(calls[0])
 		calls = calls[1:]
+	}
+	for _, c := range calls {
+		m.r = m.r || strings.HasPrefix(c.name, "layer_") && c.name != layerNormalization
 	}
 	for _, c := range calls {
 		m.add(c)
@@ -45,7 +49,11 @@ func modelSpecs(text string, cells cellTexts) (specs []layers.Spec, err error) {
 
 // layerNames are the layers that a text may name, with or without R's layer_ before them.
 func layerNames() []string {
-	return []string{"input", "embedding", "simple_rnn", "lstm", "gru", "recurrent", "lecture_lstm", "bidirectional", "dense", "dropout"}
+	names := []string{"input", "embedding", "simple_rnn", "lstm", "gru", "recurrent", "lecture_lstm", "bidirectional", "time_distributed", "dense"}
+	for _, k := range kerasLayers() {
+		names = append(names, k.name)
+	}
+	return names
 }
 
 // meaning turns calls into layers. A mistake leaves its methods as a stop.
@@ -53,7 +61,11 @@ type meaning struct {
 	what, text string
 	cells      cellTexts
 	specs      []layers.Spec
+	r          bool // R's names
 }
+
+// layerNormalization is Keras's name for a layer, and R's for another, Normalization, which has a prefix there as all have.
+const layerNormalization = "layer_normalization"
 
 func (m *meaning) fail(at int, format string, args ...any) {
 	panic(stop{&textError{what: m.what, text: m.text, at: at, msg: fmt.Sprintf(format, args...)}})
@@ -94,7 +106,10 @@ func (m *meaning) add(c *call) {
 
 // layer is the layer of a call, and the shape of its input where the call has one.
 func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
-	name := strings.TrimPrefix(c.name, "layer_")
+	name := c.name
+	if name != layerNormalization || m.r {
+		name = strings.TrimPrefix(name, "layer_")
+	}
 	var a *arguments
 	switch name {
 	case "input":
@@ -106,6 +121,8 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 		spec = layers.Embedding{
 			Name: a.text("name"), InputDim: a.needInt("input_dim"), OutputDim: a.needInt("output_dim"),
 			EmbeddingsInitializer: a.initializer("embeddings_initializer"), MaskZero: a.bool("mask_zero", false),
+			EmbeddingsRegularizer: a.regularizer("embeddings_regularizer"), ActivityRegularizer: a.regularizer("activity_regularizer"),
+			EmbeddingsConstraint: a.constraint("embeddings_constraint"),
 		}
 	case "simple_rnn":
 		a = m.bind(c, "units", "activation", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer",
@@ -118,6 +135,10 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
 			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
 			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
+			KernelRegularizer: a.regularizer("kernel_regularizer"), RecurrentRegularizer: a.regularizer("recurrent_regularizer"),
+			BiasRegularizer:  a.regularizer("bias_regularizer"),
+			KernelConstraint: a.constraint("kernel_constraint"), RecurrentConstraint: a.constraint("recurrent_constraint"),
+			BiasConstraint: a.constraint("bias_constraint"),
 		}
 	case "lstm":
 		a = m.bind(c, "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
@@ -133,6 +154,10 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
 			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
 			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
+			KernelRegularizer: a.regularizer("kernel_regularizer"), RecurrentRegularizer: a.regularizer("recurrent_regularizer"),
+			BiasRegularizer: a.regularizer("bias_regularizer"), ActivityRegularizer: a.regularizer("activity_regularizer"),
+			KernelConstraint: a.constraint("kernel_constraint"), RecurrentConstraint: a.constraint("recurrent_constraint"),
+			BiasConstraint: a.constraint("bias_constraint"),
 		}
 	case "gru":
 		a = m.bind(c, "units", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
@@ -148,6 +173,10 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
 			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
 			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
+			KernelRegularizer: a.regularizer("kernel_regularizer"), RecurrentRegularizer: a.regularizer("recurrent_regularizer"),
+			BiasRegularizer: a.regularizer("bias_regularizer"), ActivityRegularizer: a.regularizer("activity_regularizer"),
+			KernelConstraint: a.constraint("kernel_constraint"), RecurrentConstraint: a.constraint("recurrent_constraint"),
+			BiasConstraint: a.constraint("bias_constraint"),
 		}
 	case "recurrent", "lecture_lstm":
 		spec, a = m.recurrent(c, name)
@@ -175,12 +204,24 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 		spec = layers.Dense{
 			Name: a.text("name"), Units: a.needInt("units"), Activation: a.activation("activation"), NoBias: !a.bool("use_bias", true),
 			KernelInitializer: a.initializer("kernel_initializer"), BiasInitializer: a.initializer("bias_initializer"),
+			KernelRegularizer: a.regularizer("kernel_regularizer"), BiasRegularizer: a.regularizer("bias_regularizer"),
+			ActivityRegularizer: a.regularizer("activity_regularizer"),
+			KernelConstraint:    a.constraint("kernel_constraint"), BiasConstraint: a.constraint("bias_constraint"),
 		}
-	case "dropout":
-		a = m.bind(c, "rate", "noise_shape", "seed")
-		spec = layers.Dropout{Name: a.text("name"), Rate: a.needFloat("rate")}
+	case "time_distributed":
+		a = m.bind(c, "layer")
+		v := a.get("layer")
+		if v == nil || v.kind != callValue {
+			m.fail(c.at, "expected a layer in time_distributed(), as in time_distributed(dense(3)), got %s", described(v))
+		}
+		inner, _ := m.layer(v.call)
+		spec = layers.TimeDistributed{Name: a.text("name"), Layer: inner}
 	default:
-		m.fail(c.at, "%s", unknown("layer", name, layerNames()))
+		k, ok := findKeras(name)
+		if !ok {
+			m.fail(c.at, "%s", unknown("layer", name, layerNames()))
+		}
+		spec, a = m.keras(c, k)
 	}
 	shape = a.shape("input_shape")
 	a.done()

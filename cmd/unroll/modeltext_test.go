@@ -8,8 +8,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -76,6 +78,38 @@ func TestModelText(t *testing.T) {
 		{"shape in the first layer", "layer_lstm(units = 4, input_shape = list(NULL, 14)) %>% layer_dropout(rate = 0.5) %>% layer_dense(1)", []layers.Spec{
 			layers.Input{Shape: tensor.Shape{tensor.None, 14}}, layers.LSTM{Units: 4}, layers.Dropout{Rate: 0.5}, layers.Dense{Units: 1},
 		}},
+		{"layers that draw", "spatial_dropout1d(0.2, seed=3) |> dropout(0.5, noise_shape=(None, 1, None)) |> gaussian_noise(0.1) |> gaussian_dropout(rate=0.2)", []layers.Spec{
+			layers.SpatialDropout1D{Rate: 0.2, Seed: tensor.F(3)}, layers.Dropout{Rate: 0.5, NoiseShape: tensor.Shape{tensor.None, 1, tensor.None}},
+			layers.GaussianNoise{Stddev: 0.1}, layers.GaussianDropout{Rate: 0.2},
+		}},
+		{"convolutions", "conv1d(8, 3, 2, same, activation=relu, kernel_regularizer=l2(0.5), bias_constraint=non_neg) |> max_pooling1d() |> average_pooling1d(3, 1, padding='same') |> global_max_pooling1d(keepdims=true) |> global_average_pooling1d()", []layers.Spec{
+			layers.Conv1D{Filters: 8, KernelSize: 3, Strides: 2, DilationRate: 1, Groups: 1, Padding: "same", Activation: activations.ReLU,
+				KernelRegularizer: regularizers.L2{L2: tensor.F(0.5)}, BiasConstraint: constraints.NonNeg{}},
+			layers.MaxPooling1D{PoolSize: 2, Strides: 2, Padding: "valid"}, layers.AveragePooling1D{PoolSize: 3, Strides: 1, Padding: "same"},
+			layers.GlobalMaxPooling1D{KeepDims: true}, layers.GlobalAveragePooling1D{},
+		}},
+		{"convolutions in R", "layer_conv_1d(filters = 32, kernel_size = 7, activation = 'relu', kernel_regularizer = regularizer_l1(l = 0.001), input_shape = c(NA, 4)) %>% layer_global_max_pooling_1d()", []layers.Spec{
+			layers.Input{Shape: tensor.Shape{tensor.None, 4}},
+			layers.Conv1D{Filters: 32, KernelSize: 7, Strides: 1, DilationRate: 1, Groups: 1, Padding: "valid", Activation: activations.ReLU, KernelRegularizer: regularizers.L1{L1: tensor.F(0.001)}},
+			layers.GlobalMaxPooling1D{},
+		}},
+		{"normalizations", "layer_normalization([1, 2], 0.1, center=false) |> batch_normalization(momentum=0.9, gamma_initializer=constant(value=2), renorm=true) |> normalization(mean=1, variance=4) |> rescaling(0.5, offset=[1, 2])", []layers.Spec{
+			layers.LayerNormalization{Axis: []int{1, 2}, Epsilon: tensor.F(0.1), NoCenter: true},
+			layers.BatchNormalization{Momentum: tensor.F(0.9), GammaInitializer: initializers.Constant{Value: 2}, Renorm: true},
+			layers.Normalization{Mean: []float64{1}, Variance: []float64{4}}, layers.Rescaling{Scale: []float64{0.5}, Offset: []float64{1, 2}},
+		}},
+		{"normalizations in R", "keras_model_sequential() %>% layer_normalization(axis = -1) %>% layer_layer_normalization(epsilon = 0.5)", []layers.Spec{
+			layers.Normalization{Axis: []int{-1}}, layers.LayerNormalization{Epsilon: tensor.F(0.5)},
+		}},
+		{"shapes", "masking(1.5) |> activation(tanh) |> repeat_vector(3) |> flatten() |> reshape((2, -1)) |> permute((2, 1)) |> time_distributed(dense(4, name=d))", []layers.Spec{
+			layers.Masking{MaskValue: 1.5}, layers.Activation{Activation: activations.Tanh}, layers.RepeatVector{N: 3}, layers.Flatten{},
+			layers.Reshape{TargetShape: []int{2, -1}}, layers.Permute{Dims: []int{2, 1}}, layers.TimeDistributed{Layer: layers.Dense{Name: "d", Units: 4}},
+		}},
+		{"penalties", "embedding(9, 4, embeddings_regularizer=l1, embeddings_constraint=max_norm(1, axis=1)) |> dense(3, kernel_regularizer=l1_l2(0.1, 0.2), bias_regularizer=orthogonal_regularizer(mode=columns), activity_regularizer=regularizer_l2(), kernel_constraint=constraint_minmaxnorm(0.5, 2))", []layers.Spec{
+			layers.Embedding{InputDim: 9, OutputDim: 4, EmbeddingsRegularizer: regularizers.L1{}, EmbeddingsConstraint: constraints.MaxNorm{MaxValue: tensor.F(1), Axis: []int{1}}},
+			layers.Dense{Units: 3, KernelRegularizer: regularizers.L1L2{L1: 0.1, L2: 0.2}, BiasRegularizer: regularizers.Orthogonal{Mode: "columns"},
+				ActivityRegularizer: regularizers.L2{}, KernelConstraint: constraints.MinMaxNorm{MinValue: 0.5, MaxValue: tensor.F(2)}},
+		}},
 		{"ids", "input(500) |> embedding(10, 2, mask_zero=true)", []layers.Spec{
 			layers.Input{Shape: tensor.Shape{500}, IDs: true}, layers.Embedding{InputDim: 10, OutputDim: 2, MaskZero: true},
 		}},
@@ -104,7 +138,17 @@ func TestModelTextMistakes(t *testing.T) {
 		{"dense(1) |>", `model, column 12: expected a layer, got the end`},
 		{"dense(1) > dense(2)", `model, column 10: expected |> or %>% and the next layer, or the end, got ">"`},
 		{"embedding(10, 3) |> simplernn(32)", `model, column 21: unknown layer "simplernn"; did you mean simple_rnn?`},
-		{"embedding(10, 3) |>\n  transformer(32)", `model, line 2, column 3: unknown layer "transformer"; expected one of input, embedding, simple_rnn, lstm, gru, recurrent, lecture_lstm, bidirectional, dense, dropout`},
+		{"embedding(10, 3) |>\n  transformer(32)", `model, line 2, column 3: unknown layer "transformer"; expected one of input, embedding, simple_rnn, lstm, gru, recurrent, lecture_lstm, bidirectional, time_distributed, dense, dropout, spatial_dropout1d, `},
+		{"conv1d(8)", `model, column 1: conv1d: expected kernel_size, got none`},
+		{"conv1d(8, three)", `model, column 11: kernel_size: expected an integer, got "three"`},
+		{"conv1d(8, 3, 2, dilation_rate=2)", `model, column 1: Conv1D: strides must be 1 where dilation_rate is 2, got 2`},
+		{"conv1d(8, 3, kernel_regularizer=l3)", `model, column 33: kernel_regularizer: regularizers: expected the name of a regularizer, one of l1, l2, l1l2, orthogonal_regularizer, got "l3"`},
+		{"dense(8, kernel_regularizer=l3)", `model, column 29: kernel_regularizer: expected the name of a regularizer, one of l1, l2, l1l2, orthogonal_regularizer, got "l3"`},
+		{"dense(8, kernel_constraint=max_norm(big=1))", `model, column 28: kernel_constraint: unknown key "big"`},
+		{"dropout(1.5)", `model, column 9: rate: expected a number from 0 to 1, got 1.5`},
+		{"max_pooling1d(2, padding=causal)", `model, column 26: padding: expected "valid" or "same", got "causal"`},
+		{"time_distributed(3)", `model, column 1: expected a layer in time_distributed(), as in time_distributed(dense(3)), got 3`},
+		{"batch_normalization(trainable=false)", `model, column 31: batch_normalization: trainable is not supported, got false`},
 		{"layer_dens(1)", `model, column 1: unknown layer "dens"; did you mean dense?`},
 		{"lstm(32, return_sequence=true)", `model, column 10: lstm: unknown argument "return_sequence"; did you mean return_sequences`},
 		{"lstm()", `model, column 1: lstm: expected units, a whole number, got none`},

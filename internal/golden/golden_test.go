@@ -44,7 +44,7 @@ func TestFiles(t *testing.T) {
 		checkTolerances(t, path, &c.Meta)
 		checkFinite(t, path, c)
 	}
-	for _, group := range []string{"bidirectional", "dense", "dropout", "embedding", "gru", "gru_reset_before", "lecture", "loss", "lstm", "mask", "optimizer", "simple_rnn", "stack"} {
+	for _, group := range []string{"activation", "batch_normalization", "bidirectional", "constraint", "conv1d", "dense", "dropout", "embedding", "global_pooling", "gru", "gru_reset_before", "layer_normalization", "lecture", "loss", "lstm", "mask", "masking", "noise", "normalization", "optimizer", "pooling", "regularizer", "rescaling", "reshaping", "simple_rnn", "stack", "time_distributed"} {
 		if groups[group] == 0 {
 			t.Errorf("expected goldens of %s, got none", group)
 		}
