@@ -68,6 +68,6 @@ func (s *session) fits(x tensor.Shape) error {
 		}
 		sig = out[0]
 	}
-	s.fitted = append(s.fitted[:0], x...)
+	s.fitted, s.returned = append(s.fitted[:0], x...), sig.Shape
 	return nil
 }

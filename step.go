@@ -23,8 +23,9 @@ type session struct {
 	pass                layers.Pass
 	keep                []float32 // predictions go here, when not nil
 
-	fitted tensor.Shape // of the batch before, which the layers take
-	front  *frontBatch  // nil where the session has no front
+	fitted   tensor.Shape // of the batch before, which the layers take
+	returned tensor.Shape // what becomes of such a batch; the number of rows is that of any of them
+	front    *frontBatch  // nil where the session has no front
 	// Of an optimizer step.
 	rate    float64
 	touched []*touched // by weight, see touch
@@ -110,13 +111,7 @@ func fitsInput(want layers.Signature, x layers.Value) error {
 
 // judged prepares for loss and metrics of the loaded batch.
 func (s *session) judged() error {
-	perRow, width := losses.Items(s.model.Output())
-	if perRow < 0 {
-		perRow = s.batch.Y.Len() / max(1, s.n) // one value, or one class, for each item
-		if s.batch.Y.Len() == s.n*s.batch.X.Shape[1]*width {
-			perRow /= width
-		}
-	}
+	perRow, width := losses.Items(s.returned)
 	items := s.n * perRow
 	if err := s.c.trained.CheckTarget(s.batch.Y, items, width); err != nil {
 		return fmt.Errorf("unroll: %w", err)
