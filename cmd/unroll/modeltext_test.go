@@ -160,7 +160,6 @@ func TestModelTextMistakes(t *testing.T) {
 		{"lstm(32, stateful=true)", `model, column 19: lstm: stateful is not supported, got true`},
 		{"lstm(32, dropout=half)", `model, column 18: dropout: expected a number, got half`},
 		{"bidirectional(lstm(3), backward_layer=3)", `model, column 39: backward_layer: expected a recurrent layer, as in lstm(32, go_backwards=true), got 3`},
-		{"lstm(32, kernel_regularizer=l2)", `model, column 29: lstm: kernel_regularizer is not supported, got l2`},
 		{"lstm(32, use_bias=maybe)", `model, column 19: use_bias: expected true or false, got maybe`},
 		{"lstm(32, kernel_initializer=glorot_unifrm)", `model, column 29: kernel_initializer: expected the name of an initializer, got "glorot_unifrm"; did you mean glorot_uniform`},
 		{"lstm(32, kernel_initializer=random_uniform(1, 2))", `model, column 44: random_uniform: expected NAME=VALUE, got 1`},
