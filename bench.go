@@ -100,7 +100,7 @@ func (m *Model) Paths() []Path {
 				note(s, m.whyOff(s, i))
 			}
 			if m.front != nil && m.front.drops != "" && len(p.On) > 0 {
-				p.Plain = m.front.drops + " has dropout"
+				p.Plain = m.front.drops + " drops values"
 			}
 		default:
 			continue

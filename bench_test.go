@@ -51,7 +51,8 @@ func TestPaths(t *testing.T) {
 		{"floats", benched(t, nil, layers.SimpleRNN{Units: 5}), nil, []map[Saving]string{everything("does not begin with an embedding")}},
 		{"dense between", benched(t, &no, layers.Dense{Units: 4}, layers.SimpleRNN{Units: 5}), nil,
 			[]map[Saving]string{everything("dense (Dense) stands between")}},
-		{"dropout between", benched(t, &no, layers.Dropout{Rate: 0.1}, layers.GRU{Units: 5, ReturnSequences: true}, layers.Dropout{Rate: 0.1}, layers.SimpleRNN{Units: 5}), nil,
+		{"dropout between", benched(t, &no, layers.Dropout{Rate: 0.1}, layers.GRU{Units: 5, ReturnSequences: true}, layers.Dropout{Rate: 0.1},
+			layers.SimpleRNN{Units: 5}), nil,
 			[]map[Saving]string{{SavingActive: "no mask_zero"}, {SavingActive: "no mask_zero", SavingRows: "what gru computes"}}},
 		{"dropout inside", benched(t, &no, layers.LSTM{Units: 5, Dropout: 0.1}), nil, []map[Saving]string{{SavingActive: "no mask_zero"}}},
 		{"both ways", benched(t, &no, layers.Bidirectional{Layer: layers.LSTM{Units: 5}}), nil, []map[Saving]string{{SavingActive: "no mask_zero"}}},
@@ -76,7 +77,7 @@ func TestPaths(t *testing.T) {
 				t.Fatalf("%d recurrent layers, want %d", len(paths), len(c.want))
 			}
 			for i, p := range paths {
-				if drops := strings.HasPrefix(c.name, "dropout"); drops != strings.HasSuffix(p.Plain, " has dropout") {
+				if drops := strings.HasPrefix(c.name, "dropout"); drops != strings.HasSuffix(p.Plain, " drops values") {
 					t.Errorf("%s: training is plain because %q", p.Layer, p.Plain)
 				}
 				for _, s := range recurrentSavings() {

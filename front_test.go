@@ -175,7 +175,9 @@ func TestSavings(t *testing.T) {
 // Where values are dropped, training goes the plain way and predictions do not; where the rate is 0, nothing is dropped.
 func TestFrontOfDropout(t *testing.T) {
 	no := false
-	for name, drops := range map[string]string{"dropout inside": "lstm", "dropout between": "dropout", "dropout of both": "bidirectional", "dropout of none": "", "both sum": ""} {
+	for name, drops := range map[string]string{
+		"dropout inside": "lstm", "dropout between": "dropout", "dropout of both": "bidirectional", "dropout of none": "", "both sum": "",
+	} {
 		m := benched(t, &no, fronts()[name]...)
 		if m.front == nil || m.front.drops != drops {
 			t.Fatalf("%s: front %+v, want one where %q drops", name, m.front, drops)

@@ -317,7 +317,7 @@ func (r *benchReport) printPaths(w io.Writer) error {
 		fmt.Fprintf(out, "%s (%s)\n", p.Layer, p.Class)
 		when := ""
 		if p.Plain != "" {
-			predicted, when = true, " for predictions; not in training, "+p.Plain
+			predicted, when = true, " for predictions; not in training, where "+p.Plain
 		}
 		for _, s := range unroll.Savings() {
 			if why, off := p.Off[s]; off {
