@@ -51,7 +51,7 @@ func (c *Cell) Paths() []Path {
 	return paths
 }
 
-// String is a line for people: "step: 4 products, LSTMStep1; many in one call", "step: 2 products, alone: softmax, mul; one by one, softmax
+// String is a line for people: "step: 4 products, LSTMStep1; many in one call", "step: 2 products, alone: gelu, mul; one by one, gelu
 // has no kernel".
 func (p Path) String() string {
 	var parts []string

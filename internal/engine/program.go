@@ -33,6 +33,7 @@ func (c *Cell) stepByStep(list []instr) string {
 			if p := c.plan.Packs[in.Pack]; !kernel.CanMatMul(p.K, p.M) {
 				return fmt.Sprintf("a product of %d by %d", p.K, p.M)
 			}
+		case cell.Softmax, cell.SoftmaxGrad, cell.Normalize, cell.NormalizeGrad:
 		default:
 			return in.Name() + " has no kernel"
 		}
@@ -117,6 +118,21 @@ func (w *writer) list(list []instr, forward bool) {
 				}
 			}
 			p.Elementwise(in.element, in.v, w.operandsIn...)
+			continue
+		}
+		width := w.cell.plan.Slots[in.D].Width
+		switch in.Code {
+		case cell.Softmax:
+			p.Softmax(d, w.operand(in.A), w.n, width)
+			continue
+		case cell.SoftmaxGrad:
+			p.SoftmaxGrad(d, w.operand(in.A), w.operand(in.B), w.n, width)
+			continue
+		case cell.Normalize:
+			p.Normalize(d, w.operand(in.A), w.n, width, normalizeEpsilon)
+			continue
+		case cell.NormalizeGrad:
+			p.NormalizeGrad(d, w.operand(in.A), w.operand(in.B), w.n, width, normalizeEpsilon)
 			continue
 		}
 		start, shared := kernel.Operand{}, false

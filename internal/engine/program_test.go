@@ -17,6 +17,8 @@ func TestProgramsAreTheSame(t *testing.T) {
 	}
 	texts := map[string]string{"peephole": peepholeLSTM, "minimal gated unit": minimalGatedUnit, "coupled": coupledLSTM,
 		"output no state": "output_t = dot(h_t, V) + tanh(dot(input_t, W)) * u\nh_t+1 = relu(dot(h_t, U) + dot(input_t, W2) - 2 * h_t)"}
+	texts["layer_norm"], texts["softmax"] = layerNormLSTM, "output_t = softmax(dot(input_t, W) + dot(state_t, U) + b)"
+	texts["functions"] = "output_t = softsign(dot(input_t, W) + dot(state_t, U)) * silu(dot(state_t, V)) + hard_shrink(squareplus(state_t)) - sparse_plus(abs(state_t))"
 	for _, name := range []string{"simple_rnn", "lstm", "gru", "gru_reset_before", "lecture_lstm"} {
 		texts[name] = fileText(t, "../../layers/cells/"+name+".cell")
 	}
@@ -45,6 +47,13 @@ func TestProgramsAreTheSame(t *testing.T) {
 		}
 	}
 }
+
+const layerNormLSTM = `i_t = sigmoid(layer_norm(dot(input_t, kernel.i) + dot(state_t, recurrent.i), gamma.i, beta.i))
+f_t = sigmoid(layer_norm(dot(input_t, kernel.f) + dot(state_t, recurrent.f), gamma.f, beta.f))
+g_t = tanh(layer_norm(dot(input_t, kernel.g) + dot(state_t, recurrent.g), gamma.g, beta.g))
+o_t = sigmoid(layer_norm(dot(input_t, kernel.o) + dot(state_t, recurrent.o), gamma.o, beta.o))
+c_t+1 = f_t * c_t + i_t * g_t
+output_t = o_t * tanh(layer_norm(c_t+1, gamma.c, beta.c))`
 
 // programResults are all that a run hands on.
 func programResults(c *Cell, rows []int, distinct, prefix bool) [][]float32 {

@@ -40,6 +40,9 @@ func hardTanh(x float32) float32 {
 	return x
 }
 
+// hardSilu is x hard_sigmoid(x): its limit at -Inf is 0, no infinite factor.
+func hardSilu(x float32) float32 { return max(x, -math.MaxFloat32) * (relu6(x+3) / 6) }
+
 func softShrink(x float32) float32 {
 	switch {
 	case x > shrink:

@@ -141,7 +141,7 @@ func applyGeneric(f Func, dst, x []float32) {
 		}
 	case HardSilu:
 		for i, v := range x {
-			dst[i] = float32(gated(float64(v), float64(relu6(v+3)/6)))
+			dst[i] = hardSilu(v)
 		}
 	case Softplus:
 		for i, v := range x {

@@ -89,6 +89,111 @@ func eluAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func seluAVX2(dst *float32, x *float32, n int)
 
+// hardSiluAVX2 is dst = x * (min(max(x + 3, 0), 6) / 6), for n > 0 values.
+//
+//go:noescape
+func hardSiluAVX2(dst *float32, x *float32, n int)
+
+// softsignAVX2 is dst = x / (1 + |x|), for n > 0 values.
+//
+//go:noescape
+func softsignAVX2(dst *float32, x *float32, n int)
+
+// softShrinkAVX2 is dst = x less 0.5 in magnitude, 0 within, for n > 0 values.
+//
+//go:noescape
+func softShrinkAVX2(dst *float32, x *float32, n int)
+
+// hardShrinkAVX2 is dst = x, or 0 where |x| <= 0.5, for n > 0 values.
+//
+//go:noescape
+func hardShrinkAVX2(dst *float32, x *float32, n int)
+
+// sparsePlusAVX2 is dst = 0 up to -1, x from 1, (x + 1)^2 / 4 between, for n > 0 values.
+//
+//go:noescape
+func sparsePlusAVX2(dst *float32, x *float32, n int)
+
+// sparseSigmoidAVX2 is dst = 0 up to -1, 1 from 1, (x + 1) / 2 between, for n > 0 values.
+//
+//go:noescape
+func sparseSigmoidAVX2(dst *float32, x *float32, n int)
+
+// squareplusAVX2 is dst = (x + sqrt(x^2 + 4)) / 2, for n > 0 values.
+//
+//go:noescape
+func squareplusAVX2(dst *float32, x *float32, n int)
+
+// squareplusGradAVX2 is dst = dy * (y / sqrt(x^2 + 4)) with y = (x + sqrt(x^2 + 4)) / 2, for n > 0 values.
+//
+//go:noescape
+func squareplusGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
+// leakyReluGradAVX2 is dst = dy * slope, 1 where y > 0 or NaN, else 0.2, for n > 0 values.
+//
+//go:noescape
+func leakyReluGradAVX2(dst *float32, dy *float32, y *float32, n int)
+
+// relu6GradAVX2 is dst = dy * slope, 1 where 0 < y < 6 or y is NaN, else 0, for n > 0 values.
+//
+//go:noescape
+func relu6GradAVX2(dst *float32, dy *float32, y *float32, n int)
+
+// sqrtGradAVX2 is dst = dy * slope, 0.5 / y, for n > 0 values.
+//
+//go:noescape
+func sqrtGradAVX2(dst *float32, dy *float32, y *float32, n int)
+
+// hardTanhGradAVX2 is dst = dy * slope, 1 where -1 <= x <= 1 or x is NaN, else 0, for n > 0 values.
+//
+//go:noescape
+func hardTanhGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
+// logGradAVX2 is dst = dy * slope, 1 / x, for n > 0 values.
+//
+//go:noescape
+func logGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
+// absGradAVX2 is dst = dy * slope, the sign of x, or x where that is 0 or NaN, for n > 0 values.
+//
+//go:noescape
+func absGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
+// squareGradAVX2 is dst = dy * slope, 2 * x, for n > 0 values.
+//
+//go:noescape
+func squareGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
+// hardSiluGradAVX2 is dst = dy * slope, 0 up to -3, 1 from 3, x / 3 + 0.5 between, for n > 0 values.
+//
+//go:noescape
+func hardSiluGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
+// softsignGradAVX2 is dst = dy * slope, 1 / (1 + |x|)^2, for n > 0 values.
+//
+//go:noescape
+func softsignGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
+// softShrinkGradAVX2 is dst = dy * slope, 1 where |x| > 0.5 or NaN, else 0, for n > 0 values.
+//
+//go:noescape
+func softShrinkGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
+// hardShrinkGradAVX2 is dst = dy * slope, 1 where |x| > 0.5 or NaN, else 0, for n > 0 values.
+//
+//go:noescape
+func hardShrinkGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
+// sparsePlusGradAVX2 is dst = dy * slope, 0 up to -1, 1 from 1, (x + 1) / 2 between, for n > 0 values.
+//
+//go:noescape
+func sparsePlusGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
+// sparseSigmoidGradAVX2 is dst = dy * slope, 1/2 where -1 < x < 1 or x is NaN, else 0, for n > 0 values.
+//
+//go:noescape
+func sparseSigmoidGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
 // tanhGradAVX2 is dst = dy * (1 - y * y), for n > 0 values.
 //
 //go:noescape
@@ -128,6 +233,11 @@ func softplusGradAVX2(dst *float32, dy *float32, x *float32, n int)
 //
 //go:noescape
 func logSigmoidGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
+// siluGradAVX2 is dst = dy * (s + x * s * (1 - s)), s = sigmoid(x), for n > 0 values.
+//
+//go:noescape
+func siluGradAVX2(dst *float32, dy *float32, x *float32, n int)
 
 // reluGradAVX2 is dst = dy where y > 0 or NaN, else 0, for n > 0 values.
 //

@@ -2062,6 +2062,1557 @@ DATA c3f867d5f<>+24(SB)/4, $0x3f867d5f
 DATA c3f867d5f<>+28(SB)/4, $0x3f867d5f
 GLOBL c3f867d5f<>(SB), RODATA|NOPTR, $32
 
+// func hardSiluAVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·hardSiluAVX2(SB), $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	VMOVUPS c00000000<>+0(SB), Y0
+	VMOVUPS c40c00000<>+0(SB), Y1
+	VMOVUPS c40400000<>+0(SB), Y2
+	VMOVUPS cff7fffff<>+0(SB), Y3
+	MOVQ    n+16(FP), DX
+
+blocks2:
+	CMPQ    DX, $0x10
+	JLT     blocks2end
+	VMOVUPS (CX), Y4
+	VADDPS  Y2, Y4, Y5
+	VMAXPS  Y5, Y0, Y5
+	VMINPS  Y5, Y1, Y5
+	VDIVPS  Y1, Y5, Y5
+	VMAXPS  Y4, Y3, Y4
+	VMULPS  Y5, Y4, Y4
+	VMOVUPS Y4, (AX)
+	VMOVUPS 32(CX), Y4
+	VADDPS  Y2, Y4, Y5
+	VMAXPS  Y5, Y0, Y5
+	VMINPS  Y5, Y1, Y5
+	VDIVPS  Y1, Y5, Y5
+	VMAXPS  Y4, Y3, Y4
+	VMULPS  Y5, Y4, Y4
+	VMOVUPS Y4, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x10, DX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    DX, $0x08
+	JLT     blocks1end
+	VMOVUPS (CX), Y4
+	VADDPS  Y2, Y4, Y5
+	VMAXPS  Y5, Y0, Y5
+	VMINPS  Y5, Y1, Y5
+	VDIVPS  Y1, Y5, Y5
+	VMAXPS  Y4, Y3, Y4
+	VMULPS  Y5, Y4, Y4
+	VMOVUPS Y4, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	SUBQ    $0x08, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      DX, DX
+	JEQ        end
+	NEGQ       DX
+	LEAQ       mask<>+0(SB), BX
+	VMOVUPS    32(BX)(DX*4), Y4
+	VMASKMOVPS (CX), Y4, Y5
+	VADDPS     Y2, Y5, Y2
+	VMAXPS     Y2, Y0, Y2
+	VMINPS     Y2, Y1, Y2
+	VDIVPS     Y1, Y2, Y2
+	VMAXPS     Y5, Y3, Y5
+	VMULPS     Y2, Y5, Y5
+	VMASKMOVPS Y5, Y4, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softsignAVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·softsignAVX2(SB), $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	VMOVUPS cff7fffff<>+0(SB), Y0
+	VMOVUPS c7f7fffff<>+0(SB), Y1
+	VMOVUPS c3f800000<>+0(SB), Y2
+	MOVQ    n+16(FP), DX
+
+blocks2:
+	CMPQ    DX, $0x10
+	JLT     blocks2end
+	VMOVUPS (CX), Y3
+	VMAXPS  Y3, Y0, Y3
+	VMINPS  Y3, Y1, Y3
+	VANDPS  c7fffffff<>+0(SB), Y3, Y4
+	VADDPS  Y2, Y4, Y4
+	VDIVPS  Y4, Y3, Y3
+	VMOVUPS Y3, (AX)
+	VMOVUPS 32(CX), Y3
+	VMAXPS  Y3, Y0, Y3
+	VMINPS  Y3, Y1, Y3
+	VANDPS  c7fffffff<>+0(SB), Y3, Y4
+	VADDPS  Y2, Y4, Y4
+	VDIVPS  Y4, Y3, Y3
+	VMOVUPS Y3, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x10, DX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    DX, $0x08
+	JLT     blocks1end
+	VMOVUPS (CX), Y3
+	VMAXPS  Y3, Y0, Y3
+	VMINPS  Y3, Y1, Y3
+	VANDPS  c7fffffff<>+0(SB), Y3, Y4
+	VADDPS  Y2, Y4, Y4
+	VDIVPS  Y4, Y3, Y3
+	VMOVUPS Y3, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	SUBQ    $0x08, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      DX, DX
+	JEQ        end
+	NEGQ       DX
+	LEAQ       mask<>+0(SB), BX
+	VMOVUPS    32(BX)(DX*4), Y3
+	VMASKMOVPS (CX), Y3, Y4
+	VMAXPS     Y4, Y0, Y4
+	VMINPS     Y4, Y1, Y4
+	VANDPS     c7fffffff<>+0(SB), Y4, Y0
+	VADDPS     Y2, Y0, Y0
+	VDIVPS     Y0, Y4, Y4
+	VMASKMOVPS Y4, Y3, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c7f7fffff<>+0(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+4(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+8(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+12(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+16(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+20(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+24(SB)/4, $0x7f7fffff
+DATA c7f7fffff<>+28(SB)/4, $0x7f7fffff
+GLOBL c7f7fffff<>(SB), RODATA|NOPTR, $32
+
+// func softShrinkAVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·softShrinkAVX2(SB), $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	VMOVUPS c3f000000<>+0(SB), Y0
+	VMOVUPS c00000000<>+0(SB), Y1
+	MOVQ    n+16(FP), DX
+
+blocks2:
+	CMPQ      DX, $0x10
+	JLT       blocks2end
+	VMOVUPS   (CX), Y2
+	VMULPS    Y1, Y2, Y4
+	VSUBPS    Y0, Y2, Y3
+	VCMPPS    $0x11, Y2, Y0, Y5
+	VBLENDVPS Y5, Y3, Y4, Y4
+	VADDPS    Y0, Y2, Y3
+	VCMPPS    $0x11, cbf000000<>+0(SB), Y2, Y2
+	VBLENDVPS Y2, Y3, Y4, Y2
+	VMOVUPS   Y2, (AX)
+	VMOVUPS   32(CX), Y2
+	VMULPS    Y1, Y2, Y4
+	VSUBPS    Y0, Y2, Y3
+	VCMPPS    $0x11, Y2, Y0, Y5
+	VBLENDVPS Y5, Y3, Y4, Y4
+	VADDPS    Y0, Y2, Y3
+	VCMPPS    $0x11, cbf000000<>+0(SB), Y2, Y2
+	VBLENDVPS Y2, Y3, Y4, Y2
+	VMOVUPS   Y2, 32(AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	SUBQ      $0x10, DX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      DX, $0x08
+	JLT       blocks1end
+	VMOVUPS   (CX), Y2
+	VMULPS    Y1, Y2, Y4
+	VSUBPS    Y0, Y2, Y3
+	VCMPPS    $0x11, Y2, Y0, Y5
+	VBLENDVPS Y5, Y3, Y4, Y4
+	VADDPS    Y0, Y2, Y3
+	VCMPPS    $0x11, cbf000000<>+0(SB), Y2, Y2
+	VBLENDVPS Y2, Y3, Y4, Y2
+	VMOVUPS   Y2, (AX)
+	ADDQ      $0x00000020, AX
+	ADDQ      $0x00000020, CX
+	SUBQ      $0x08, DX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ      DX, DX
+	JEQ        end
+	NEGQ       DX
+	LEAQ       mask<>+0(SB), BX
+	VMOVUPS    32(BX)(DX*4), Y2
+	VMASKMOVPS (CX), Y2, Y3
+	VMULPS     Y1, Y3, Y4
+	VSUBPS     Y0, Y3, Y1
+	VCMPPS     $0x11, Y3, Y0, Y5
+	VBLENDVPS  Y5, Y1, Y4, Y4
+	VADDPS     Y0, Y3, Y1
+	VCMPPS     $0x11, cbf000000<>+0(SB), Y3, Y0
+	VBLENDVPS  Y0, Y1, Y4, Y3
+	VMASKMOVPS Y3, Y2, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func hardShrinkAVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·hardShrinkAVX2(SB), $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+blocks2:
+	CMPQ    DX, $0x10
+	JLT     blocks2end
+	VMOVUPS (CX), Y0
+	VANDPS  c7fffffff<>+0(SB), Y0, Y1
+	VCMPPS  $0x16, c3f000000<>+0(SB), Y1, Y1
+	VANDPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(CX), Y0
+	VANDPS  c7fffffff<>+0(SB), Y0, Y1
+	VCMPPS  $0x16, c3f000000<>+0(SB), Y1, Y1
+	VANDPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x10, DX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    DX, $0x08
+	JLT     blocks1end
+	VMOVUPS (CX), Y0
+	VANDPS  c7fffffff<>+0(SB), Y0, Y1
+	VCMPPS  $0x16, c3f000000<>+0(SB), Y1, Y1
+	VANDPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	SUBQ    $0x08, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      DX, DX
+	JEQ        end
+	NEGQ       DX
+	LEAQ       mask<>+0(SB), BX
+	VMOVUPS    32(BX)(DX*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VANDPS     c7fffffff<>+0(SB), Y1, Y2
+	VCMPPS     $0x16, c3f000000<>+0(SB), Y2, Y2
+	VANDPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sparsePlusAVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·sparsePlusAVX2(SB), $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+blocks2:
+	CMPQ      DX, $0x10
+	JLT       blocks2end
+	VMOVUPS   (CX), Y0
+	VADDPS    c3f800000<>+0(SB), Y0, Y1
+	VMULPS    Y1, Y1, Y1
+	VMULPS    c3e800000<>+0(SB), Y1, Y1
+	VCMPPS    $0x16, cbf800000<>+0(SB), Y0, Y2
+	VCMPPS    $0x11, c3f800000<>+0(SB), Y0, Y3
+	VBLENDVPS Y3, Y1, Y0, Y0
+	VANDPS    Y0, Y2, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(CX), Y0
+	VADDPS    c3f800000<>+0(SB), Y0, Y1
+	VMULPS    Y1, Y1, Y1
+	VMULPS    c3e800000<>+0(SB), Y1, Y1
+	VCMPPS    $0x16, cbf800000<>+0(SB), Y0, Y2
+	VCMPPS    $0x11, c3f800000<>+0(SB), Y0, Y3
+	VBLENDVPS Y3, Y1, Y0, Y0
+	VANDPS    Y0, Y2, Y0
+	VMOVUPS   Y0, 32(AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	SUBQ      $0x10, DX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      DX, $0x08
+	JLT       blocks1end
+	VMOVUPS   (CX), Y0
+	VADDPS    c3f800000<>+0(SB), Y0, Y1
+	VMULPS    Y1, Y1, Y1
+	VMULPS    c3e800000<>+0(SB), Y1, Y1
+	VCMPPS    $0x16, cbf800000<>+0(SB), Y0, Y2
+	VCMPPS    $0x11, c3f800000<>+0(SB), Y0, Y3
+	VBLENDVPS Y3, Y1, Y0, Y0
+	VANDPS    Y0, Y2, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $0x00000020, AX
+	ADDQ      $0x00000020, CX
+	SUBQ      $0x08, DX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ      DX, DX
+	JEQ        end
+	NEGQ       DX
+	LEAQ       mask<>+0(SB), BX
+	VMOVUPS    32(BX)(DX*4), Y0
+	VMASKMOVPS (CX), Y0, Y1
+	VADDPS     c3f800000<>+0(SB), Y1, Y2
+	VMULPS     Y2, Y2, Y2
+	VMULPS     c3e800000<>+0(SB), Y2, Y2
+	VCMPPS     $0x16, cbf800000<>+0(SB), Y1, Y3
+	VCMPPS     $0x11, c3f800000<>+0(SB), Y1, Y4
+	VBLENDVPS  Y4, Y2, Y1, Y1
+	VANDPS     Y1, Y3, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c3e800000<>+0(SB)/4, $0x3e800000
+DATA c3e800000<>+4(SB)/4, $0x3e800000
+DATA c3e800000<>+8(SB)/4, $0x3e800000
+DATA c3e800000<>+12(SB)/4, $0x3e800000
+DATA c3e800000<>+16(SB)/4, $0x3e800000
+DATA c3e800000<>+20(SB)/4, $0x3e800000
+DATA c3e800000<>+24(SB)/4, $0x3e800000
+DATA c3e800000<>+28(SB)/4, $0x3e800000
+GLOBL c3e800000<>(SB), RODATA|NOPTR, $32
+
+// func sparseSigmoidAVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·sparseSigmoidAVX2(SB), $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	VMOVUPS c3f800000<>+0(SB), Y0
+	MOVQ    n+16(FP), DX
+
+blocks2:
+	CMPQ      DX, $0x10
+	JLT       blocks2end
+	VMOVUPS   (CX), Y1
+	VADDPS    Y0, Y1, Y2
+	VMULPS    c3f000000<>+0(SB), Y2, Y2
+	VCMPPS    $0x19, c3f800000<>+0(SB), Y1, Y3
+	VBLENDVPS Y3, Y2, Y0, Y2
+	VCMPPS    $0x16, cbf800000<>+0(SB), Y1, Y1
+	VANDPS    Y2, Y1, Y1
+	VMOVUPS   Y1, (AX)
+	VMOVUPS   32(CX), Y1
+	VADDPS    Y0, Y1, Y2
+	VMULPS    c3f000000<>+0(SB), Y2, Y2
+	VCMPPS    $0x19, c3f800000<>+0(SB), Y1, Y3
+	VBLENDVPS Y3, Y2, Y0, Y2
+	VCMPPS    $0x16, cbf800000<>+0(SB), Y1, Y1
+	VANDPS    Y2, Y1, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	SUBQ      $0x10, DX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      DX, $0x08
+	JLT       blocks1end
+	VMOVUPS   (CX), Y1
+	VADDPS    Y0, Y1, Y2
+	VMULPS    c3f000000<>+0(SB), Y2, Y2
+	VCMPPS    $0x19, c3f800000<>+0(SB), Y1, Y3
+	VBLENDVPS Y3, Y2, Y0, Y2
+	VCMPPS    $0x16, cbf800000<>+0(SB), Y1, Y1
+	VANDPS    Y2, Y1, Y1
+	VMOVUPS   Y1, (AX)
+	ADDQ      $0x00000020, AX
+	ADDQ      $0x00000020, CX
+	SUBQ      $0x08, DX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ      DX, DX
+	JEQ        end
+	NEGQ       DX
+	LEAQ       mask<>+0(SB), BX
+	VMOVUPS    32(BX)(DX*4), Y1
+	VMASKMOVPS (CX), Y1, Y2
+	VADDPS     Y0, Y2, Y3
+	VMULPS     c3f000000<>+0(SB), Y3, Y3
+	VCMPPS     $0x19, c3f800000<>+0(SB), Y2, Y4
+	VBLENDVPS  Y4, Y3, Y0, Y3
+	VCMPPS     $0x16, cbf800000<>+0(SB), Y2, Y0
+	VANDPS     Y3, Y0, Y2
+	VMASKMOVPS Y2, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func squareplusAVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·squareplusAVX2(SB), $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+blocks1:
+	CMPQ         DX, $0x08
+	JLT          blocks1end
+	VMOVUPS      (CX), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VCVTPS2PD    X0, Y0
+	VCVTPS2PD    X1, Y1
+	VMULPD       Y0, Y0, Y2
+	VADDPD       d4010000000000000<>+0(SB), Y2, Y2
+	VSQRTPD      Y2, Y2
+	VSUBPD       Y0, Y2, Y5
+	VMOVUPD      d4000000000000000<>+0(SB), Y3
+	VDIVPD       Y5, Y3, Y5
+	VADDPD       Y2, Y0, Y3
+	VMULPD       d3fe0000000000000<>+0(SB), Y3, Y3
+	VXORPD       Y2, Y2, Y2
+	VCMPPD       $0x11, Y2, Y0, Y2
+	VBLENDVPD    Y2, Y5, Y3, Y3
+	VCVTPD2PSY   Y3, X4
+	VMULPD       Y1, Y1, Y0
+	VADDPD       d4010000000000000<>+0(SB), Y0, Y0
+	VSQRTPD      Y0, Y0
+	VSUBPD       Y1, Y0, Y3
+	VMOVUPD      d4000000000000000<>+0(SB), Y2
+	VDIVPD       Y3, Y2, Y3
+	VADDPD       Y0, Y1, Y2
+	VMULPD       d3fe0000000000000<>+0(SB), Y2, Y2
+	VXORPD       Y0, Y0, Y0
+	VCMPPD       $0x11, Y0, Y1, Y0
+	VBLENDVPD    Y0, Y3, Y2, Y2
+	VCVTPD2PSY   Y2, X0
+	VINSERTF128  $0x01, X0, Y4, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	SUBQ         $0x08, DX
+	JMP          blocks1
+
+blocks1end:
+	TESTQ        DX, DX
+	JEQ          end
+	NEGQ         DX
+	LEAQ         mask<>+0(SB), BX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VMULPD       Y1, Y1, Y3
+	VADDPD       d4010000000000000<>+0(SB), Y3, Y3
+	VSQRTPD      Y3, Y3
+	VSUBPD       Y1, Y3, Y6
+	VMOVUPD      d4000000000000000<>+0(SB), Y5
+	VDIVPD       Y6, Y5, Y6
+	VADDPD       Y3, Y1, Y5
+	VMULPD       d3fe0000000000000<>+0(SB), Y5, Y5
+	VXORPD       Y3, Y3, Y3
+	VCMPPD       $0x11, Y3, Y1, Y3
+	VBLENDVPD    Y3, Y6, Y5, Y5
+	VCVTPD2PSY   Y5, X4
+	VMULPD       Y2, Y2, Y1
+	VADDPD       d4010000000000000<>+0(SB), Y1, Y1
+	VSQRTPD      Y1, Y1
+	VSUBPD       Y2, Y1, Y5
+	VMOVUPD      d4000000000000000<>+0(SB), Y3
+	VDIVPD       Y5, Y3, Y5
+	VADDPD       Y1, Y2, Y3
+	VMULPD       d3fe0000000000000<>+0(SB), Y3, Y3
+	VXORPD       Y1, Y1, Y1
+	VCMPPD       $0x11, Y1, Y2, Y1
+	VBLENDVPD    Y1, Y5, Y3, Y3
+	VCVTPD2PSY   Y3, X1
+	VINSERTF128  $0x01, X1, Y4, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA d4010000000000000<>+0(SB)/4, $0x00000000
+DATA d4010000000000000<>+4(SB)/4, $0x40100000
+DATA d4010000000000000<>+8(SB)/4, $0x00000000
+DATA d4010000000000000<>+12(SB)/4, $0x40100000
+DATA d4010000000000000<>+16(SB)/4, $0x00000000
+DATA d4010000000000000<>+20(SB)/4, $0x40100000
+DATA d4010000000000000<>+24(SB)/4, $0x00000000
+DATA d4010000000000000<>+28(SB)/4, $0x40100000
+GLOBL d4010000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA d4000000000000000<>+0(SB)/4, $0x00000000
+DATA d4000000000000000<>+4(SB)/4, $0x40000000
+DATA d4000000000000000<>+8(SB)/4, $0x00000000
+DATA d4000000000000000<>+12(SB)/4, $0x40000000
+DATA d4000000000000000<>+16(SB)/4, $0x00000000
+DATA d4000000000000000<>+20(SB)/4, $0x40000000
+DATA d4000000000000000<>+24(SB)/4, $0x00000000
+DATA d4000000000000000<>+28(SB)/4, $0x40000000
+GLOBL d4000000000000000<>(SB), RODATA|NOPTR, $32
+
+DATA d3fe0000000000000<>+0(SB)/4, $0x00000000
+DATA d3fe0000000000000<>+4(SB)/4, $0x3fe00000
+DATA d3fe0000000000000<>+8(SB)/4, $0x00000000
+DATA d3fe0000000000000<>+12(SB)/4, $0x3fe00000
+DATA d3fe0000000000000<>+16(SB)/4, $0x00000000
+DATA d3fe0000000000000<>+20(SB)/4, $0x3fe00000
+DATA d3fe0000000000000<>+24(SB)/4, $0x00000000
+DATA d3fe0000000000000<>+28(SB)/4, $0x3fe00000
+GLOBL d3fe0000000000000<>(SB), RODATA|NOPTR, $32
+
+// func squareplusGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·squareplusGradAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+blocks1:
+	CMPQ         BX, $0x08
+	JLT          blocks1end
+	VMOVUPS      (DX), Y0
+	VMOVUPS      cff7fffff<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      c7f7fffff<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VCVTPS2PD    X0, Y0
+	VCVTPS2PD    X1, Y1
+	VMULPD       Y0, Y0, Y3
+	VADDPD       d4010000000000000<>+0(SB), Y3, Y3
+	VSQRTPD      Y3, Y3
+	VSUBPD       Y0, Y3, Y5
+	VMOVUPD      d4000000000000000<>+0(SB), Y4
+	VDIVPD       Y5, Y4, Y5
+	VADDPD       Y3, Y0, Y4
+	VMULPD       d3fe0000000000000<>+0(SB), Y4, Y4
+	VXORPD       Y6, Y6, Y6
+	VCMPPD       $0x11, Y6, Y0, Y6
+	VBLENDVPD    Y6, Y5, Y4, Y4
+	VCVTPD2PSY   Y4, X2
+	VCVTPS2PD    X2, Y4
+	VDIVPD       Y3, Y4, Y4
+	VCVTPD2PSY   Y4, X2
+	VMULPD       Y1, Y1, Y0
+	VADDPD       d4010000000000000<>+0(SB), Y0, Y0
+	VSQRTPD      Y0, Y0
+	VSUBPD       Y1, Y0, Y4
+	VMOVUPD      d4000000000000000<>+0(SB), Y3
+	VDIVPD       Y4, Y3, Y4
+	VADDPD       Y0, Y1, Y3
+	VMULPD       d3fe0000000000000<>+0(SB), Y3, Y3
+	VXORPD       Y5, Y5, Y5
+	VCMPPD       $0x11, Y5, Y1, Y5
+	VBLENDVPD    Y5, Y4, Y3, Y3
+	VCVTPD2PSY   Y3, X1
+	VCVTPS2PD    X1, Y3
+	VDIVPD       Y0, Y3, Y3
+	VCVTPD2PSY   Y3, X1
+	VINSERTF128  $0x01, X1, Y2, Y0
+	VMOVUPS      (CX), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, BX
+	JMP          blocks1
+
+blocks1end:
+	TESTQ        BX, BX
+	JEQ          end
+	NEGQ         BX
+	LEAQ         mask<>+0(SB), SI
+	VMOVUPS      32(SI)(BX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VMOVUPS      cff7fffff<>+0(SB), Y3
+	VMAXPS       Y1, Y3, Y1
+	VMOVUPS      c7f7fffff<>+0(SB), Y3
+	VMINPS       Y1, Y3, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y3
+	VMULPD       Y1, Y1, Y4
+	VADDPD       d4010000000000000<>+0(SB), Y4, Y4
+	VSQRTPD      Y4, Y4
+	VSUBPD       Y1, Y4, Y6
+	VMOVUPD      d4000000000000000<>+0(SB), Y5
+	VDIVPD       Y6, Y5, Y6
+	VADDPD       Y4, Y1, Y5
+	VMULPD       d3fe0000000000000<>+0(SB), Y5, Y5
+	VXORPD       Y7, Y7, Y7
+	VCMPPD       $0x11, Y7, Y1, Y7
+	VBLENDVPD    Y7, Y6, Y5, Y5
+	VCVTPD2PSY   Y5, X2
+	VCVTPS2PD    X2, Y5
+	VDIVPD       Y4, Y5, Y5
+	VCVTPD2PSY   Y5, X2
+	VMULPD       Y3, Y3, Y1
+	VADDPD       d4010000000000000<>+0(SB), Y1, Y1
+	VSQRTPD      Y1, Y1
+	VSUBPD       Y3, Y1, Y5
+	VMOVUPD      d4000000000000000<>+0(SB), Y4
+	VDIVPD       Y5, Y4, Y5
+	VADDPD       Y1, Y3, Y4
+	VMULPD       d3fe0000000000000<>+0(SB), Y4, Y4
+	VXORPD       Y6, Y6, Y6
+	VCMPPD       $0x11, Y6, Y3, Y6
+	VBLENDVPD    Y6, Y5, Y4, Y4
+	VCVTPD2PSY   Y4, X3
+	VCVTPS2PD    X3, Y4
+	VDIVPD       Y1, Y4, Y4
+	VCVTPD2PSY   Y4, X3
+	VINSERTF128  $0x01, X3, Y2, Y1
+	VMASKMOVPS   (CX), Y0, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func leakyReluGradAVX2(dst *float32, dy *float32, y *float32, n int)
+// Requires: AVX
+TEXT ·leakyReluGradAVX2(SB), $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dy+8(FP), CX
+	MOVQ    y+16(FP), DX
+	VMOVUPS c3e4ccccd<>+0(SB), Y0
+	MOVQ    n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x10
+	JLT       blocks2end
+	VMOVUPS   (DX), Y1
+	VCMPPS    $0x16, c00000000<>+0(SB), Y1, Y1
+	VBLENDVPS Y1, c3f800000<>+0(SB), Y0, Y1
+	VMOVUPS   (CX), Y2
+	VMULPS    Y1, Y2, Y1
+	VMOVUPS   Y1, (AX)
+	VMOVUPS   32(DX), Y1
+	VCMPPS    $0x16, c00000000<>+0(SB), Y1, Y1
+	VBLENDVPS Y1, c3f800000<>+0(SB), Y0, Y1
+	VMOVUPS   32(CX), Y2
+	VMULPS    Y1, Y2, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x08
+	JLT       blocks1end
+	VMOVUPS   (DX), Y1
+	VCMPPS    $0x16, c00000000<>+0(SB), Y1, Y1
+	VBLENDVPS Y1, c3f800000<>+0(SB), Y0, Y1
+	VMOVUPS   (CX), Y2
+	VMULPS    Y1, Y2, Y1
+	VMOVUPS   Y1, (AX)
+	ADDQ      $0x00000020, AX
+	ADDQ      $0x00000020, CX
+	ADDQ      $0x00000020, DX
+	SUBQ      $0x08, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y1
+	VMASKMOVPS (DX), Y1, Y2
+	VCMPPS     $0x16, c00000000<>+0(SB), Y2, Y2
+	VBLENDVPS  Y2, c3f800000<>+0(SB), Y0, Y2
+	VMASKMOVPS (CX), Y1, Y0
+	VMULPS     Y2, Y0, Y2
+	VMASKMOVPS Y2, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func relu6GradAVX2(dst *float32, dy *float32, y *float32, n int)
+// Requires: AVX
+TEXT ·relu6GradAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ y+16(FP), DX
+	MOVQ n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x10
+	JLT     blocks2end
+	VMOVUPS (DX), Y0
+	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y1
+	VCMPPS  $0x19, c40c00000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3f800000<>+0(SB), Y1, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(DX), Y0
+	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y1
+	VCMPPS  $0x19, c40c00000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3f800000<>+0(SB), Y1, Y0
+	VMOVUPS 32(CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x08
+	JLT     blocks1end
+	VMOVUPS (DX), Y0
+	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y1
+	VCMPPS  $0x19, c40c00000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3f800000<>+0(SB), Y1, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VCMPPS     $0x16, c00000000<>+0(SB), Y1, Y2
+	VCMPPS     $0x19, c40c00000<>+0(SB), Y1, Y1
+	VANDPS     Y2, Y1, Y2
+	VANDPS     c3f800000<>+0(SB), Y2, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sqrtGradAVX2(dst *float32, dy *float32, y *float32, n int)
+// Requires: AVX
+TEXT ·sqrtGradAVX2(SB), $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dy+8(FP), CX
+	MOVQ    y+16(FP), DX
+	VMOVUPS c3f000000<>+0(SB), Y0
+	MOVQ    n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x10
+	JLT     blocks2end
+	VMOVUPS (DX), Y1
+	VDIVPS  Y1, Y0, Y1
+	VMOVUPS (CX), Y2
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, (AX)
+	VMOVUPS 32(DX), Y1
+	VDIVPS  Y1, Y0, Y1
+	VMOVUPS 32(CX), Y2
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x08
+	JLT     blocks1end
+	VMOVUPS (DX), Y1
+	VDIVPS  Y1, Y0, Y1
+	VMOVUPS (CX), Y2
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y1
+	VMASKMOVPS (DX), Y1, Y2
+	VDIVPS     Y2, Y0, Y2
+	VMASKMOVPS (CX), Y1, Y0
+	VMULPS     Y2, Y0, Y2
+	VMASKMOVPS Y2, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func hardTanhGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·hardTanhGradAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x10
+	JLT     blocks2end
+	VMOVUPS (DX), Y0
+	VCMPPS  $0x15, cbf800000<>+0(SB), Y0, Y1
+	VCMPPS  $0x1a, c3f800000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3f800000<>+0(SB), Y1, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(DX), Y0
+	VCMPPS  $0x15, cbf800000<>+0(SB), Y0, Y1
+	VCMPPS  $0x1a, c3f800000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3f800000<>+0(SB), Y1, Y0
+	VMOVUPS 32(CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x08
+	JLT     blocks1end
+	VMOVUPS (DX), Y0
+	VCMPPS  $0x15, cbf800000<>+0(SB), Y0, Y1
+	VCMPPS  $0x1a, c3f800000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3f800000<>+0(SB), Y1, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VCMPPS     $0x15, cbf800000<>+0(SB), Y1, Y2
+	VCMPPS     $0x1a, c3f800000<>+0(SB), Y1, Y1
+	VANDPS     Y2, Y1, Y2
+	VANDPS     c3f800000<>+0(SB), Y2, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func logGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·logGradAVX2(SB), $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dy+8(FP), CX
+	MOVQ    x+16(FP), DX
+	VMOVUPS c3f800000<>+0(SB), Y0
+	MOVQ    n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x10
+	JLT     blocks2end
+	VMOVUPS (DX), Y1
+	VDIVPS  Y1, Y0, Y1
+	VMOVUPS (CX), Y2
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, (AX)
+	VMOVUPS 32(DX), Y1
+	VDIVPS  Y1, Y0, Y1
+	VMOVUPS 32(CX), Y2
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x08
+	JLT     blocks1end
+	VMOVUPS (DX), Y1
+	VDIVPS  Y1, Y0, Y1
+	VMOVUPS (CX), Y2
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y1
+	VMASKMOVPS (DX), Y1, Y2
+	VDIVPS     Y2, Y0, Y2
+	VMASKMOVPS (CX), Y1, Y0
+	VMULPS     Y2, Y0, Y2
+	VMASKMOVPS Y2, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func absGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·absGradAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x10
+	JLT       blocks2end
+	VMOVUPS   (DX), Y0
+	VANDPS    c80000000<>+0(SB), Y0, Y1
+	VORPS     c3f800000<>+0(SB), Y1, Y1
+	VCMPPS    $0x00, c00000000<>+0(SB), Y0, Y2
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y1, Y0
+	VMOVUPS   (CX), Y1
+	VMULPS    Y0, Y1, Y0
+	VMOVUPS   Y0, (AX)
+	VMOVUPS   32(DX), Y0
+	VANDPS    c80000000<>+0(SB), Y0, Y1
+	VORPS     c3f800000<>+0(SB), Y1, Y1
+	VCMPPS    $0x00, c00000000<>+0(SB), Y0, Y2
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y1, Y0
+	VMOVUPS   32(CX), Y1
+	VMULPS    Y0, Y1, Y0
+	VMOVUPS   Y0, 32(AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x08
+	JLT       blocks1end
+	VMOVUPS   (DX), Y0
+	VANDPS    c80000000<>+0(SB), Y0, Y1
+	VORPS     c3f800000<>+0(SB), Y1, Y1
+	VCMPPS    $0x00, c00000000<>+0(SB), Y0, Y2
+	VBLENDVPS Y2, Y0, Y1, Y1
+	VCMPPS    $0x03, Y0, Y0, Y2
+	VBLENDVPS Y2, Y0, Y1, Y0
+	VMOVUPS   (CX), Y1
+	VMULPS    Y0, Y1, Y0
+	VMOVUPS   Y0, (AX)
+	ADDQ      $0x00000020, AX
+	ADDQ      $0x00000020, CX
+	ADDQ      $0x00000020, DX
+	SUBQ      $0x08, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VANDPS     c80000000<>+0(SB), Y1, Y2
+	VORPS      c3f800000<>+0(SB), Y2, Y2
+	VCMPPS     $0x00, c00000000<>+0(SB), Y1, Y3
+	VBLENDVPS  Y3, Y1, Y2, Y2
+	VCMPPS     $0x03, Y1, Y1, Y3
+	VBLENDVPS  Y3, Y1, Y2, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func squareGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·squareGradAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x10
+	JLT     blocks2end
+	VMOVUPS (DX), Y0
+	VADDPS  Y0, Y0, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(DX), Y0
+	VADDPS  Y0, Y0, Y0
+	VMOVUPS 32(CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x08
+	JLT     blocks1end
+	VMOVUPS (DX), Y0
+	VADDPS  Y0, Y0, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VADDPS     Y1, Y1, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func hardSiluGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·hardSiluGradAVX2(SB), $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dy+8(FP), CX
+	MOVQ    x+16(FP), DX
+	VMOVUPS c3f800000<>+0(SB), Y0
+	VMOVUPS c00000000<>+0(SB), Y1
+	MOVQ    n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x10
+	JLT       blocks2end
+	VMOVUPS   (DX), Y2
+	VCMPPS    $0x16, cc0400000<>+0(SB), Y2, Y3
+	VCMPPS    $0x19, c40400000<>+0(SB), Y2, Y4
+	VDIVPS    c40400000<>+0(SB), Y2, Y2
+	VADDPS    c3f000000<>+0(SB), Y2, Y2
+	VBLENDVPS Y4, Y2, Y0, Y2
+	VBLENDVPS Y3, Y2, Y1, Y2
+	VMOVUPS   (CX), Y3
+	VMULPS    Y2, Y3, Y2
+	VMOVUPS   Y2, (AX)
+	VMOVUPS   32(DX), Y2
+	VCMPPS    $0x16, cc0400000<>+0(SB), Y2, Y3
+	VCMPPS    $0x19, c40400000<>+0(SB), Y2, Y4
+	VDIVPS    c40400000<>+0(SB), Y2, Y2
+	VADDPS    c3f000000<>+0(SB), Y2, Y2
+	VBLENDVPS Y4, Y2, Y0, Y2
+	VBLENDVPS Y3, Y2, Y1, Y2
+	VMOVUPS   32(CX), Y3
+	VMULPS    Y2, Y3, Y2
+	VMOVUPS   Y2, 32(AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x08
+	JLT       blocks1end
+	VMOVUPS   (DX), Y2
+	VCMPPS    $0x16, cc0400000<>+0(SB), Y2, Y3
+	VCMPPS    $0x19, c40400000<>+0(SB), Y2, Y4
+	VDIVPS    c40400000<>+0(SB), Y2, Y2
+	VADDPS    c3f000000<>+0(SB), Y2, Y2
+	VBLENDVPS Y4, Y2, Y0, Y2
+	VBLENDVPS Y3, Y2, Y1, Y2
+	VMOVUPS   (CX), Y3
+	VMULPS    Y2, Y3, Y2
+	VMOVUPS   Y2, (AX)
+	ADDQ      $0x00000020, AX
+	ADDQ      $0x00000020, CX
+	ADDQ      $0x00000020, DX
+	SUBQ      $0x08, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y2
+	VMASKMOVPS (DX), Y2, Y3
+	VCMPPS     $0x16, cc0400000<>+0(SB), Y3, Y4
+	VCMPPS     $0x19, c40400000<>+0(SB), Y3, Y5
+	VDIVPS     c40400000<>+0(SB), Y3, Y3
+	VADDPS     c3f000000<>+0(SB), Y3, Y3
+	VBLENDVPS  Y5, Y3, Y0, Y3
+	VBLENDVPS  Y4, Y3, Y1, Y3
+	VMASKMOVPS (CX), Y2, Y0
+	VMULPS     Y3, Y0, Y3
+	VMASKMOVPS Y3, Y2, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA cc0400000<>+0(SB)/4, $0xc0400000
+DATA cc0400000<>+4(SB)/4, $0xc0400000
+DATA cc0400000<>+8(SB)/4, $0xc0400000
+DATA cc0400000<>+12(SB)/4, $0xc0400000
+DATA cc0400000<>+16(SB)/4, $0xc0400000
+DATA cc0400000<>+20(SB)/4, $0xc0400000
+DATA cc0400000<>+24(SB)/4, $0xc0400000
+DATA cc0400000<>+28(SB)/4, $0xc0400000
+GLOBL cc0400000<>(SB), RODATA|NOPTR, $32
+
+// func softsignGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·softsignGradAVX2(SB), $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dy+8(FP), CX
+	MOVQ    x+16(FP), DX
+	VMOVUPS c3f800000<>+0(SB), Y0
+	MOVQ    n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x10
+	JLT     blocks2end
+	VMOVUPS (DX), Y1
+	VANDPS  c7fffffff<>+0(SB), Y1, Y1
+	VADDPS  Y0, Y1, Y1
+	VMULPS  Y1, Y1, Y1
+	VDIVPS  Y1, Y0, Y1
+	VMOVUPS (CX), Y2
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, (AX)
+	VMOVUPS 32(DX), Y1
+	VANDPS  c7fffffff<>+0(SB), Y1, Y1
+	VADDPS  Y0, Y1, Y1
+	VMULPS  Y1, Y1, Y1
+	VDIVPS  Y1, Y0, Y1
+	VMOVUPS 32(CX), Y2
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x08
+	JLT     blocks1end
+	VMOVUPS (DX), Y1
+	VANDPS  c7fffffff<>+0(SB), Y1, Y1
+	VADDPS  Y0, Y1, Y1
+	VMULPS  Y1, Y1, Y1
+	VDIVPS  Y1, Y0, Y1
+	VMOVUPS (CX), Y2
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y1
+	VMASKMOVPS (DX), Y1, Y2
+	VANDPS     c7fffffff<>+0(SB), Y2, Y2
+	VADDPS     Y0, Y2, Y2
+	VMULPS     Y2, Y2, Y2
+	VDIVPS     Y2, Y0, Y2
+	VMASKMOVPS (CX), Y1, Y0
+	VMULPS     Y2, Y0, Y2
+	VMASKMOVPS Y2, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softShrinkGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·softShrinkGradAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x10
+	JLT     blocks2end
+	VMOVUPS (DX), Y0
+	VANDPS  c7fffffff<>+0(SB), Y0, Y0
+	VCMPPS  $0x16, c3f000000<>+0(SB), Y0, Y0
+	VANDPS  c3f800000<>+0(SB), Y0, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(DX), Y0
+	VANDPS  c7fffffff<>+0(SB), Y0, Y0
+	VCMPPS  $0x16, c3f000000<>+0(SB), Y0, Y0
+	VANDPS  c3f800000<>+0(SB), Y0, Y0
+	VMOVUPS 32(CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x08
+	JLT     blocks1end
+	VMOVUPS (DX), Y0
+	VANDPS  c7fffffff<>+0(SB), Y0, Y0
+	VCMPPS  $0x16, c3f000000<>+0(SB), Y0, Y0
+	VANDPS  c3f800000<>+0(SB), Y0, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VANDPS     c7fffffff<>+0(SB), Y1, Y1
+	VCMPPS     $0x16, c3f000000<>+0(SB), Y1, Y1
+	VANDPS     c3f800000<>+0(SB), Y1, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func hardShrinkGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·hardShrinkGradAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x10
+	JLT     blocks2end
+	VMOVUPS (DX), Y0
+	VANDPS  c7fffffff<>+0(SB), Y0, Y0
+	VCMPPS  $0x16, c3f000000<>+0(SB), Y0, Y0
+	VANDPS  c3f800000<>+0(SB), Y0, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(DX), Y0
+	VANDPS  c7fffffff<>+0(SB), Y0, Y0
+	VCMPPS  $0x16, c3f000000<>+0(SB), Y0, Y0
+	VANDPS  c3f800000<>+0(SB), Y0, Y0
+	VMOVUPS 32(CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x08
+	JLT     blocks1end
+	VMOVUPS (DX), Y0
+	VANDPS  c7fffffff<>+0(SB), Y0, Y0
+	VCMPPS  $0x16, c3f000000<>+0(SB), Y0, Y0
+	VANDPS  c3f800000<>+0(SB), Y0, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VANDPS     c7fffffff<>+0(SB), Y1, Y1
+	VCMPPS     $0x16, c3f000000<>+0(SB), Y1, Y1
+	VANDPS     c3f800000<>+0(SB), Y1, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sparsePlusGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·sparsePlusGradAVX2(SB), $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dy+8(FP), CX
+	MOVQ    x+16(FP), DX
+	VMOVUPS c3f800000<>+0(SB), Y0
+	MOVQ    n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x10
+	JLT       blocks2end
+	VMOVUPS   (DX), Y1
+	VADDPS    Y0, Y1, Y2
+	VMULPS    c3f000000<>+0(SB), Y2, Y2
+	VCMPPS    $0x19, c3f800000<>+0(SB), Y1, Y3
+	VBLENDVPS Y3, Y2, Y0, Y2
+	VCMPPS    $0x16, cbf800000<>+0(SB), Y1, Y1
+	VANDPS    Y2, Y1, Y1
+	VMOVUPS   (CX), Y2
+	VMULPS    Y1, Y2, Y1
+	VMOVUPS   Y1, (AX)
+	VMOVUPS   32(DX), Y1
+	VADDPS    Y0, Y1, Y2
+	VMULPS    c3f000000<>+0(SB), Y2, Y2
+	VCMPPS    $0x19, c3f800000<>+0(SB), Y1, Y3
+	VBLENDVPS Y3, Y2, Y0, Y2
+	VCMPPS    $0x16, cbf800000<>+0(SB), Y1, Y1
+	VANDPS    Y2, Y1, Y1
+	VMOVUPS   32(CX), Y2
+	VMULPS    Y1, Y2, Y1
+	VMOVUPS   Y1, 32(AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x08
+	JLT       blocks1end
+	VMOVUPS   (DX), Y1
+	VADDPS    Y0, Y1, Y2
+	VMULPS    c3f000000<>+0(SB), Y2, Y2
+	VCMPPS    $0x19, c3f800000<>+0(SB), Y1, Y3
+	VBLENDVPS Y3, Y2, Y0, Y2
+	VCMPPS    $0x16, cbf800000<>+0(SB), Y1, Y1
+	VANDPS    Y2, Y1, Y1
+	VMOVUPS   (CX), Y2
+	VMULPS    Y1, Y2, Y1
+	VMOVUPS   Y1, (AX)
+	ADDQ      $0x00000020, AX
+	ADDQ      $0x00000020, CX
+	ADDQ      $0x00000020, DX
+	SUBQ      $0x08, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y1
+	VMASKMOVPS (DX), Y1, Y2
+	VADDPS     Y0, Y2, Y3
+	VMULPS     c3f000000<>+0(SB), Y3, Y3
+	VCMPPS     $0x19, c3f800000<>+0(SB), Y2, Y4
+	VBLENDVPS  Y4, Y3, Y0, Y3
+	VCMPPS     $0x16, cbf800000<>+0(SB), Y2, Y0
+	VANDPS     Y3, Y0, Y2
+	VMASKMOVPS (CX), Y1, Y0
+	VMULPS     Y2, Y0, Y2
+	VMASKMOVPS Y2, Y1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sparseSigmoidGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·sparseSigmoidGradAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x10
+	JLT     blocks2end
+	VMOVUPS (DX), Y0
+	VCMPPS  $0x16, cbf800000<>+0(SB), Y0, Y1
+	VCMPPS  $0x19, c3f800000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3f000000<>+0(SB), Y1, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(DX), Y0
+	VCMPPS  $0x16, cbf800000<>+0(SB), Y0, Y1
+	VCMPPS  $0x19, c3f800000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3f000000<>+0(SB), Y1, Y0
+	VMOVUPS 32(CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x08
+	JLT     blocks1end
+	VMOVUPS (DX), Y0
+	VCMPPS  $0x16, cbf800000<>+0(SB), Y0, Y1
+	VCMPPS  $0x19, c3f800000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3f000000<>+0(SB), Y1, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VCMPPS     $0x16, cbf800000<>+0(SB), Y1, Y2
+	VCMPPS     $0x19, c3f800000<>+0(SB), Y1, Y1
+	VANDPS     Y2, Y1, Y2
+	VANDPS     c3f000000<>+0(SB), Y2, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
 // func tanhGradAVX2(dst *float32, dy *float32, y *float32, n int)
 // Requires: AVX
 TEXT ·tanhGradAVX2(SB), $0-32
@@ -2611,6 +4162,104 @@ blocks1end:
 	VPSUBD      c20000000<>+0(SB), Y1, Y1
 	VFMADD213PS Y1, Y0, Y3
 	VDIVPS      Y3, Y1, Y3
+	VMASKMOVPS  (CX), Y2, Y0
+	VMULPS      Y3, Y0, Y3
+	VMASKMOVPS  Y3, Y2, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func siluGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·siluGradAVX2(SB), $0-32
+	MOVQ    dst+0(FP), AX
+	MOVQ    dy+8(FP), CX
+	MOVQ    x+16(FP), DX
+	VMOVUPS cc2d10000<>+0(SB), Y0
+	VMOVUPS c42200000<>+0(SB), Y1
+	MOVQ    n+24(FP), BX
+
+blocks1:
+	CMPQ        BX, $0x08
+	JLT         blocks1end
+	VMOVUPS     (DX), Y2
+	VORPS       c80000000<>+0(SB), Y2, Y3
+	VMAXPS      Y3, Y0, Y3
+	VMINPS      Y3, Y1, Y3
+	VMOVUPS     c4b40003f<>+0(SB), Y4
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y3, Y4
+	VSUBPS      c4b40003f<>+0(SB), Y4, Y5
+	VFMADD231PS c3f317200<>+0(SB), Y5, Y3
+	VFMADD231PS c35bfbe8e<>+0(SB), Y5, Y3
+	VMULPS      Y3, Y3, Y5
+	VMOVUPS     c42520000<>+0(SB), Y6
+	VFMADD231PS c3f5f2f78<>+0(SB), Y5, Y6
+	VMULPS      Y3, Y6, Y6
+	VMOVUPS     c42d20000<>+0(SB), Y3
+	VFMADD231PS c4127e5b0<>+0(SB), Y5, Y3
+	VADDPS      Y6, Y3, Y5
+	VSUBPS      Y6, Y3, Y3
+	VPSLLD      $0x17, Y4, Y4
+	VPSUBD      c20000000<>+0(SB), Y5, Y5
+	VFMADD213PS Y5, Y4, Y3
+	VDIVPS      Y3, Y5, Y3
+	VMOVUPS     cff7fffff<>+0(SB), Y4
+	VMAXPS      Y2, Y4, Y2
+	VMOVUPS     c7f7fffff<>+0(SB), Y4
+	VMINPS      Y2, Y4, Y2
+	VMOVUPS     c3f800000<>+0(SB), Y4
+	VSUBPS      Y3, Y4, Y4
+	VBLENDVPS   Y2, Y3, Y4, Y5
+	VMULPS      Y4, Y3, Y3
+	VMULPS      Y3, Y2, Y2
+	VADDPS      Y5, Y2, Y2
+	VMOVUPS     (CX), Y3
+	VMULPS      Y2, Y3, Y2
+	VMOVUPS     Y2, (AX)
+	ADDQ        $0x00000020, AX
+	ADDQ        $0x00000020, CX
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x08, BX
+	JMP         blocks1
+
+blocks1end:
+	TESTQ       BX, BX
+	JEQ         end
+	NEGQ        BX
+	LEAQ        mask<>+0(SB), SI
+	VMOVUPS     32(SI)(BX*4), Y2
+	VMASKMOVPS  (DX), Y2, Y3
+	VORPS       c80000000<>+0(SB), Y3, Y4
+	VMAXPS      Y4, Y0, Y4
+	VMINPS      Y4, Y1, Y4
+	VMOVUPS     c4b40003f<>+0(SB), Y0
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y4, Y0
+	VSUBPS      c4b40003f<>+0(SB), Y0, Y1
+	VFMADD231PS c3f317200<>+0(SB), Y1, Y4
+	VFMADD231PS c35bfbe8e<>+0(SB), Y1, Y4
+	VMULPS      Y4, Y4, Y1
+	VMOVUPS     c42520000<>+0(SB), Y5
+	VFMADD231PS c3f5f2f78<>+0(SB), Y1, Y5
+	VMULPS      Y4, Y5, Y5
+	VMOVUPS     c42d20000<>+0(SB), Y4
+	VFMADD231PS c4127e5b0<>+0(SB), Y1, Y4
+	VADDPS      Y5, Y4, Y1
+	VSUBPS      Y5, Y4, Y4
+	VPSLLD      $0x17, Y0, Y0
+	VPSUBD      c20000000<>+0(SB), Y1, Y1
+	VFMADD213PS Y1, Y0, Y4
+	VDIVPS      Y4, Y1, Y4
+	VMOVUPS     cff7fffff<>+0(SB), Y0
+	VMAXPS      Y3, Y0, Y3
+	VMOVUPS     c7f7fffff<>+0(SB), Y0
+	VMINPS      Y3, Y0, Y3
+	VMOVUPS     c3f800000<>+0(SB), Y0
+	VSUBPS      Y4, Y0, Y0
+	VBLENDVPS   Y3, Y4, Y0, Y1
+	VMULPS      Y0, Y4, Y4
+	VMULPS      Y4, Y3, Y3
+	VADDPS      Y1, Y3, Y3
 	VMASKMOVPS  (CX), Y2, Y0
 	VMULPS      Y3, Y0, Y3
 	VMASKMOVPS  Y3, Y2, (AX)

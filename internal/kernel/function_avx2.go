@@ -37,6 +37,20 @@ func applyAVX2(f Func, dst, x []float32) bool {
 		absAVX2(&dst[0], &x[0], len(dst))
 	case Square:
 		squareAVX2(&dst[0], &x[0], len(dst))
+	case HardSilu:
+		hardSiluAVX2(&dst[0], &x[0], len(dst))
+	case Softsign:
+		softsignAVX2(&dst[0], &x[0], len(dst))
+	case SoftShrink:
+		softShrinkAVX2(&dst[0], &x[0], len(dst))
+	case HardShrink:
+		hardShrinkAVX2(&dst[0], &x[0], len(dst))
+	case SparsePlus:
+		sparsePlusAVX2(&dst[0], &x[0], len(dst))
+	case SparseSigmoid:
+		sparseSigmoidAVX2(&dst[0], &x[0], len(dst))
+	case Squareplus:
+		squareplusAVX2(&dst[0], &x[0], len(dst))
 	default:
 		return false
 	}
@@ -64,6 +78,36 @@ func applyGradAVX2(f Func, dst, dy, x, y []float32) bool {
 		logSigmoidGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
 	case Relu:
 		reluGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
+	case LeakyRelu:
+		leakyReluGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
+	case Relu6:
+		relu6GradAVX2(&dst[0], &dy[0], &y[0], len(dst))
+	case Sqrt:
+		sqrtGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
+	case Silu:
+		siluGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
+	case HardTanh:
+		hardTanhGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
+	case Log:
+		logGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
+	case Abs:
+		absGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
+	case Square:
+		squareGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
+	case HardSilu:
+		hardSiluGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
+	case Softsign:
+		softsignGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
+	case SoftShrink:
+		softShrinkGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
+	case HardShrink:
+		hardShrinkGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
+	case SparsePlus:
+		sparsePlusGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
+	case SparseSigmoid:
+		sparseSigmoidGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
+	case Squareplus:
+		squareplusGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
 	default:
 		return false
 	}

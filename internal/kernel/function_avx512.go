@@ -37,6 +37,18 @@ func applyAVX512(f Func, dst, x []float32) bool {
 		absAVX512(&dst[0], &x[0], len(dst))
 	case Square:
 		squareAVX512(&dst[0], &x[0], len(dst))
+	case HardSilu:
+		hardSiluAVX512(&dst[0], &x[0], len(dst))
+	case Softsign:
+		softsignAVX512(&dst[0], &x[0], len(dst))
+	case SoftShrink:
+		softShrinkAVX512(&dst[0], &x[0], len(dst))
+	case HardShrink:
+		hardShrinkAVX512(&dst[0], &x[0], len(dst))
+	case SparsePlus:
+		sparsePlusAVX512(&dst[0], &x[0], len(dst))
+	case SparseSigmoid:
+		sparseSigmoidAVX512(&dst[0], &x[0], len(dst))
 	default:
 		return false
 	}
@@ -64,6 +76,34 @@ func applyGradAVX512(f Func, dst, dy, x, y []float32) bool {
 		logSigmoidGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
 	case Relu:
 		reluGradAVX512(&dst[0], &dy[0], &y[0], len(dst))
+	case LeakyRelu:
+		leakyReluGradAVX512(&dst[0], &dy[0], &y[0], len(dst))
+	case Relu6:
+		relu6GradAVX512(&dst[0], &dy[0], &y[0], len(dst))
+	case Sqrt:
+		sqrtGradAVX512(&dst[0], &dy[0], &y[0], len(dst))
+	case Silu:
+		siluGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
+	case HardTanh:
+		hardTanhGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
+	case Log:
+		logGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
+	case Abs:
+		absGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
+	case Square:
+		squareGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
+	case HardSilu:
+		hardSiluGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
+	case Softsign:
+		softsignGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
+	case SoftShrink:
+		softShrinkGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
+	case HardShrink:
+		hardShrinkGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
+	case SparsePlus:
+		sparsePlusGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
+	case SparseSigmoid:
+		sparseSigmoidGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
 	default:
 		return false
 	}

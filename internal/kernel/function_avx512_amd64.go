@@ -89,6 +89,101 @@ func eluAVX512(dst *float32, x *float32, n int)
 //go:noescape
 func seluAVX512(dst *float32, x *float32, n int)
 
+// hardSiluAVX512 is dst = x * (min(max(x + 3, 0), 6) / 6), for n > 0 values.
+//
+//go:noescape
+func hardSiluAVX512(dst *float32, x *float32, n int)
+
+// softsignAVX512 is dst = x / (1 + |x|), for n > 0 values.
+//
+//go:noescape
+func softsignAVX512(dst *float32, x *float32, n int)
+
+// softShrinkAVX512 is dst = x less 0.5 in magnitude, 0 within, for n > 0 values.
+//
+//go:noescape
+func softShrinkAVX512(dst *float32, x *float32, n int)
+
+// hardShrinkAVX512 is dst = x, or 0 where |x| <= 0.5, for n > 0 values.
+//
+//go:noescape
+func hardShrinkAVX512(dst *float32, x *float32, n int)
+
+// sparsePlusAVX512 is dst = 0 up to -1, x from 1, (x + 1)^2 / 4 between, for n > 0 values.
+//
+//go:noescape
+func sparsePlusAVX512(dst *float32, x *float32, n int)
+
+// sparseSigmoidAVX512 is dst = 0 up to -1, 1 from 1, (x + 1) / 2 between, for n > 0 values.
+//
+//go:noescape
+func sparseSigmoidAVX512(dst *float32, x *float32, n int)
+
+// leakyReluGradAVX512 is dst = dy * slope, 1 where y > 0 or NaN, else 0.2, for n > 0 values.
+//
+//go:noescape
+func leakyReluGradAVX512(dst *float32, dy *float32, y *float32, n int)
+
+// relu6GradAVX512 is dst = dy * slope, 1 where 0 < y < 6 or y is NaN, else 0, for n > 0 values.
+//
+//go:noescape
+func relu6GradAVX512(dst *float32, dy *float32, y *float32, n int)
+
+// sqrtGradAVX512 is dst = dy * slope, 0.5 / y, for n > 0 values.
+//
+//go:noescape
+func sqrtGradAVX512(dst *float32, dy *float32, y *float32, n int)
+
+// hardTanhGradAVX512 is dst = dy * slope, 1 where -1 <= x <= 1 or x is NaN, else 0, for n > 0 values.
+//
+//go:noescape
+func hardTanhGradAVX512(dst *float32, dy *float32, x *float32, n int)
+
+// logGradAVX512 is dst = dy * slope, 1 / x, for n > 0 values.
+//
+//go:noescape
+func logGradAVX512(dst *float32, dy *float32, x *float32, n int)
+
+// absGradAVX512 is dst = dy * slope, the sign of x, or x where that is 0 or NaN, for n > 0 values.
+//
+//go:noescape
+func absGradAVX512(dst *float32, dy *float32, x *float32, n int)
+
+// squareGradAVX512 is dst = dy * slope, 2 * x, for n > 0 values.
+//
+//go:noescape
+func squareGradAVX512(dst *float32, dy *float32, x *float32, n int)
+
+// hardSiluGradAVX512 is dst = dy * slope, 0 up to -3, 1 from 3, x / 3 + 0.5 between, for n > 0 values.
+//
+//go:noescape
+func hardSiluGradAVX512(dst *float32, dy *float32, x *float32, n int)
+
+// softsignGradAVX512 is dst = dy * slope, 1 / (1 + |x|)^2, for n > 0 values.
+//
+//go:noescape
+func softsignGradAVX512(dst *float32, dy *float32, x *float32, n int)
+
+// softShrinkGradAVX512 is dst = dy * slope, 1 where |x| > 0.5 or NaN, else 0, for n > 0 values.
+//
+//go:noescape
+func softShrinkGradAVX512(dst *float32, dy *float32, x *float32, n int)
+
+// hardShrinkGradAVX512 is dst = dy * slope, 1 where |x| > 0.5 or NaN, else 0, for n > 0 values.
+//
+//go:noescape
+func hardShrinkGradAVX512(dst *float32, dy *float32, x *float32, n int)
+
+// sparsePlusGradAVX512 is dst = dy * slope, 0 up to -1, 1 from 1, (x + 1) / 2 between, for n > 0 values.
+//
+//go:noescape
+func sparsePlusGradAVX512(dst *float32, dy *float32, x *float32, n int)
+
+// sparseSigmoidGradAVX512 is dst = dy * slope, 1/2 where -1 < x < 1 or x is NaN, else 0, for n > 0 values.
+//
+//go:noescape
+func sparseSigmoidGradAVX512(dst *float32, dy *float32, x *float32, n int)
+
 // tanhGradAVX512 is dst = dy * (1 - y * y), for n > 0 values.
 //
 //go:noescape
@@ -128,6 +223,11 @@ func softplusGradAVX512(dst *float32, dy *float32, x *float32, n int)
 //
 //go:noescape
 func logSigmoidGradAVX512(dst *float32, dy *float32, x *float32, n int)
+
+// siluGradAVX512 is dst = dy * (s + x * s * (1 - s)), s = sigmoid(x), for n > 0 values.
+//
+//go:noescape
+func siluGradAVX512(dst *float32, dy *float32, x *float32, n int)
 
 // reluGradAVX512 is dst = dy where y > 0 or NaN, else 0, for n > 0 values.
 //

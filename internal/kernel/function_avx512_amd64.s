@@ -1739,6 +1739,1344 @@ GLOBL c3fe10966<>(SB), RODATA|NOPTR, $4
 DATA c3f867d5f<>+0(SB)/4, $0x3f867d5f
 GLOBL c3f867d5f<>(SB), RODATA|NOPTR, $4
 
+// func hardSiluAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·hardSiluAVX512(SB), $0-24
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSS c00000000<>+0(SB), Z0
+	VBROADCASTSS c40c00000<>+0(SB), Z1
+	VBROADCASTSS c40400000<>+0(SB), Z2
+	VBROADCASTSS cff7fffff<>+0(SB), Z3
+	MOVQ         n+16(FP), DX
+
+blocks2:
+	CMPQ    DX, $0x20
+	JLT     blocks2end
+	VMOVUPS (CX), Z4
+	VADDPS  Z2, Z4, Z5
+	VMAXPS  Z5, Z0, Z5
+	VMINPS  Z5, Z1, Z5
+	VDIVPS  Z1, Z5, Z5
+	VMAXPS  Z4, Z3, Z4
+	VMULPS  Z5, Z4, Z4
+	VMOVUPS Z4, (AX)
+	VMOVUPS 64(CX), Z4
+	VADDPS  Z2, Z4, Z5
+	VMAXPS  Z5, Z0, Z5
+	VMINPS  Z5, Z1, Z5
+	VDIVPS  Z1, Z5, Z5
+	VMAXPS  Z4, Z3, Z4
+	VMULPS  Z5, Z4, Z4
+	VMOVUPS Z4, 64(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
+	SUBQ    $0x20, DX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    DX, $0x10
+	JLT     blocks1end
+	VMOVUPS (CX), Z4
+	VADDPS  Z2, Z4, Z5
+	VMAXPS  Z5, Z0, Z5
+	VMINPS  Z5, Z1, Z5
+	VDIVPS  Z1, Z5, Z5
+	VMAXPS  Z4, Z3, Z4
+	VMULPS  Z5, Z4, Z4
+	VMOVUPS Z4, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x10, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ     DX, DX
+	JEQ       end
+	MOVQ      $-1, BX
+	BZHIQ     DX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z4
+	VADDPS    Z2, Z4, Z2
+	VMAXPS    Z2, Z0, Z2
+	VMINPS    Z2, Z1, Z2
+	VDIVPS    Z1, Z2, Z2
+	VMAXPS    Z4, Z3, Z4
+	VMULPS    Z2, Z4, Z4
+	VMOVUPS   Z4, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softsignAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·softsignAVX512(SB), $0-24
+	VBROADCASTSS c7fffffff<>+0(SB), Z5
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSS cff7fffff<>+0(SB), Z0
+	VBROADCASTSS c7f7fffff<>+0(SB), Z1
+	VBROADCASTSS c3f800000<>+0(SB), Z2
+	MOVQ         n+16(FP), DX
+
+blocks2:
+	CMPQ    DX, $0x20
+	JLT     blocks2end
+	VMOVUPS (CX), Z3
+	VMAXPS  Z3, Z0, Z3
+	VMINPS  Z3, Z1, Z3
+	VANDPS  Z5, Z3, Z4
+	VADDPS  Z2, Z4, Z4
+	VDIVPS  Z4, Z3, Z3
+	VMOVUPS Z3, (AX)
+	VMOVUPS 64(CX), Z3
+	VMAXPS  Z3, Z0, Z3
+	VMINPS  Z3, Z1, Z3
+	VANDPS  Z5, Z3, Z4
+	VADDPS  Z2, Z4, Z4
+	VDIVPS  Z4, Z3, Z3
+	VMOVUPS Z3, 64(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
+	SUBQ    $0x20, DX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    DX, $0x10
+	JLT     blocks1end
+	VMOVUPS (CX), Z3
+	VMAXPS  Z3, Z0, Z3
+	VMINPS  Z3, Z1, Z3
+	VANDPS  Z5, Z3, Z4
+	VADDPS  Z2, Z4, Z4
+	VDIVPS  Z4, Z3, Z3
+	VMOVUPS Z3, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x10, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ     DX, DX
+	JEQ       end
+	MOVQ      $-1, BX
+	BZHIQ     DX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z3
+	VMAXPS    Z3, Z0, Z3
+	VMINPS    Z3, Z1, Z3
+	VANDPS    Z5, Z3, Z0
+	VADDPS    Z2, Z0, Z0
+	VDIVPS    Z0, Z3, Z3
+	VMOVUPS   Z3, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c7f7fffff<>+0(SB)/4, $0x7f7fffff
+GLOBL c7f7fffff<>(SB), RODATA|NOPTR, $4
+
+// func softShrinkAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·softShrinkAVX512(SB), $0-24
+	VBROADCASTSS cbf000000<>+0(SB), Z5
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSS c3f000000<>+0(SB), Z0
+	VBROADCASTSS c00000000<>+0(SB), Z1
+	MOVQ         n+16(FP), DX
+
+blocks2:
+	CMPQ      DX, $0x20
+	JLT       blocks2end
+	VMOVUPS   (CX), Z2
+	VMULPS    Z1, Z2, Z4
+	VSUBPS    Z0, Z2, Z3
+	VCMPPS    $0x11, Z2, Z0, K1
+	VBLENDMPS Z3, Z4, K1, Z4
+	VADDPS    Z0, Z2, Z3
+	VCMPPS    $0x11, Z5, Z2, K1
+	VBLENDMPS Z3, Z4, K1, Z2
+	VMOVUPS   Z2, (AX)
+	VMOVUPS   64(CX), Z2
+	VMULPS    Z1, Z2, Z4
+	VSUBPS    Z0, Z2, Z3
+	VCMPPS    $0x11, Z2, Z0, K1
+	VBLENDMPS Z3, Z4, K1, Z4
+	VADDPS    Z0, Z2, Z3
+	VCMPPS    $0x11, Z5, Z2, K1
+	VBLENDMPS Z3, Z4, K1, Z2
+	VMOVUPS   Z2, 64(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	SUBQ      $0x20, DX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      DX, $0x10
+	JLT       blocks1end
+	VMOVUPS   (CX), Z2
+	VMULPS    Z1, Z2, Z4
+	VSUBPS    Z0, Z2, Z3
+	VCMPPS    $0x11, Z2, Z0, K1
+	VBLENDMPS Z3, Z4, K1, Z4
+	VADDPS    Z0, Z2, Z3
+	VCMPPS    $0x11, Z5, Z2, K1
+	VBLENDMPS Z3, Z4, K1, Z2
+	VMOVUPS   Z2, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	SUBQ      $0x10, DX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ     DX, DX
+	JEQ       end
+	MOVQ      $-1, BX
+	BZHIQ     DX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z2
+	VMULPS    Z1, Z2, Z3
+	VSUBPS    Z0, Z2, Z1
+	VCMPPS    $0x11, Z2, Z0, K2
+	VBLENDMPS Z1, Z3, K2, Z3
+	VADDPS    Z0, Z2, Z1
+	VCMPPS    $0x11, Z5, Z2, K2
+	VBLENDMPS Z1, Z3, K2, Z2
+	VMOVUPS   Z2, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func hardShrinkAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·hardShrinkAVX512(SB), $0-24
+	VBROADCASTSS c7fffffff<>+0(SB), Z2
+	VBROADCASTSS c3f000000<>+0(SB), Z3
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+
+blocks2:
+	CMPQ      DX, $0x20
+	JLT       blocks2end
+	VMOVUPS   (CX), Z0
+	VANDPS    Z2, Z0, Z1
+	VCMPPS    $0x16, Z3, Z1, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(CX), Z0
+	VANDPS    Z2, Z0, Z1
+	VCMPPS    $0x16, Z3, Z1, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   Z0, 64(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	SUBQ      $0x20, DX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      DX, $0x10
+	JLT       blocks1end
+	VMOVUPS   (CX), Z0
+	VANDPS    Z2, Z0, Z1
+	VCMPPS    $0x16, Z3, Z1, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	SUBQ      $0x10, DX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ     DX, DX
+	JEQ       end
+	MOVQ      $-1, BX
+	BZHIQ     DX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VANDPS    Z2, Z0, Z1
+	VCMPPS    $0x16, Z3, Z1, K2
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sparsePlusAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sparsePlusAVX512(SB), $0-24
+	VBROADCASTSS c3f800000<>+0(SB), Z2
+	VBROADCASTSS c3e800000<>+0(SB), Z3
+	VBROADCASTSS cbf800000<>+0(SB), Z4
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+
+blocks2:
+	CMPQ      DX, $0x20
+	JLT       blocks2end
+	VMOVUPS   (CX), Z0
+	VADDPS    Z2, Z0, Z1
+	VMULPS    Z1, Z1, Z1
+	VMULPS    Z3, Z1, Z1
+	VCMPPS    $0x16, Z4, Z0, K1
+	VCMPPS    $0x11, Z2, Z0, K2
+	VBLENDMPS Z1, Z0, K2, Z0
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(CX), Z0
+	VADDPS    Z2, Z0, Z1
+	VMULPS    Z1, Z1, Z1
+	VMULPS    Z3, Z1, Z1
+	VCMPPS    $0x16, Z4, Z0, K1
+	VCMPPS    $0x11, Z2, Z0, K2
+	VBLENDMPS Z1, Z0, K2, Z0
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   Z0, 64(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	SUBQ      $0x20, DX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      DX, $0x10
+	JLT       blocks1end
+	VMOVUPS   (CX), Z0
+	VADDPS    Z2, Z0, Z1
+	VMULPS    Z1, Z1, Z1
+	VMULPS    Z3, Z1, Z1
+	VCMPPS    $0x16, Z4, Z0, K1
+	VCMPPS    $0x11, Z2, Z0, K2
+	VBLENDMPS Z1, Z0, K2, Z0
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	SUBQ      $0x10, DX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ     DX, DX
+	JEQ       end
+	MOVQ      $-1, BX
+	BZHIQ     DX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z0
+	VADDPS    Z2, Z0, Z1
+	VMULPS    Z1, Z1, Z1
+	VMULPS    Z3, Z1, Z1
+	VCMPPS    $0x16, Z4, Z0, K2
+	VCMPPS    $0x11, Z2, Z0, K3
+	VBLENDMPS Z1, Z0, K3, Z0
+	VMOVAPS.Z Z0, K2, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c3e800000<>+0(SB)/4, $0x3e800000
+GLOBL c3e800000<>(SB), RODATA|NOPTR, $4
+
+// func sparseSigmoidAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sparseSigmoidAVX512(SB), $0-24
+	VBROADCASTSS c3f000000<>+0(SB), Z3
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	VBROADCASTSS cbf800000<>+0(SB), Z5
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSS c3f800000<>+0(SB), Z0
+	MOVQ         n+16(FP), DX
+
+blocks2:
+	CMPQ      DX, $0x20
+	JLT       blocks2end
+	VMOVUPS   (CX), Z1
+	VADDPS    Z0, Z1, Z2
+	VMULPS    Z3, Z2, Z2
+	VCMPPS    $0x19, Z4, Z1, K1
+	VBLENDMPS Z2, Z0, K1, Z2
+	VCMPPS    $0x16, Z5, Z1, K1
+	VMOVAPS.Z Z2, K1, Z1
+	VMOVUPS   Z1, (AX)
+	VMOVUPS   64(CX), Z1
+	VADDPS    Z0, Z1, Z2
+	VMULPS    Z3, Z2, Z2
+	VCMPPS    $0x19, Z4, Z1, K1
+	VBLENDMPS Z2, Z0, K1, Z2
+	VCMPPS    $0x16, Z5, Z1, K1
+	VMOVAPS.Z Z2, K1, Z1
+	VMOVUPS   Z1, 64(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	SUBQ      $0x20, DX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      DX, $0x10
+	JLT       blocks1end
+	VMOVUPS   (CX), Z1
+	VADDPS    Z0, Z1, Z2
+	VMULPS    Z3, Z2, Z2
+	VCMPPS    $0x19, Z4, Z1, K1
+	VBLENDMPS Z2, Z0, K1, Z2
+	VCMPPS    $0x16, Z5, Z1, K1
+	VMOVAPS.Z Z2, K1, Z1
+	VMOVUPS   Z1, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	SUBQ      $0x10, DX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ     DX, DX
+	JEQ       end
+	MOVQ      $-1, BX
+	BZHIQ     DX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z1
+	VADDPS    Z0, Z1, Z2
+	VMULPS    Z3, Z2, Z2
+	VCMPPS    $0x19, Z4, Z1, K2
+	VBLENDMPS Z2, Z0, K2, Z2
+	VCMPPS    $0x16, Z5, Z1, K2
+	VMOVAPS.Z Z2, K2, Z1
+	VMOVUPS   Z1, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func leakyReluGradAVX512(dst *float32, dy *float32, y *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·leakyReluGradAVX512(SB), $0-32
+	VBROADCASTSS c00000000<>+0(SB), Z3
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         y+16(FP), DX
+	VBROADCASTSS c3e4ccccd<>+0(SB), Z0
+	MOVQ         n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x20
+	JLT       blocks2end
+	VMOVUPS   (DX), Z1
+	VCMPPS    $0x16, Z3, Z1, K1
+	VBLENDMPS Z4, Z0, K1, Z1
+	VMOVUPS   (CX), Z2
+	VMULPS    Z1, Z2, Z1
+	VMOVUPS   Z1, (AX)
+	VMOVUPS   64(DX), Z1
+	VCMPPS    $0x16, Z3, Z1, K1
+	VBLENDMPS Z4, Z0, K1, Z1
+	VMOVUPS   64(CX), Z2
+	VMULPS    Z1, Z2, Z1
+	VMOVUPS   Z1, 64(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000080, DX
+	SUBQ      $0x20, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x10
+	JLT       blocks1end
+	VMOVUPS   (DX), Z1
+	VCMPPS    $0x16, Z3, Z1, K1
+	VBLENDMPS Z4, Z0, K1, Z1
+	VMOVUPS   (CX), Z2
+	VMULPS    Z1, Z2, Z1
+	VMOVUPS   Z1, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z1
+	VCMPPS    $0x16, Z3, Z1, K2
+	VBLENDMPS Z4, Z0, K2, Z1
+	VMOVUPS.Z (CX), K1, Z0
+	VMULPS    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func relu6GradAVX512(dst *float32, dy *float32, y *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·relu6GradAVX512(SB), $0-32
+	VBROADCASTSS c00000000<>+0(SB), Z2
+	VBROADCASTSS c40c00000<>+0(SB), Z3
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x20
+	JLT       blocks2end
+	VMOVUPS   (DX), Z0
+	VCMPPS    $0x16, Z2, Z0, K1
+	VCMPPS    $0x19, Z3, Z0, K2
+	KANDW     K1, K2, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(DX), Z0
+	VCMPPS    $0x16, Z2, Z0, K1
+	VCMPPS    $0x19, Z3, Z0, K2
+	KANDW     K1, K2, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   64(CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, 64(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000080, DX
+	SUBQ      $0x20, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x10
+	JLT       blocks1end
+	VMOVUPS   (DX), Z0
+	VCMPPS    $0x16, Z2, Z0, K1
+	VCMPPS    $0x19, Z3, Z0, K2
+	KANDW     K1, K2, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z0
+	VCMPPS    $0x16, Z2, Z0, K2
+	VCMPPS    $0x19, Z3, Z0, K3
+	KANDW     K2, K3, K2
+	VMOVAPS.Z Z4, K2, Z0
+	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sqrtGradAVX512(dst *float32, dy *float32, y *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sqrtGradAVX512(SB), $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         y+16(FP), DX
+	VBROADCASTSS c3f000000<>+0(SB), Z0
+	MOVQ         n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x20
+	JLT     blocks2end
+	VMOVUPS (DX), Z1
+	VDIVPS  Z1, Z0, Z1
+	VMOVUPS (CX), Z2
+	VMULPS  Z1, Z2, Z1
+	VMOVUPS Z1, (AX)
+	VMOVUPS 64(DX), Z1
+	VDIVPS  Z1, Z0, Z1
+	VMOVUPS 64(CX), Z2
+	VMULPS  Z1, Z2, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000080, DX
+	SUBQ    $0x20, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x10
+	JLT     blocks1end
+	VMOVUPS (DX), Z1
+	VDIVPS  Z1, Z0, Z1
+	VMOVUPS (CX), Z2
+	VMULPS  Z1, Z2, Z1
+	VMOVUPS Z1, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z1
+	VDIVPS    Z1, Z0, Z1
+	VMOVUPS.Z (CX), K1, Z0
+	VMULPS    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func hardTanhGradAVX512(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·hardTanhGradAVX512(SB), $0-32
+	VBROADCASTSS cbf800000<>+0(SB), Z2
+	VBROADCASTSS c3f800000<>+0(SB), Z3
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x20
+	JLT       blocks2end
+	VMOVUPS   (DX), Z0
+	VCMPPS    $0x15, Z2, Z0, K1
+	VCMPPS    $0x1a, Z3, Z0, K2
+	KANDW     K1, K2, K1
+	VMOVAPS.Z Z3, K1, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(DX), Z0
+	VCMPPS    $0x15, Z2, Z0, K1
+	VCMPPS    $0x1a, Z3, Z0, K2
+	KANDW     K1, K2, K1
+	VMOVAPS.Z Z3, K1, Z0
+	VMOVUPS   64(CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, 64(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000080, DX
+	SUBQ      $0x20, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x10
+	JLT       blocks1end
+	VMOVUPS   (DX), Z0
+	VCMPPS    $0x15, Z2, Z0, K1
+	VCMPPS    $0x1a, Z3, Z0, K2
+	KANDW     K1, K2, K1
+	VMOVAPS.Z Z3, K1, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z0
+	VCMPPS    $0x15, Z2, Z0, K2
+	VCMPPS    $0x1a, Z3, Z0, K3
+	KANDW     K2, K3, K2
+	VMOVAPS.Z Z3, K2, Z0
+	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func logGradAVX512(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·logGradAVX512(SB), $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	VBROADCASTSS c3f800000<>+0(SB), Z0
+	MOVQ         n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x20
+	JLT     blocks2end
+	VMOVUPS (DX), Z1
+	VDIVPS  Z1, Z0, Z1
+	VMOVUPS (CX), Z2
+	VMULPS  Z1, Z2, Z1
+	VMOVUPS Z1, (AX)
+	VMOVUPS 64(DX), Z1
+	VDIVPS  Z1, Z0, Z1
+	VMOVUPS 64(CX), Z2
+	VMULPS  Z1, Z2, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000080, DX
+	SUBQ    $0x20, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x10
+	JLT     blocks1end
+	VMOVUPS (DX), Z1
+	VDIVPS  Z1, Z0, Z1
+	VMOVUPS (CX), Z2
+	VMULPS  Z1, Z2, Z1
+	VMOVUPS Z1, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z1
+	VDIVPS    Z1, Z0, Z1
+	VMOVUPS.Z (CX), K1, Z0
+	VMULPS    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func absGradAVX512(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·absGradAVX512(SB), $0-32
+	VBROADCASTSS c80000000<>+0(SB), Z2
+	VBROADCASTSS c3f800000<>+0(SB), Z3
+	VBROADCASTSS c00000000<>+0(SB), Z4
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x20
+	JLT       blocks2end
+	VMOVUPS   (DX), Z0
+	VANDPS    Z2, Z0, Z1
+	VORPS     Z3, Z1, Z1
+	VCMPPS    $0x00, Z4, Z0, K1
+	VBLENDMPS Z0, Z1, K1, Z1
+	VCMPPS    $0x03, Z0, Z0, K1
+	VBLENDMPS Z0, Z1, K1, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(DX), Z0
+	VANDPS    Z2, Z0, Z1
+	VORPS     Z3, Z1, Z1
+	VCMPPS    $0x00, Z4, Z0, K1
+	VBLENDMPS Z0, Z1, K1, Z1
+	VCMPPS    $0x03, Z0, Z0, K1
+	VBLENDMPS Z0, Z1, K1, Z0
+	VMOVUPS   64(CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, 64(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000080, DX
+	SUBQ      $0x20, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x10
+	JLT       blocks1end
+	VMOVUPS   (DX), Z0
+	VANDPS    Z2, Z0, Z1
+	VORPS     Z3, Z1, Z1
+	VCMPPS    $0x00, Z4, Z0, K1
+	VBLENDMPS Z0, Z1, K1, Z1
+	VCMPPS    $0x03, Z0, Z0, K1
+	VBLENDMPS Z0, Z1, K1, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z0
+	VANDPS    Z2, Z0, Z1
+	VORPS     Z3, Z1, Z1
+	VCMPPS    $0x00, Z4, Z0, K2
+	VBLENDMPS Z0, Z1, K2, Z1
+	VCMPPS    $0x03, Z0, Z0, K2
+	VBLENDMPS Z0, Z1, K2, Z0
+	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func squareGradAVX512(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·squareGradAVX512(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x20
+	JLT     blocks2end
+	VMOVUPS (DX), Z0
+	VADDPS  Z0, Z0, Z0
+	VMOVUPS (CX), Z1
+	VMULPS  Z0, Z1, Z0
+	VMOVUPS Z0, (AX)
+	VMOVUPS 64(DX), Z0
+	VADDPS  Z0, Z0, Z0
+	VMOVUPS 64(CX), Z1
+	VMULPS  Z0, Z1, Z0
+	VMOVUPS Z0, 64(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000080, DX
+	SUBQ    $0x20, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x10
+	JLT     blocks1end
+	VMOVUPS (DX), Z0
+	VADDPS  Z0, Z0, Z0
+	VMOVUPS (CX), Z1
+	VMULPS  Z0, Z1, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z0, Z0, Z0
+	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func hardSiluGradAVX512(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·hardSiluGradAVX512(SB), $0-32
+	VBROADCASTSS cc0400000<>+0(SB), Z4
+	VBROADCASTSS c40400000<>+0(SB), Z5
+	VBROADCASTSS c3f000000<>+0(SB), Z6
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	VBROADCASTSS c3f800000<>+0(SB), Z0
+	VBROADCASTSS c00000000<>+0(SB), Z1
+	MOVQ         n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x20
+	JLT       blocks2end
+	VMOVUPS   (DX), Z2
+	VCMPPS    $0x16, Z4, Z2, K1
+	VCMPPS    $0x19, Z5, Z2, K2
+	VDIVPS    Z5, Z2, Z3
+	VADDPS    Z6, Z3, Z3
+	VBLENDMPS Z3, Z0, K2, Z3
+	VBLENDMPS Z3, Z1, K1, Z2
+	VMOVUPS   (CX), Z3
+	VMULPS    Z2, Z3, Z2
+	VMOVUPS   Z2, (AX)
+	VMOVUPS   64(DX), Z2
+	VCMPPS    $0x16, Z4, Z2, K1
+	VCMPPS    $0x19, Z5, Z2, K2
+	VDIVPS    Z5, Z2, Z3
+	VADDPS    Z6, Z3, Z3
+	VBLENDMPS Z3, Z0, K2, Z3
+	VBLENDMPS Z3, Z1, K1, Z2
+	VMOVUPS   64(CX), Z3
+	VMULPS    Z2, Z3, Z2
+	VMOVUPS   Z2, 64(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000080, DX
+	SUBQ      $0x20, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x10
+	JLT       blocks1end
+	VMOVUPS   (DX), Z2
+	VCMPPS    $0x16, Z4, Z2, K1
+	VCMPPS    $0x19, Z5, Z2, K2
+	VDIVPS    Z5, Z2, Z3
+	VADDPS    Z6, Z3, Z3
+	VBLENDMPS Z3, Z0, K2, Z3
+	VBLENDMPS Z3, Z1, K1, Z2
+	VMOVUPS   (CX), Z3
+	VMULPS    Z2, Z3, Z2
+	VMOVUPS   Z2, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z2
+	VCMPPS    $0x16, Z4, Z2, K2
+	VCMPPS    $0x19, Z5, Z2, K3
+	VDIVPS    Z5, Z2, Z3
+	VADDPS    Z6, Z3, Z3
+	VBLENDMPS Z3, Z0, K3, Z3
+	VBLENDMPS Z3, Z1, K2, Z2
+	VMOVUPS.Z (CX), K1, Z0
+	VMULPS    Z2, Z0, Z2
+	VMOVUPS   Z2, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA cc0400000<>+0(SB)/4, $0xc0400000
+GLOBL cc0400000<>(SB), RODATA|NOPTR, $4
+
+// func softsignGradAVX512(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·softsignGradAVX512(SB), $0-32
+	VBROADCASTSS c7fffffff<>+0(SB), Z3
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	VBROADCASTSS c3f800000<>+0(SB), Z0
+	MOVQ         n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x20
+	JLT     blocks2end
+	VMOVUPS (DX), Z1
+	VANDPS  Z3, Z1, Z1
+	VADDPS  Z0, Z1, Z1
+	VMULPS  Z1, Z1, Z1
+	VDIVPS  Z1, Z0, Z1
+	VMOVUPS (CX), Z2
+	VMULPS  Z1, Z2, Z1
+	VMOVUPS Z1, (AX)
+	VMOVUPS 64(DX), Z1
+	VANDPS  Z3, Z1, Z1
+	VADDPS  Z0, Z1, Z1
+	VMULPS  Z1, Z1, Z1
+	VDIVPS  Z1, Z0, Z1
+	VMOVUPS 64(CX), Z2
+	VMULPS  Z1, Z2, Z1
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000080, DX
+	SUBQ    $0x20, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x10
+	JLT     blocks1end
+	VMOVUPS (DX), Z1
+	VANDPS  Z3, Z1, Z1
+	VADDPS  Z0, Z1, Z1
+	VMULPS  Z1, Z1, Z1
+	VDIVPS  Z1, Z0, Z1
+	VMOVUPS (CX), Z2
+	VMULPS  Z1, Z2, Z1
+	VMOVUPS Z1, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z1
+	VANDPS    Z3, Z1, Z1
+	VADDPS    Z0, Z1, Z1
+	VMULPS    Z1, Z1, Z1
+	VDIVPS    Z1, Z0, Z1
+	VMOVUPS.Z (CX), K1, Z0
+	VMULPS    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func softShrinkGradAVX512(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·softShrinkGradAVX512(SB), $0-32
+	VBROADCASTSS c7fffffff<>+0(SB), Z2
+	VBROADCASTSS c3f000000<>+0(SB), Z3
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x20
+	JLT       blocks2end
+	VMOVUPS   (DX), Z0
+	VANDPS    Z2, Z0, Z0
+	VCMPPS    $0x16, Z3, Z0, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(DX), Z0
+	VANDPS    Z2, Z0, Z0
+	VCMPPS    $0x16, Z3, Z0, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   64(CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, 64(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000080, DX
+	SUBQ      $0x20, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x10
+	JLT       blocks1end
+	VMOVUPS   (DX), Z0
+	VANDPS    Z2, Z0, Z0
+	VCMPPS    $0x16, Z3, Z0, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z0
+	VANDPS    Z2, Z0, Z0
+	VCMPPS    $0x16, Z3, Z0, K2
+	VMOVAPS.Z Z4, K2, Z0
+	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func hardShrinkGradAVX512(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·hardShrinkGradAVX512(SB), $0-32
+	VBROADCASTSS c7fffffff<>+0(SB), Z2
+	VBROADCASTSS c3f000000<>+0(SB), Z3
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x20
+	JLT       blocks2end
+	VMOVUPS   (DX), Z0
+	VANDPS    Z2, Z0, Z0
+	VCMPPS    $0x16, Z3, Z0, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(DX), Z0
+	VANDPS    Z2, Z0, Z0
+	VCMPPS    $0x16, Z3, Z0, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   64(CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, 64(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000080, DX
+	SUBQ      $0x20, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x10
+	JLT       blocks1end
+	VMOVUPS   (DX), Z0
+	VANDPS    Z2, Z0, Z0
+	VCMPPS    $0x16, Z3, Z0, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z0
+	VANDPS    Z2, Z0, Z0
+	VCMPPS    $0x16, Z3, Z0, K2
+	VMOVAPS.Z Z4, K2, Z0
+	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sparsePlusGradAVX512(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sparsePlusGradAVX512(SB), $0-32
+	VBROADCASTSS c3f000000<>+0(SB), Z3
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	VBROADCASTSS cbf800000<>+0(SB), Z5
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	VBROADCASTSS c3f800000<>+0(SB), Z0
+	MOVQ         n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x20
+	JLT       blocks2end
+	VMOVUPS   (DX), Z1
+	VADDPS    Z0, Z1, Z2
+	VMULPS    Z3, Z2, Z2
+	VCMPPS    $0x19, Z4, Z1, K1
+	VBLENDMPS Z2, Z0, K1, Z2
+	VCMPPS    $0x16, Z5, Z1, K1
+	VMOVAPS.Z Z2, K1, Z1
+	VMOVUPS   (CX), Z2
+	VMULPS    Z1, Z2, Z1
+	VMOVUPS   Z1, (AX)
+	VMOVUPS   64(DX), Z1
+	VADDPS    Z0, Z1, Z2
+	VMULPS    Z3, Z2, Z2
+	VCMPPS    $0x19, Z4, Z1, K1
+	VBLENDMPS Z2, Z0, K1, Z2
+	VCMPPS    $0x16, Z5, Z1, K1
+	VMOVAPS.Z Z2, K1, Z1
+	VMOVUPS   64(CX), Z2
+	VMULPS    Z1, Z2, Z1
+	VMOVUPS   Z1, 64(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000080, DX
+	SUBQ      $0x20, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x10
+	JLT       blocks1end
+	VMOVUPS   (DX), Z1
+	VADDPS    Z0, Z1, Z2
+	VMULPS    Z3, Z2, Z2
+	VCMPPS    $0x19, Z4, Z1, K1
+	VBLENDMPS Z2, Z0, K1, Z2
+	VCMPPS    $0x16, Z5, Z1, K1
+	VMOVAPS.Z Z2, K1, Z1
+	VMOVUPS   (CX), Z2
+	VMULPS    Z1, Z2, Z1
+	VMOVUPS   Z1, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z1
+	VADDPS    Z0, Z1, Z2
+	VMULPS    Z3, Z2, Z2
+	VCMPPS    $0x19, Z4, Z1, K2
+	VBLENDMPS Z2, Z0, K2, Z2
+	VCMPPS    $0x16, Z5, Z1, K2
+	VMOVAPS.Z Z2, K2, Z1
+	VMOVUPS.Z (CX), K1, Z0
+	VMULPS    Z1, Z0, Z1
+	VMOVUPS   Z1, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func sparseSigmoidGradAVX512(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·sparseSigmoidGradAVX512(SB), $0-32
+	VBROADCASTSS cbf800000<>+0(SB), Z2
+	VBROADCASTSS c3f800000<>+0(SB), Z3
+	VBROADCASTSS c3f000000<>+0(SB), Z4
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x20
+	JLT       blocks2end
+	VMOVUPS   (DX), Z0
+	VCMPPS    $0x16, Z2, Z0, K1
+	VCMPPS    $0x19, Z3, Z0, K2
+	KANDW     K1, K2, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(DX), Z0
+	VCMPPS    $0x16, Z2, Z0, K1
+	VCMPPS    $0x19, Z3, Z0, K2
+	KANDW     K1, K2, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   64(CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, 64(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000080, DX
+	SUBQ      $0x20, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x10
+	JLT       blocks1end
+	VMOVUPS   (DX), Z0
+	VCMPPS    $0x16, Z2, Z0, K1
+	VCMPPS    $0x19, Z3, Z0, K2
+	KANDW     K1, K2, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z0
+	VCMPPS    $0x16, Z2, Z0, K2
+	VCMPPS    $0x19, Z3, Z0, K3
+	KANDW     K2, K3, K2
+	VMOVAPS.Z Z4, K2, Z0
+	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
 // func tanhGradAVX512(dst *float32, dy *float32, y *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·tanhGradAVX512(SB), $0-32
@@ -2305,6 +3643,119 @@ blocks1end:
 	VPSUBD      Z15, Z1, Z1
 	VFMADD213PS Z1, Z0, Z2
 	VDIVPS      Z2, Z1, Z2
+	VMOVUPS.Z   (CX), K1, Z0
+	VMULPS      Z2, Z0, Z2
+	VMOVUPS     Z2, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+// func siluGradAVX512(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·siluGradAVX512(SB), $0-32
+	VBROADCASTSS c80000000<>+0(SB), Z7
+	VBROADCASTSS c4b40003f<>+0(SB), Z8
+	VBROADCASTSS cbfb8aa3b<>+0(SB), Z9
+	VBROADCASTSS c3f317200<>+0(SB), Z10
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z11
+	VBROADCASTSS c42520000<>+0(SB), Z12
+	VBROADCASTSS c3f5f2f78<>+0(SB), Z13
+	VBROADCASTSS c42d20000<>+0(SB), Z14
+	VBROADCASTSS c4127e5b0<>+0(SB), Z15
+	VBROADCASTSS c20000000<>+0(SB), Z16
+	VBROADCASTSS cff7fffff<>+0(SB), Z17
+	VBROADCASTSS c7f7fffff<>+0(SB), Z18
+	VBROADCASTSS c3f800000<>+0(SB), Z19
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	VBROADCASTSS cc2d10000<>+0(SB), Z0
+	VBROADCASTSS c42200000<>+0(SB), Z1
+	MOVQ         n+24(FP), BX
+
+blocks1:
+	CMPQ        BX, $0x10
+	JLT         blocks1end
+	VMOVUPS     (DX), Z2
+	VORPS       Z7, Z2, Z3
+	VMAXPS      Z3, Z0, Z3
+	VMINPS      Z3, Z1, Z3
+	VMOVAPS     Z8, Z4
+	VFMADD231PS Z9, Z3, Z4
+	VSUBPS      Z8, Z4, Z20
+	VFMADD231PS Z10, Z20, Z3
+	VFMADD231PS Z11, Z20, Z3
+	VMULPS      Z3, Z3, Z20
+	VMOVAPS     Z12, Z21
+	VFMADD231PS Z13, Z20, Z21
+	VMULPS      Z3, Z21, Z21
+	VMOVAPS     Z14, Z3
+	VFMADD231PS Z15, Z20, Z3
+	VADDPS      Z21, Z3, Z20
+	VSUBPS      Z21, Z3, Z3
+	VPSLLD      $0x17, Z4, Z4
+	VPSUBD      Z16, Z20, Z20
+	VFMADD213PS Z20, Z4, Z3
+	VDIVPS      Z3, Z20, Z3
+	VMOVAPS     Z17, Z4
+	VMAXPS      Z2, Z4, Z2
+	VMOVAPS     Z18, Z4
+	VMINPS      Z2, Z4, Z2
+	VMOVAPS     Z19, Z4
+	VSUBPS      Z3, Z4, Z4
+	VPMOVD2M    Z2, K1
+	VBLENDMPS   Z3, Z4, K1, Z5
+	VMULPS      Z4, Z3, Z3
+	VMULPS      Z3, Z2, Z2
+	VADDPS      Z5, Z2, Z2
+	VMOVUPS     (CX), Z3
+	VMULPS      Z2, Z3, Z2
+	VMOVUPS     Z2, (AX)
+	ADDQ        $0x00000040, AX
+	ADDQ        $0x00000040, CX
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x10, BX
+	JMP         blocks1
+
+blocks1end:
+	TESTQ       BX, BX
+	JEQ         end
+	MOVQ        $-1, SI
+	BZHIQ       BX, SI, SI
+	KMOVW       SI, K1
+	VMOVUPS.Z   (DX), K1, Z2
+	VORPS       Z7, Z2, Z3
+	VMAXPS      Z3, Z0, Z3
+	VMINPS      Z3, Z1, Z3
+	VMOVAPS     Z8, Z0
+	VFMADD231PS Z9, Z3, Z0
+	VSUBPS      Z8, Z0, Z1
+	VFMADD231PS Z10, Z1, Z3
+	VFMADD231PS Z11, Z1, Z3
+	VMULPS      Z3, Z3, Z1
+	VMOVAPS     Z12, Z4
+	VFMADD231PS Z13, Z1, Z4
+	VMULPS      Z3, Z4, Z4
+	VMOVAPS     Z14, Z3
+	VFMADD231PS Z15, Z1, Z3
+	VADDPS      Z4, Z3, Z1
+	VSUBPS      Z4, Z3, Z3
+	VPSLLD      $0x17, Z0, Z0
+	VPSUBD      Z16, Z1, Z1
+	VFMADD213PS Z1, Z0, Z3
+	VDIVPS      Z3, Z1, Z3
+	VMOVAPS     Z17, Z0
+	VMAXPS      Z2, Z0, Z2
+	VMOVAPS     Z18, Z0
+	VMINPS      Z2, Z0, Z2
+	VMOVAPS     Z19, Z0
+	VSUBPS      Z3, Z0, Z0
+	VPMOVD2M    Z2, K2
+	VBLENDMPS   Z3, Z0, K2, Z6
+	VMULPS      Z0, Z3, Z3
+	VMULPS      Z3, Z2, Z2
+	VADDPS      Z6, Z2, Z2
 	VMOVUPS.Z   (CX), K1, Z0
 	VMULPS      Z2, Z0, Z2
 	VMOVUPS     Z2, K1, (AX)

@@ -231,7 +231,8 @@ func guardedCopy(x []float32) []float32 {
 
 // TestFunctionTwins: what does not approximate returns the twin's bits.
 func TestFunctionTwins(t *testing.T) {
-	for _, f := range []Func{Relu, LeakyRelu, Relu6, HardTanh, HardSigmoid, Sqrt, Abs, Square} {
+	for _, f := range []Func{Relu, LeakyRelu, Relu6, HardTanh, HardSigmoid, Sqrt, Abs, Square, HardSilu, Softsign, SoftShrink, HardShrink, Squareplus,
+		SparsePlus, SparseSigmoid} {
 		for _, n := range lengths {
 			x := arrays(n, 2)
 			got, want := x[1], clone(x[1])
@@ -245,12 +246,13 @@ func TestFunctionTwins(t *testing.T) {
 
 // TestGradientTwins: where both exist, assembly and twin return the same bits.
 func TestGradientTwins(t *testing.T) {
-	for _, f := range []Func{Tanh, Sigmoid, HardSigmoid, Relu, Elu, Selu, Celu, Exp} {
+	for _, f := range []Func{Tanh, Sigmoid, HardSigmoid, Relu, Elu, Selu, Celu, Exp, LeakyRelu, Relu6, Sqrt, HardTanh, Log, Abs, Square, HardSilu,
+		Softsign, SoftShrink, HardShrink, Squareplus, SparsePlus, SparseSigmoid} {
 		for _, n := range lengths {
 			x := arrays(n, 3)
 			got, want := x[2], clone(x[2])
-			ApplyGrad(f, got, x[0], nil, x[1])
-			applyGradGeneric(f, want, x[0], nil, x[1])
+			ApplyGrad(f, got, x[0], x[1], x[1])
+			applyGradGeneric(f, want, x[0], x[1], x[1])
 			wantSame(t, fmt.Sprintf("slope of %v of %d", f, n), got, want)
 			release()
 		}

@@ -9,12 +9,12 @@ func LayerNorm(dst, x, gain, bias []float32, n, m int, eps float32) {
 	checkMatrix("LayerNorm", "x", x, m, n, m)
 	checkOptional("LayerNorm", "gain", gain, m)
 	checkOptional("LayerNorm", "bias", bias, m)
+	normalize(dst, x, n, m, eps)
+	if gain == nil && bias == nil {
+		return
+	}
 	for i := range n {
-		d, row := dst[i*m:][:m], x[i*m:][:m]
-		mean, scale := moments(row, eps)
-		for j, v := range row {
-			d[j] = float32((float64(v) - mean) * scale)
-		}
+		d := dst[i*m:][:m]
 		if gain != nil {
 			Mul(d, d, gain[:m])
 		}
@@ -24,10 +24,29 @@ func LayerNorm(dst, x, gain, bias []float32, n, m int, eps float32) {
 	}
 }
 
+func normalize(dst, x []float32, n, m int, eps float32) {
+	if useAVX2 && n > 0 && m > 0 {
+		normalizeAVX2(&dst[0], &x[0], eps, n, m)
+		return
+	}
+	for i := range n {
+		normalizeGeneric(dst[i*m:][:m], x[i*m:][:m], eps)
+	}
+}
+
+// normalizeGeneric is LayerNorm of one row, without gain and bias.
+func normalizeGeneric(dst, x []float32, eps float32) {
+	mean, scale := moments(x, eps)
+	for j, v := range x {
+		dst[j] = float32((float64(v) - mean) * scale)
+	}
+}
+
 // LayerNormGrad is the backward pass of LayerNorm from dy and the same x, gain and eps. It writes dx, and adds to dgain and dbias
 // (m values each) the rows' shares in increasing row order; each of dx, dgain and dbias may be nil where it is not wanted. dx may be dy or x.
 //
-// With h = (x - mean) s, s = 1 / sqrt(var + eps) and g = dy gain: dx = s (g - mean(g) - h mean(g h)), dgain = dy h, dbias = dy.
+// With h = (x - mean) s, s = 1 / sqrt(var + eps) and g = dy gain: dx = s (g - mean(g) - h mean(g h)), dgain = dy h, dbias = dy. The
+// sums of a row run like those of Sum, so that every path returns the same bits.
 func LayerNormGrad(dx, dgain, dbias, dy, x, gain []float32, n, m int, eps float32) {
 	if dx != nil {
 		checkMatrix("LayerNormGrad", "dx", dx, m, n, m)
@@ -37,6 +56,10 @@ func LayerNormGrad(dx, dgain, dbias, dy, x, gain []float32, n, m int, eps float3
 	checkOptional("LayerNormGrad", "gain", gain, m)
 	checkOptional("LayerNormGrad", "dgain", dgain, m)
 	checkOptional("LayerNormGrad", "dbias", dbias, m)
+	if useAVX2 && n > 0 && m > 0 && dx != nil && dgain == nil && dbias == nil && gain == nil {
+		normalizeGradAVX2(&dx[0], &dy[0], &x[0], eps, n, m)
+		return
+	}
 	for i := range n {
 		g, row := dy[i*m:][:m], x[i*m:][:m]
 		mean, scale := moments(row, eps)
@@ -49,30 +72,29 @@ func LayerNormGrad(dx, dgain, dbias, dy, x, gain []float32, n, m int, eps float3
 			}
 		}
 		if dx != nil {
-			normalizeGradRow(dx[i*m:][:m], g, row, gain, mean, scale)
+			normalizeGradGeneric(dx[i*m:][:m], g, row, gain, mean, scale)
 		}
 	}
 }
 
-func normalizeGradRow(dx, dy, x, gain []float32, mean, scale float64) {
-	var sum, sumH float64 // of g, and of g h
-	for j, v := range x {
-		g := float64(dy[j])
-		if gain != nil {
-			g *= float64(gain[j])
+// normalizeGradGeneric is dx of one row: dx = s (g - mean(g) - (x - mean) s^2 mean(g (x - mean))).
+func normalizeGradGeneric(dx, dy, x, gain []float32, mean, scale float64) {
+	var sum, sumD [lanes]float64 // of g, and of g (x - mean)
+	weighed := func(j int) float64 {
+		if gain == nil {
+			return float64(dy[j])
 		}
-		sum += g
-		sumH += float64(g * ((float64(v) - mean) * scale))
+		return float64(dy[j]) * float64(gain[j])
+	}
+	for j, v := range x {
+		g := weighed(j)
+		sum[j%lanes] += g
+		sumD[j%lanes] += float64(g * (float64(v) - mean))
 	}
 	m := float64(len(x))
-	sum, sumH = sum/m, sumH/m
+	meanG, slope := fold(&sum)/m, float64(scale*scale)*(fold(&sumD)/m)
 	for j, v := range x {
-		g := float64(dy[j])
-		if gain != nil {
-			g *= float64(gain[j])
-		}
-		h := (float64(v) - mean) * scale
-		dx[j] = float32(scale * (g - sum - float64(h*sumH)))
+		dx[j] = float32(scale * (weighed(j) - meanG - float64((float64(v)-mean)*slope)))
 	}
 }
 
@@ -80,12 +102,12 @@ func normalizeGradRow(dx, dy, x, gain []float32, mean, scale float64) {
 func moments(row []float32, eps float32) (mean, scale float64) {
 	m := float64(len(row))
 	mean = Sum(row) / m
-	v := 0.0
-	for _, x := range row {
+	var s [lanes]float64
+	for j, x := range row {
 		d := float64(x) - mean
-		v += float64(d * d)
+		s[j%lanes] += float64(d * d)
 	}
-	return mean, 1 / math.Sqrt(v/m+float64(eps))
+	return mean, 1 / math.Sqrt(fold(&s)/m+float64(eps))
 }
 
 // checkOptional panics unless x is nil or has at least n values.

@@ -298,6 +298,16 @@ func scatterAddAVX512(dst *float32, ld int, ids *int32, src *float32, n int, wid
 
 func copyPanelAVX512(dst *float32, src *float32, ld int, n int) { panic(noAssembly) }
 
+func normalizeAVX2(dst *float32, x *float32, eps float32, n int, m int) { panic(noAssembly) }
+
+func normalizeGradAVX2(dx *float32, dy *float32, x *float32, eps float32, n int, m int) {
+	panic(noAssembly)
+}
+
+func softmaxAVX2(dst *float32, x *float32, n int, m int) { panic(noAssembly) }
+
+func softmaxGradAVX2(dst *float32, dy *float32, y *float32, n int, m int) { panic(noAssembly) }
+
 func addAVX2(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
 
 func subAVX2(dst *float32, a *float32, b *float32, n int) { panic(noAssembly) }
@@ -396,6 +406,48 @@ func eluAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 func seluAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
+func hardSiluAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func softsignAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func softShrinkAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func hardShrinkAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func sparsePlusAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func sparseSigmoidAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func squareplusAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func squareplusGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func leakyReluGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func relu6GradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func sqrtGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func hardTanhGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func logGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func absGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func squareGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func hardSiluGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func softsignGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func softShrinkGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func hardShrinkGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func sparsePlusGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func sparseSigmoidGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
 func tanhGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
 func sigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
@@ -411,6 +463,8 @@ func seluGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssemb
 func softplusGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
 
 func logSigmoidGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func siluGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
 
 func reluGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
@@ -448,6 +502,44 @@ func eluAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 func seluAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
 
+func hardSiluAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func softsignAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func softShrinkAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func hardShrinkAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func sparsePlusAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func sparseSigmoidAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func leakyReluGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func relu6GradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func sqrtGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
+func hardTanhGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func logGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func absGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func squareGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func hardSiluGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func softsignGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func softShrinkGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func hardShrinkGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func sparsePlusGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func sparseSigmoidGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
 func tanhGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
 func sigmoidGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
@@ -463,6 +555,8 @@ func seluGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAsse
 func softplusGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
 
 func logSigmoidGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func siluGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
 
 func reluGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 

@@ -141,7 +141,9 @@ func ElementwiseByName(name string) (Elementwise, bool) {
 // applyNames are the functions with kernels, by the kernels' names.
 var applyNames = map[Func]string{Relu: "relu", LeakyRelu: "leakyRelu", Relu6: "relu6", Elu: "elu", Selu: "selu", Celu: "elu", Silu: "silu",
 	Softplus: "softplus", Tanh: "tanh", HardTanh: "hardTanh", Sigmoid: "sigmoid", HardSigmoid: "hardSigmoid", LogSigmoid: "logSigmoid",
-	Exp: "exp", Log: "log", Sqrt: "sqrt", Abs: "abs", Square: "square", Linear: "copy"}
+	Exp: "exp", Log: "log", Sqrt: "sqrt", Abs: "abs", Square: "square", Linear: "copy",
+	HardSilu: "hardSilu", Softsign: "softsign", SoftShrink: "softShrink", HardShrink: "hardShrink", Squareplus: "squareplus",
+	SparsePlus: "sparsePlus", SparseSigmoid: "sparseSigmoid"}
 
 // ElementwiseByFunc finds the kernel of a function, or with slope of its ApplyGrad, whose operands are then dst, dy and x or y.
 func ElementwiseByFunc(f Func, slope bool) (Elementwise, bool) {
@@ -220,6 +222,45 @@ func (p *Program) Gather(dst Operand, table []float32, ld int, ids []int32, n, m
 }
 
 var gatherEntry = entryOf("gather")
+
+// Softmax writes a call of Softmax, of n rows of m values.
+func (p *Program) Softmax(dst, x Operand, n, m int) { p.rowwise(softmaxEntry, nil, n, m, dst, x) }
+
+// SoftmaxGrad writes a call of SoftmaxGrad.
+func (p *Program) SoftmaxGrad(dst, dy, y Operand, n, m int) {
+	p.rowwise(softmaxGradEntry, nil, n, m, dst, dy, y)
+}
+
+// Normalize writes a call of LayerNorm without gain and bias.
+func (p *Program) Normalize(dst, x Operand, n, m int, eps float32) {
+	p.rowwise(normalizeEntry, []argument{{word: uint64(math.Float32bits(eps))}}, n, m, dst, x)
+}
+
+// NormalizeGrad writes a call of LayerNormGrad for dx alone, without a gain.
+func (p *Program) NormalizeGrad(dx, dy, x Operand, n, m int, eps float32) {
+	p.rowwise(normalizeGradEntry, []argument{{word: uint64(math.Float32bits(eps))}}, n, m, dx, dy, x)
+}
+
+var softmaxEntry, softmaxGradEntry, normalizeEntry, normalizeGradEntry = entryOf("softmax"), entryOf("softmaxGrad"), entryOf("normalize"), entryOf("normalizeGrad")
+
+// rowwise writes a call on whole rows of all operands.
+func (p *Program) rowwise(entry uintptr, numbers []argument, n, m int, operands ...Operand) {
+	for _, o := range operands {
+		checkMatrix("Program", "operand", o.X, m, n, m)
+	}
+	if n == 0 || m == 0 {
+		return
+	}
+	var list [6]argument
+	k := 0
+	for _, o := range operands {
+		list[k] = o.argument()
+		k++
+	}
+	k += copy(list[k:], numbers)
+	list[k], list[k+1] = number(n), number(m)
+	p.operation(entry, list[:k+2], nil)
+}
 
 // CanMatMul reports whether a program can multiply with a matrix of k by m.
 func CanMatMul(k, m int) bool { return m > 0 && k > 0 && k <= blockK }

@@ -7,12 +7,17 @@ import "math"
 func Softmax(dst, x []float32, n, m int) {
 	checkMatrix("Softmax", "dst", dst, m, n, m)
 	checkMatrix("Softmax", "x", x, m, n, m)
+	if useAVX2 && n > 0 && m > 0 {
+		softmaxAVX2(&dst[0], &x[0], n, m)
+		return
+	}
 	for i := range n {
-		softmaxRow(dst[i*m:][:m], x[i*m:][:m])
+		softmaxGeneric(dst[i*m:][:m], x[i*m:][:m])
 	}
 }
 
-func softmaxRow(dst, x []float32) {
+// softmaxGeneric is Softmax of one row.
+func softmaxGeneric(dst, x []float32) {
 	top := float32(math.Inf(-1))
 	for _, v := range x {
 		top = maxNaN(v, top)
@@ -54,11 +59,19 @@ func SoftmaxGrad(dst, dy, y []float32, n, m int) {
 	checkMatrix("SoftmaxGrad", "dst", dst, m, n, m)
 	checkMatrix("SoftmaxGrad", "dy", dy, m, n, m)
 	checkMatrix("SoftmaxGrad", "y", y, m, n, m)
+	if useAVX2 && n > 0 && m > 0 {
+		softmaxGradAVX2(&dst[0], &dy[0], &y[0], n, m)
+		return
+	}
 	for i := range n {
-		g, v, d := dy[i*m:][:m], y[i*m:][:m], dst[i*m:][:m]
-		s := Dot(g, v)
-		for j := range d {
-			d[j] = v[j] * (g[j] - s)
-		}
+		softmaxGradGeneric(dst[i*m:][:m], dy[i*m:][:m], y[i*m:][:m])
+	}
+}
+
+// softmaxGradGeneric is SoftmaxGrad of one row.
+func softmaxGradGeneric(dst, dy, y []float32) {
+	s := Dot(dy, y)
+	for j, v := range y {
+		dst[j] = v * (dy[j] - s)
 	}
 }

@@ -127,6 +127,8 @@ func functions(a *asm) {
 	})
 
 	logarithms(a)
+	plainFunctions(a)
+	plainSlopes(a)
 
 	// The derivatives of those that have them in terms of y, rounded after every operation like their generic twins.
 	gradient := []string{"dst", "dy", "y"}
@@ -183,6 +185,22 @@ func functions(a *asm) {
 		x := b.load("x")
 		b.VXORPS(b.constantBits(signBit), x, x)
 		b.sigmoid(x, low, high)
+		b.VMULPS(x, b.load("dy"), x)
+		b.store(x, "dst")
+	})
+	a.loop("siluGrad", "dst = dy * (s + x * s * (1 - s)), s = sigmoid(x)", []string{"dst", "dy", "x"}, nil, 1, hoistSigmoid, func(b *block) {
+		// From t = sigmoid(-|x|), which is small and keeps its digits: s (1 - s) = t (1 - t).
+		x, t, u := b.load("x"), b.vec(), b.vec()
+		b.VORPS(b.constantBits(signBit), x, t)
+		b.sigmoid(t, low, high)
+		b.VMAXPS(x, b.copies(-math.MaxFloat32), x)
+		b.VMINPS(x, b.copies(math.MaxFloat32), x)
+		b.VSUBPS(t, b.copies(1), u)
+		s := b.vec()
+		b.choose(b.negative(x), t, u, s)
+		b.VMULPS(u, t, t)
+		b.VMULPS(t, x, x)
+		b.VADDPS(s, x, x)
 		b.VMULPS(x, b.load("dy"), x)
 		b.store(x, "dst")
 	})

@@ -42,6 +42,7 @@ func main() {
 		{"product_avx512", 16, products},
 		{"rows", 8, rowMoves},
 		{"rows_avx512", 16, rowMoves},
+		{"rowwise", 8, rowwise},
 		{"elementwise", 8, elementwise},
 		{"elementwise_avx512", 16, elementwise},
 		{"function", 8, functions},
