@@ -510,7 +510,7 @@ def conv1d_cases():
         yield Case("conv1d", name, lambda a=arguments: [layers.Conv1D(**(dict(filters=6, kernel_size=3) | a))], long)
     for name, arguments in {
         "channels_first": {},
-        "channels_first_softmax": dict(activation="softmax", padding="same"),
+        "channels_first_softmax": dict(activation="softmax", padding="same", use_bias=False),  # over the steps, where a bias changes nothing
         "channels_first_strides": dict(strides=2, padding="causal"),
     }.items():
         yield Case("conv1d", name, lambda a=arguments: [layers.Conv1D(3, 2, data_format="channels_first", **a)], Floats(3, 4, 7), static=True, recorded_on="jax", one_backend="TensorFlow convolves channels_first on GPUs alone")
@@ -574,13 +574,13 @@ def penalty_cases():
     yield Case("regularizer", "batch_normalization", lambda: [layers.BatchNormalization(gamma_regularizer=r.L2(0.1), beta_regularizer=r.L1(0.1)), layers.Dense(2)], data)
     yield Case("regularizer", "time_distributed", lambda: [layers.TimeDistributed(layers.Dense(3, kernel_regularizer=r.L2(0.1), activity_regularizer=r.L2(0.1))), layers.Dense(2)])
     fast = lambda: optimizers.SGD(0.3)
-    everything = lambda: dict(kernel_regularizer=r.L2(0.1), recurrent_regularizer=r.L1(0.02), bias_regularizer=r.L1L2(0.01, 0.02), kernel_constraint=c.MaxNorm(0.8), recurrent_constraint=c.UnitNorm(axis=1), bias_constraint=c.NonNeg())
+    everything = lambda: dict(kernel_regularizer=r.L2(0.1), recurrent_regularizer=r.L2(0.02), bias_regularizer=r.L1L2(0.0, 0.02), kernel_constraint=c.MaxNorm(0.8), recurrent_constraint=c.UnitNorm(axis=1), bias_constraint=c.NonNeg())
     for kind, layer in RECURRENT.items():
-        # SimpleRNN takes an activity regularizer and does nothing with it.
-        yield Case("regularizer", kind, lambda l=layer: [l(4, activity_regularizer=r.L2(0.1), **everything()), layers.Dense(2)], optimizer=fast)
+        # SimpleRNN takes an activity regularizer and does nothing with it. (No L1: where a weight swings about 0, rounding decides its sign.)
+        yield Case("regularizer", kind, lambda l=layer: [l(4, activity_regularizer=r.L2(0.1), **everything()), layers.Dense(2)], optimizer=optimizers.SGD)
     yield Case("regularizer", "lstm_sequence", lambda: [layers.Embedding(9, 4, mask_zero=True), lstm(3, return_sequences=True, activity_regularizer=r.L2(0.1)), gru(3, activity_regularizer=r.L1(0.1)), dense_1()], Ids(4, 6, 9, "holes"), bce)
     yield Case("regularizer", "lstm_front", lambda: [layers.Embedding(9, 4), lstm(3, return_sequences=True, recurrent_regularizer=r.OrthogonalRegularizer(0.1)), lstm(3, kernel_constraint=c.MaxNorm(0.5)), dense_1()], Ids(4, 6, 9, "left"), bce, optimizer=fast)
-    yield Case("regularizer", "bidirectional", lambda: [layers.Bidirectional(gru(3, **everything())), layers.Dense(2)], optimizer=fast)
+    yield Case("regularizer", "bidirectional", lambda: [layers.Bidirectional(gru(3, **everything())), layers.Dense(2)], optimizer=optimizers.SGD)
     for name, bound in {
         "max_norm": lambda: c.MaxNorm(0.7),
         "max_norm_axis_1": lambda: c.MaxNorm(0.7, axis=1),
