@@ -151,7 +151,8 @@ class Bench:
         """One row of the table. apart is how far each program's first losses, or predictions, are from unroll's."""
         programs = [k for k, v in times if v == kind]
         firsts = {k: first[k, kind] for k in programs}
-        apart = {k: distance(v, firsts.get("unroll", [])) for k, v in firsts.items()}
+        n = w.compared if kind == TRAIN and not w.model.dropout else None
+        apart = {k: distance(v[:n], firsts.get("unroll", [])[:n]) for k, v in firsts.items()}
         far = [k for k, a in apart.items() if a is None or a > TOLERANCE]  # did something else: no peers of this row
         r = {
             "work": w.name, "kind": kind, "what": KINDS[kind], "goal": w.ratios[kind],
