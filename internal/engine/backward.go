@@ -80,10 +80,7 @@ func (r *Run) stepBack(g Gradient, t, s0, n int, masked bool) {
 		r.handThrough(t, s0, n)
 	}
 	r.clearLeft(t, s0, n)
-	for i := range r.states {
-		b := &r.states[i]
-		copy(b.in[n*b.width:], b.next[n*b.width:]) // rows that end earlier or begin later
-	}
+	r.keepIdle(n)
 	r.swap()
 }
 

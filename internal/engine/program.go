@@ -175,9 +175,11 @@ func (r *Run) walk(s, s0, count int) {
 		if k > 0 {
 			r.steps.Turn()
 		}
-		w := r.write(s+k, s0, n, kinds)
 		if r.in.Rows != nil { // every step is a block
-			w = r.write(s+k, s+k, n, kinds)
+			s0 = s + k
+		}
+		w := r.write(s+k, s0, n, kinds)
+		if r.in.Rows != nil {
 			w.moves[viewBlock] = 0
 			w.gatherStep()
 		}
@@ -189,10 +191,7 @@ func (r *Run) walk(s, s0, count int) {
 // walkBack runs count steps back from s on, in the block that begins at s0.
 func (r *Run) walkBack(g Gradient, s, s0, count int) {
 	n := r.active(s)
-	for i := range r.states { // rows that end earlier or begin later
-		b := &r.states[i]
-		copy(b.in[n*b.width:], b.next[n*b.width:])
-	}
+	r.keepIdle(n)
 	r.steps.Reset()
 	for k := range min(2, count) {
 		if k > 0 {
@@ -218,6 +217,14 @@ func (r *Run) walkBack(g Gradient, s, s0, count int) {
 	r.clearLeft(s, s0, n) // a step with such places is alike no other
 }
 
+// keepIdle hands the gradients of the rows behind the first n through: they end earlier or begin later.
+func (r *Run) keepIdle(n int) {
+	for i := range r.states {
+		b := &r.states[i]
+		copy(b.in[n*b.width:], b.next[n*b.width:])
+	}
+}
+
 // swap exchanges the gradients of the states before and after a step, as every step back does.
 func (r *Run) swap() {
 	for i := range r.states {
@@ -226,10 +233,11 @@ func (r *Run) swap() {
 	}
 }
 
+var sum, _ = kernel.ElementwiseByName("add")
+
 // addTo writes the sum of the gradient of the next state i and what comes from outside for place s.
 func (w *writer) addTo(i int, from []float32, s int) {
 	b := &w.states[i]
 	next := kernel.Operand{X: b.next[:w.n*b.width]}
-	add, _ := kernel.ElementwiseByName("add")
-	w.steps.Elementwise(add, 0, next, next, kernel.Operand{X: sub(from, w.offset[s]*b.width, w.n*b.width), Move: w.moves[viewPlaces] * b.width})
+	w.steps.Elementwise(sum, 0, next, next, kernel.Operand{X: sub(from, w.offset[s]*b.width, w.n*b.width), Move: w.moves[viewPlaces] * b.width})
 }

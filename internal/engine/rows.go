@@ -95,33 +95,35 @@ func (c *Cell) TableWidth() int { return c.widths(c.rows.gathered) }
 func (c *Cell) SumWidth() int { return c.widths(c.rows.handover) }
 
 func (c *Cell) widths(slots []int) int {
-	n := 0
+	return c.eachBeside(slots, func(int, int, int) {})
+}
+
+// eachBeside calls do for every slot with the column at which it begins, where their rows stand side by side, and its width. It returns the width
+// of all.
+func (c *Cell) eachBeside(slots []int, do func(slot, at, width int)) int {
+	at := 0
 	for _, s := range slots {
-		n += c.plan.Slots[s].Width
+		w := c.plan.Slots[s].Width
+		do(s, at, w)
+		at += w
 	}
-	return n
+	return at
 }
 
 // Project computes the hoisted values of the distinct rows from lo to before hi, at most ChunkRows of them. Parts may be
 // computed in different Runs at once.
 func (r *Run) Project(c *Cell, rows *Rows, lo, hi int) {
 	r.beginRows(c, rows.X, lo, hi)
-	at, ld := lo*c.TableWidth(), c.TableWidth()
+	ld, n := c.TableWidth(), hi-lo
+	table := rows.Table[lo*ld:]
 	if c.rows.direct { // the products write to the table itself
-		r.table = rows.Table
-		for _, s := range c.rows.gathered {
-			r.views[s] = view{from: &r.table, start: at, ld: ld, width: c.plan.Slots[s].Width}
-			at += c.plan.Slots[s].Width
-		}
-		r.exec(c.hoist, 0, 0, hi-lo)
+		r.table = table
+		c.eachBeside(c.rows.gathered, func(s, at, w int) { r.views[s] = view{from: &r.table, start: at, ld: ld, width: w} })
+		r.exec(c.hoist, 0, 0, n)
 		return
 	}
-	r.exec(c.hoist, 0, 0, hi-lo)
-	for _, s := range c.rows.gathered {
-		w := c.plan.Slots[s].Width
-		kernel.CopyRows(rows.Table[at:], ld, r.at(s, 0, 0, hi-lo), w, hi-lo, w)
-		at += w
-	}
+	r.exec(c.hoist, 0, 0, n)
+	c.eachBeside(c.rows.gathered, func(s, at, w int) { kernel.CopyRows(table[at:], ld, r.at(s, 0, 0, n), w, n, w) })
 }
 
 // ChunkRows is how many distinct rows are worked on together.
@@ -148,16 +150,14 @@ func (r *Run) BackRows(c *Cell, rows *Rows, lo, hi int, sums, dx []float32, weig
 	if c.rows.rehoist {
 		r.exec(c.hoist, 0, 0, n)
 	}
-	at, ld := 0, c.SumWidth()
-	for _, s := range c.rows.handover {
-		w := c.plan.Slots[s].Width
+	ld := c.SumWidth()
+	c.eachBeside(c.rows.handover, func(s, at, w int) {
 		if c.plan.Slots[s].Kind == cell.AdjOutputSlot {
 			r.dyKept = grow(r.dyKept, n*w)
 			r.dy = r.dyKept
 		}
 		kernel.CopyRows(r.at(s, 0, 0, n), w, sums[at:], ld, n, w)
-		at += w
-	}
+	})
 	r.dx = dx
 	r.exec(c.backHoist, 0, 0, n)
 	if dx != nil {
@@ -169,21 +169,17 @@ func (r *Run) BackRows(c *Cell, rows *Rows, lo, hi int, sums, dx []float32, weig
 // gather fills the hoisted slots of a step from the table.
 func (r *Run) gather(step int) {
 	rows, lo, hi := r.in.Rows, r.offset[step], r.offset[step+1]
-	at, ld := 0, r.cell.TableWidth()
-	for _, s := range r.cell.rows.gathered {
-		w := r.cell.plan.Slots[s].Width
+	ld := r.cell.TableWidth()
+	r.cell.eachBeside(r.cell.rows.gathered, func(s, at, w int) {
 		kernel.Gather(r.at(s, step, step, hi-lo), rows.Table[at:], ld, rows.Index[lo:hi], w)
-		at += w
-	}
+	})
 }
 
 // scatter adds the gradients of the block of steps from s0 to before end to the sums of their distinct rows.
 func (r *Run) scatter(s0, end int) {
 	rows, lo, hi := r.in.Rows, r.offset[s0], r.offset[end]
-	at, ld := 0, r.cell.SumWidth()
-	for _, s := range r.cell.rows.handover {
-		w := r.cell.plan.Slots[s].Width
+	ld := r.cell.SumWidth()
+	r.cell.eachBeside(r.cell.rows.handover, func(s, at, w int) {
 		kernel.ScatterAdd(rows.Sums[at:], ld, rows.Local[lo:hi], r.at(s, s0, s0, hi-lo), w)
-		at += w
-	}
+	})
 }

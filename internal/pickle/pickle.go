@@ -80,37 +80,14 @@ func Read(r io.Reader, lead int) (any, error) {
 // run is the stack machine. Opcodes are written as Python documents them: a character each, protocol 2 and later above 0x7f.
 func (m *machine) run() (value, error) {
 	for {
+		if err := m.pushNext(); err != nil {
+			return value{}, err
+		}
 		op, err := m.byte()
 		if err != nil {
 			return value{}, err
 		}
-		switch op {
-		case 'K': // BININT1
-			b, err := m.byte()
-			if err != nil {
-				return value{}, err
-			}
-			err = m.push(value{int64(b), isInt{}})
-			if err == nil {
-				err = m.pushNext()
-			}
-			if err != nil {
-				return value{}, err
-			}
-			continue
-		case 'M': // BININT2
-			n, err := m.uint(2)
-			if err == nil {
-				err = m.push(value{int64(n), isInt{}})
-			}
-			if err == nil {
-				err = m.pushNext()
-			}
-			if err != nil {
-				return value{}, err
-			}
-			continue
-		case '.': // STOP
+		if op == '.' { // STOP
 			if len(m.stack) != 1 || len(m.marks) != 0 {
 				return value{}, fmt.Errorf("expected one value at the end, got %d", len(m.stack))
 			}
@@ -148,6 +125,13 @@ func (m *machine) pushNext() (err error) {
 
 func (m *machine) step(op byte) error {
 	switch op {
+	case 'K', 'M': // BININT1, BININT2, where pushNext does not see the whole number
+		size := 1
+		if op == 'M' {
+			size = 2
+		}
+		n, err := m.uint(size)
+		return m.pushOr(value{int64(n), isInt{}}, err)
 	case 0x80: // PROTO
 		v, err := m.byte()
 		if err == nil && v > 5 {
