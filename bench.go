@@ -183,7 +183,7 @@ func (m *Model) Work(d Data, rows []int) (Work, error) {
 	if err := s.load(d, rows); err != nil {
 		return Work{}, err
 	}
-	x := s.batch.X.Shape
+	x := s.batch.X[0].Shape
 	if len(x) < 2 {
 		return Work{}, fmt.Errorf("unroll: Work: expected sequences, got a batch of shape %v", x)
 	}
@@ -220,12 +220,12 @@ func (m *Model) Products(steps int) float64 {
 	total := 0.0
 	for _, n := range m.nodes {
 		positions := 1
-		if len(n.in.Shape) > 2 {
-			if positions = n.in.Shape[1]; positions == tensor.None {
+		if in := m.values[n.from[0]].Shape; len(in) > 2 {
+			if positions = in[1]; positions == tensor.None {
 				positions = steps
 			}
 		}
-		for _, w := range n.layer.Weights() {
+		for _, w := range n.weights {
 			if w.Table || len(w.Shape) != 2 || w.Name == "bias" { // a GRU has two rows of biases
 				continue
 			}

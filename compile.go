@@ -6,7 +6,6 @@ import (
 	"math"
 	"strings"
 
-	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/metrics"
 	"github.com/unroll-ml/unroll/optimizers"
@@ -16,36 +15,52 @@ import (
 // compiled is how a model is trained, and how far it has come.
 type compiled struct {
 	optimizer optimizers.Optimizer
-	loss      losses.Loss
-	metrics   []metrics.Metric
-
-	// What follows is made when the shapes are known.
-	target tensor.Shape
-	meters []metrics.Meter
-	// trained is the loss that is computed: loss, or what it is on the logits of the last layer when onLogits is set.
-	trained  losses.Loss
-	onLogits bool
+	heads     []*head
 
 	iteration int64         // optimizer steps taken
 	rate      float64       // the learning rate, unless a schedule says it
 	slots     [][][]float32 // the optimizer's arrays, by weight
 	touched   []*touched    // by weight: a table whose slots may be behind; nil: up to date
-	gathered  *gathered     // nil where a batch\'s gradients are applied as they are
+	gathered  *gathered     // nil where a batch's gradients are applied as they are
 }
 
-// Compile says how the model is trained. It starts the optimizer afresh.
+// Compile says how a model with one output is trained. It starts the optimizer afresh.
 func (m *Model) Compile(opt optimizers.Optimizer, loss losses.Loss, ms ...metrics.Metric) error {
-	switch {
-	case opt == nil:
-		return errors.New("unroll: Compile: expected an optimizer, got nil")
-	case loss == nil:
+	if loss == nil {
 		return errors.New("unroll: Compile: expected a loss, got nil")
+	}
+	return m.CompileHeads(opt, Head{Loss: loss, Metrics: ms})
+}
+
+// CompileHeads says how a model is trained, with a head for every output, in the model's order. It starts the optimizer afresh.
+func (m *Model) CompileHeads(opt optimizers.Optimizer, heads ...Head) error {
+	if opt == nil {
+		return errors.New("unroll: Compile: expected an optimizer, got nil")
 	}
 	if err := opt.Check(); err != nil {
 		return fmt.Errorf("unroll: Compile: %w", err)
 	}
-	m.compiled = &compiled{optimizer: opt, loss: loss, metrics: ms}
-	m.compiled.reset()
+	outputs := 1
+	if m.built {
+		outputs = len(m.outputs)
+	}
+	if len(heads) != outputs {
+		return fmt.Errorf("unroll: Compile: expected a loss for every output of the model, %d (see CompileHeads), got %d", outputs, len(heads))
+	}
+	c := &compiled{optimizer: opt}
+	judged := false
+	for _, h := range heads {
+		c.heads = append(c.heads, &head{Head: h})
+		judged = judged || h.Loss != nil
+		if w := h.LossWeight.Or(1); math.IsNaN(w) || math.IsInf(w, 0) {
+			return fmt.Errorf("unroll: Compile: a loss weight must be finite, got %v", w)
+		}
+	}
+	if !judged {
+		return errors.New("unroll: Compile: expected a loss for one output at least, got none")
+	}
+	m.compiled = c
+	c.reset()
 	return nil
 }
 
@@ -92,10 +107,16 @@ func (m *Model) Better(log string) metrics.Direction {
 	if name == "loss" {
 		return metrics.Down
 	}
-	if m.compiled != nil {
-		for i, meter := range m.compiled.meters {
-			if meter.Name() == name {
-				return metrics.DirectionOf(m.compiled.metrics[i])
+	if m.compiled == nil {
+		return metrics.Unknown
+	}
+	for _, h := range m.compiled.heads {
+		if h.Loss != nil && len(m.compiled.heads) > 1 && name == h.name+"_loss" {
+			return metrics.Down
+		}
+		for _, c := range h.counts {
+			if c.name == name {
+				return metrics.DirectionOf(c.metric)
 			}
 		}
 	}
@@ -108,36 +129,27 @@ func (c *compiled) reset() {
 	c.rate, _ = c.optimizer.Rate()
 }
 
-// resolve fits loss and metrics to the shape of the targets.
-//
-// A sigmoid or softmax before a crossentropy is left out of the training: the loss is computed on what comes before it, which
-// is the same number without the logarithm of a rounded probability. Keras's TensorFlow backend does so too.
-func (c *compiled) resolve(m *Model, target tensor.Shape) error {
-	if target == nil {
+// resolve fits losses and metrics to the shapes of the targets.
+func (c *compiled) resolve(m *Model, targets []tensor.Shape) error {
+	if len(targets) == 0 {
 		return errors.New("unroll: the data have no targets")
 	}
-	if c.target.Equal(target) && c.trained != nil {
-		return nil
+	if len(targets) != len(c.heads) {
+		return fmt.Errorf("unroll: expected targets for every output of the model, %d, got %d", len(c.heads), len(targets))
 	}
-	pred := m.Output()
-	if err := c.loss.Check(pred, target); err != nil {
-		return fmt.Errorf("unroll: %w", err)
-	}
-	c.trained, c.onLogits = c.loss, false
-	last := m.nodes[len(m.nodes)-1]
-	if act, ok := layers.ActivationOf(last.layer); ok && last.activity == nil { // which reads the values, not the logits
-		if on, ok := c.loss.AsLogits(act.Name()); ok {
-			c.trained, c.onLogits = on, true
-		}
-	}
-	c.meters = nil
-	for _, s := range c.metrics {
-		meter, err := s.Resolve(pred, target)
-		if err != nil {
+	for i, h := range c.heads {
+		h.name = m.outputName(i)
+		if err := h.resolve(m, i, targets[i]); err != nil {
+			if len(c.heads) > 1 {
+				return fmt.Errorf("unroll: output %q: %w", h.name, err)
+			}
 			return fmt.Errorf("unroll: %w", err)
 		}
-		c.meters = append(c.meters, meter)
+		for k := range h.counts {
+			if n := &h.counts[k]; len(c.heads) > 1 {
+				n.name = h.name + "_" + n.meter.Name()
+			}
+		}
 	}
-	c.target = target
 	return nil
 }

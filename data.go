@@ -18,58 +18,95 @@ type Data interface {
 
 // Batch is some rows of a Data, rows outermost.
 type Batch struct {
-	X layers.Value   // what goes in: floats or ids
-	Y metrics.Target // what should come out; empty where there are no targets
-	// YShape is the targets' shape, the batch axis first.
-	YShape tensor.Shape
+	X []layers.Value // what goes in, an entry for every input of the model: floats or ids
+	Y []Labels       // what should come out, an entry for every output; empty where there are no targets
 }
 
-// Arrays is data in memory: x is a *tensor.Tensor or a *tensor.IDs, and so is y, which may be nil for prediction.
+// Labels are what an output should give for the rows of a batch.
+type Labels struct {
+	metrics.Target
+	Shape tensor.Shape // the batch axis first
+	// Weights say how much items count in the loss: one for every row, or for every row and step. nil: all count alike.
+	Weights []float32
+}
+
+// Arrays is data in memory: x is a *tensor.Tensor or a *tensor.IDs, and so is y, which may be nil for prediction. For a model with several
+// inputs or outputs, x or y is a []any of such arrays, in the model's order.
 func Arrays(x, y any) (Data, error) {
 	a := &arrays{}
-	switch x := x.(type) {
-	case *tensor.Tensor:
-		a.x, a.xs = metrics.Target{Values: x.Data}, x.Shape
-	case *tensor.IDs:
-		a.x, a.xs = metrics.Target{IDs: x.Data}, x.Shape
-	default:
-		return nil, fmt.Errorf("unroll: Arrays: x must be a *tensor.Tensor or a *tensor.IDs, got %T", x)
+	var err error
+	if a.x, err = columns("x", x); err != nil {
+		return nil, err
 	}
-	switch y := y.(type) {
-	case nil:
-	case *tensor.Tensor:
-		a.y, a.ys = metrics.Target{Values: y.Data}, y.Shape
-	case *tensor.IDs:
-		a.y, a.ys = metrics.Target{IDs: y.Data}, y.Shape
-	default:
-		return nil, fmt.Errorf("unroll: Arrays: y must be a *tensor.Tensor, a *tensor.IDs or nil, got %T", y)
+	if y != nil {
+		if a.y, err = columns("y", y); err != nil {
+			return nil, err
+		}
 	}
-	if len(a.xs) == 0 {
-		return nil, fmt.Errorf("unroll: Arrays: x must have a batch axis, got shape %v", a.xs)
-	}
-	if y != nil && (len(a.ys) == 0 || a.ys[0] != a.xs[0]) {
-		return nil, fmt.Errorf("unroll: Arrays: x and y must have equally many rows, got %v and %v", a.xs, a.ys)
+	n := a.x[0].shape[0]
+	for _, c := range append(a.x[1:len(a.x):len(a.x)], a.y...) {
+		if c.shape[0] != n {
+			return nil, fmt.Errorf("unroll: Arrays: x and y must have equally many rows, got %v and %v", a.x[0].shape, c.shape)
+		}
 	}
 	return a, nil
 }
 
-type arrays struct {
-	x, y   metrics.Target
-	xs, ys tensor.Shape
+type arrays struct{ x, y []column }
+
+// column is an array with a row for every row of the data.
+type column struct {
+	metrics.Target
+	shape tensor.Shape
 }
 
-func (a *arrays) Len() int { return a.xs[0] }
+// columns reads one array, or a list of them.
+func columns(name string, v any) ([]column, error) {
+	list, several := v.([]any)
+	if !several {
+		list = []any{v}
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("unroll: Arrays: %s must have at least one array, got none", name)
+	}
+	var all []column
+	for i, v := range list {
+		at := name
+		if several {
+			at = fmt.Sprintf("%s[%d]", name, i)
+		}
+		var c column
+		switch v := v.(type) {
+		case *tensor.Tensor:
+			c = column{metrics.Target{Values: v.Data}, v.Shape}
+		case *tensor.IDs:
+			c = column{metrics.Target{IDs: v.Data}, v.Shape}
+		default:
+			return nil, fmt.Errorf("unroll: Arrays: %s must be a *tensor.Tensor or a *tensor.IDs, or a []any of them, got %T", at, v)
+		}
+		if len(c.shape) == 0 {
+			return nil, fmt.Errorf("unroll: Arrays: %s must have a batch axis, got shape %v", at, c.shape)
+		}
+		all = append(all, c)
+	}
+	return all, nil
+}
+
+func (a *arrays) Len() int { return a.x[0].shape[0] }
 
 func (a *arrays) Batch(dst *Batch, rows []int) error {
-	dst.X.Data = take(dst.X.Data, a.x.Values, a.xs, rows)
-	dst.X.IDs = take(dst.X.IDs, a.x.IDs, a.xs, rows)
-	dst.X.Shape = append(append(dst.X.Shape[:0], len(rows)), a.xs[1:]...)
-	dst.X.Mask, dst.X.TimeMajor = nil, false
-	dst.Y.Values = take(dst.Y.Values, a.y.Values, a.ys, rows)
-	dst.Y.IDs = take(dst.Y.IDs, a.y.IDs, a.ys, rows)
-	dst.YShape = dst.YShape[:0]
-	if a.ys != nil {
-		dst.YShape = append(append(dst.YShape, len(rows)), a.ys[1:]...)
+	dst.X, dst.Y = resize(dst.X, len(a.x)), resize(dst.Y, len(a.y))
+	for i, c := range a.x {
+		x := &dst.X[i]
+		x.Data, x.IDs = take(x.Data, c.Values, c.shape, rows), take(x.IDs, c.IDs, c.shape, rows)
+		x.Shape = append(append(x.Shape[:0], len(rows)), c.shape[1:]...)
+		x.Mask, x.TimeMajor = nil, false
+	}
+	for i, c := range a.y {
+		y := &dst.Y[i]
+		y.Values, y.IDs = take(y.Values, c.Values, c.shape, rows), take(y.IDs, c.IDs, c.shape, rows)
+		y.Shape = append(append(y.Shape[:0], len(rows)), c.shape[1:]...)
+		y.Weights = nil
 	}
 	return nil
 }
@@ -87,16 +124,53 @@ func take[E any](dst, src []E, shape tensor.Shape, rows []int) []E {
 	return dst
 }
 
-// part is some consecutive rows of a Data.
-type part struct {
+// SampleWeights is data whose rows count as weights say, in losses and in weighted metrics: an array for every output of (N) or, where an output has
+// steps, (N, T); nil for an output whose rows count alike. Keras: sample_weight.
+func SampleWeights(d Data, weights ...*tensor.Tensor) (Data, error) {
+	for i, w := range weights {
+		switch {
+		case w == nil:
+		case len(w.Shape) == 0 || len(w.Shape) > 2:
+			return nil, fmt.Errorf("unroll: SampleWeights: expected weights of shape (N) or (N, T) for output %d, got %v", i, w.Shape)
+		case w.Shape[0] != d.Len():
+			return nil, fmt.Errorf("unroll: SampleWeights: expected %d rows of weights for output %d, got %v", d.Len(), i, w.Shape)
+		}
+	}
+	return &weighted{Data: d, weights: weights, rows: make([][]float32, len(weights))}, nil
+}
+
+type weighted struct {
+	Data
+	weights []*tensor.Tensor
+	rows    [][]float32
+}
+
+func (d *weighted) Batch(dst *Batch, rows []int) error {
+	if err := d.Data.Batch(dst, rows); err != nil {
+		return err
+	}
+	if len(dst.Y) > 0 && len(dst.Y) != len(d.weights) {
+		return fmt.Errorf("unroll: SampleWeights: expected weights for %d outputs, got %d", len(dst.Y), len(d.weights))
+	}
+	for i := range dst.Y {
+		if w := d.weights[i]; w != nil {
+			d.rows[i] = take(d.rows[i], w.Data, w.Shape, rows)
+			dst.Y[i].Weights = d.rows[i]
+		}
+	}
+	return nil
+}
+
+// span is some consecutive rows of a Data.
+type span struct {
 	Data
 	from, n int
 	rows    []int
 }
 
-func (p *part) Len() int { return p.n }
+func (p *span) Len() int { return p.n }
 
-func (p *part) Batch(dst *Batch, rows []int) error {
+func (p *span) Batch(dst *Batch, rows []int) error {
 	p.rows = p.rows[:0]
 	for _, r := range rows {
 		p.rows = append(p.rows, r+p.from)
@@ -105,18 +179,22 @@ func (p *part) Batch(dst *Batch, rows []int) error {
 }
 
 // shapes are those of the rows and targets of d, the batch axis None; it reads the first row.
-func shapes(d Data, b *Batch) (x layers.Signature, y tensor.Shape, err error) {
+func shapes(d Data, b *Batch) (x []layers.Signature, y []tensor.Shape, err error) {
 	if d.Len() == 0 {
-		return x, nil, fmt.Errorf("unroll: the data have no rows")
+		return nil, nil, fmt.Errorf("unroll: the data have no rows")
 	}
 	if err := d.Batch(b, []int{0}); err != nil {
-		return x, nil, err
+		return nil, nil, err
 	}
-	x = layers.Signature{Shape: b.X.Shape.Clone(), IDs: b.X.IDs != nil}
-	x.Shape[0] = tensor.None
-	if len(b.YShape) > 0 {
-		y = b.YShape.Clone()
-		y[0] = tensor.None
+	for _, v := range b.X {
+		s := layers.Signature{Shape: v.Shape.Clone(), IDs: v.IDs != nil}
+		s.Shape[0] = tensor.None
+		x = append(x, s)
+	}
+	for _, v := range b.Y {
+		s := v.Shape.Clone()
+		s[0] = tensor.None
+		y = append(y, s)
 	}
 	return x, y, nil
 }

@@ -7,7 +7,6 @@ import (
 	"math"
 
 	"github.com/unroll-ml/unroll/internal/random"
-	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -20,6 +19,7 @@ type fitOptions struct {
 	validation             Data
 	shuffle                bool
 	callbacks              []Callback
+	class                  map[int]float64
 }
 
 // Epochs is the number of times that all rows are seen; 1 unless set. With InitialEpoch it is the number of the last one.
@@ -132,6 +132,7 @@ func (m *Model) Fit(ctx context.Context, data Data, opts ...FitOption) (*History
 		t.ValidationSamples, h.ValidationSamples = val.Len(), val.Len()
 	}
 	s := m.newSession(c, true)
+	s.class = o.class
 	defer s.close()
 	v := &session{crew: s.crew, c: c, perShard: s.perShard} // the same workers validate
 	t.Epoch = o.initial                                     // where TrainBegin may move it on from
@@ -208,15 +209,15 @@ func (s *session) testAll(ctx context.Context, d Data, batch int) (*sums, error)
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("unroll: evaluation was stopped after %d rows: %w", lo, err)
 		}
-		if err := s.test(d, s.span(lo, min(lo+batch, d.Len())), &total); err != nil {
+		if err := s.test(d, s.some(lo, min(lo+batch, d.Len())), &total); err != nil {
 			return nil, err
 		}
 	}
 	return &total, nil
 }
 
-// span is the row numbers lo to before hi.
-func (s *session) span(lo, hi int) []int {
+// some is the row numbers lo to before hi.
+func (s *session) some(lo, hi int) []int {
 	s.rows = s.rows[:0]
 	for r := lo; r < hi; r++ {
 		s.rows = append(s.rows, r)
@@ -227,8 +228,17 @@ func (s *session) span(lo, hi int) []int {
 // logs are loss and metrics of the sums over seen rows.
 func (c *compiled) logs(total *sums, seen int, prefix string) Logs {
 	l := Logs{{prefix + "loss", total.loss / float64(max(1, seen))}}
-	for i, meter := range c.meters {
-		l = append(l, Log{prefix + meter.Name(), meter.Result(total.meters[i])})
+	if len(c.heads) > 1 {
+		for i, h := range c.heads {
+			if h.Loss != nil {
+				l = append(l, Log{prefix + h.name + "_loss", total.heads[i].loss / float64(max(1, seen))})
+			}
+		}
+	}
+	for i, h := range c.heads {
+		for k, n := range h.counts {
+			l = append(l, Log{prefix + n.name, n.meter.Result(total.heads[i].meters[k])})
+		}
 	}
 	return l
 }
@@ -259,7 +269,7 @@ func split(data Data, o *fitOptions) (train, val Data, err error) {
 		return nil, nil, fmt.Errorf("unroll: Fit: validation_split %v leaves no rows to %s of %d",
 			o.split, map[bool]string{true: "train on", false: "validate on"}[at == 0], n)
 	}
-	return &part{Data: data, from: 0, n: at}, &part{Data: data, from: at, n: n - at}, nil
+	return &span{Data: data, from: 0, n: at}, &span{Data: data, from: at, n: n - at}, nil
 }
 
 // ready builds the model for these data, where it is not built yet, and fits loss and metrics to their targets.
@@ -270,7 +280,10 @@ func (m *Model) ready(d Data) error {
 	}
 	if !m.built {
 		// The length of sequences may differ from batch to batch.
-		in := x
+		if len(x) != 1 {
+			return fmt.Errorf("unroll: expected data with one input for a sequential model, got %d", len(x))
+		}
+		in := x[0]
 		if len(in.Shape) > 2 {
 			in.Shape[1] = tensor.None
 		}
@@ -305,8 +318,20 @@ func (m *Model) Evaluate(ctx context.Context, data Data, opts ...FitOption) (Log
 	return m.compiled.logs(total, data.Len(), ""), nil
 }
 
-// Predict is the model's output for every row of the data, (rows, …). Targets are not looked at.
+// Predict is the output of a model with one for every row of the data, (rows, …). Targets are not looked at.
 func (m *Model) Predict(ctx context.Context, data Data, opts ...FitOption) (*tensor.Tensor, error) {
+	if m.built && len(m.outputs) > 1 {
+		return nil, fmt.Errorf("unroll: Predict: the model has %d outputs: use PredictAll", len(m.outputs))
+	}
+	all, err := m.PredictAll(ctx, data, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// PredictAll are the model's outputs for every row of the data, each (rows, …). Targets are not looked at.
+func (m *Model) PredictAll(ctx context.Context, data Data, opts ...FitOption) ([]*tensor.Tensor, error) {
 	o, err := newFitOptions(opts)
 	if err != nil {
 		return nil, err
@@ -318,45 +343,36 @@ func (m *Model) Predict(ctx context.Context, data Data, opts ...FitOption) (*ten
 	s := m.newSession(nil, false)
 	defer s.close()
 	m.prepare(false)
-	var out *tensor.Tensor
+	out := make([]*tensor.Tensor, len(m.outputs))
+	s.keep = make([][]float32, len(out))
 	for lo := 0; lo < n; lo += o.batch {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("unroll: prediction was stopped after %d rows: %w", lo, err)
 		}
 		hi := min(lo+o.batch, n)
-		if err := s.load(data, s.span(lo, hi)); err != nil {
+		if err := s.load(data, s.some(lo, hi)); err != nil {
 			return nil, err
 		}
-		row := m.outputRow(s.batch.X.Shape)
-		if out == nil {
-			out = tensor.New(append([]int{n}, row...)...)
-		} else if !out.Shape[1:].Equal(row) {
-			return nil, fmt.Errorf("unroll: Predict: batches give rows of different shapes, %v and %v", out.Shape[1:], row)
+		for i, shape := range s.returned {
+			row := shape[1:]
+			if out[i] == nil {
+				out[i] = tensor.New(append([]int{n}, row...)...)
+			} else if !out[i].Shape[1:].Equal(row) {
+				return nil, fmt.Errorf("unroll: Predict: batches give rows of different shapes, %v and %v", out[i].Shape[1:], row)
+			}
+			w := row.Size()
+			s.keep[i] = out[i].Data[lo*w : hi*w]
 		}
-		w := row.Size()
-		s.keep = out.Data[lo*w : hi*w]
 		s.runBatch()
 	}
-	if out == nil {
-		row := m.Output()[1:].Clone()
-		for i := range row {
-			row[i] = max(0, row[i])
+	for i, shape := range m.Outputs() {
+		if out[i] == nil {
+			row := shape[1:].Clone()
+			for k := range row {
+				row[k] = max(0, row[k])
+			}
+			out[i] = tensor.New(append([]int{0}, row...)...)
 		}
-		out = tensor.New(append([]int{0}, row...)...)
 	}
 	return out, nil
-}
-
-// outputRow is the shape of one row of the prediction for inputs of this shape.
-func (m *Model) outputRow(in tensor.Shape) tensor.Shape {
-	sig := m.input
-	sig.Shape = in.Clone()
-	for _, n := range m.nodes {
-		out, err := n.layer.Output([]layers.Signature{sig})
-		if err != nil {
-			panic("unroll: a built layer refuses its input: " + err.Error())
-		}
-		sig = out[0]
-	}
-	return sig.Shape[1:]
 }

@@ -36,16 +36,29 @@ type savings struct{ rows, prefix, active, touched bool }
 func (s savings) front() bool { return s.rows || s.prefix || s.active }
 
 // newFront is the front of the nodes, or why they do not begin so.
-func newFront(nodes []*node) (f *front, why string) {
+func newFront(g *graph) (f *front, why string) {
 	f = &front{}
+	if len(g.inputs) > 1 || len(g.outputs) > 1 {
+		return nil, "the model has several inputs or outputs"
+	}
+	nodes := g.nodes
+	if len(nodes) == 0 {
+		return nil, "the model has no layers"
+	}
 	var ok bool
 	if f.table, f.masked, ok = layers.TableOf(nodes[0].layer); !ok {
 		return nil, "the model does not begin with an embedding"
 	}
-	if in := nodes[0].in.Shape; len(in) != 2 {
+	if in := g.values[0].Shape; len(in) != 2 {
 		return nil, fmt.Sprintf("the embedding reads ids of shape %v, no sequences", in)
 	}
-	for i, n := range nodes[1:] {
+	for i, n := range nodes {
+		if !g.follows(i) {
+			return nil, n.name + " reads or shares more than the value before it"
+		}
+		if i == 0 {
+			continue
+		}
 		if n.activity != nil || nodes[0].activity != nil {
 			return nil, "an activity regularizer sees every value"
 		}
@@ -68,7 +81,7 @@ func newFront(nodes []*node) (f *front, why string) {
 				f.dropsBy(n)
 			}
 		}
-		f.merge, f.nodes, f.last = merge, append(f.nodes, i+1), i+1
+		f.merge, f.nodes, f.last = merge, append(f.nodes, i), i
 		if !walks[0].Sequences {
 			f.weigh()
 			return f, ""
@@ -76,6 +89,23 @@ func newFront(nodes []*node) (f *front, why string) {
 	}
 	return nil, "every recurrent layer returns sequences (return_sequences)"
 }
+
+// follows reports whether node i reads what the node before returned, which nobody else does, and its layer stands there alone.
+func (g *graph) follows(i int) bool {
+	n := g.nodes[i]
+	if len(n.from) != 1 || n.from[0] != i || g.uses[i] != 1 || len(n.out) != 1 {
+		return false
+	}
+	for k, other := range g.nodes {
+		if k != i && other.part == n.part {
+			return false
+		}
+	}
+	return true
+}
+
+// value is what the front returns.
+func (f *front) value() int { return f.last + 1 }
 
 // dropsBy names the layer that drops values, the first of them.
 func (f *front) dropsBy(n *node) {

@@ -4,7 +4,6 @@ import (
 	"sync/atomic"
 
 	"github.com/unroll-ml/unroll/layers"
-	"github.com/unroll-ml/unroll/metrics"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -32,7 +31,7 @@ type frontBatch struct {
 	seers   [][]byte  // of the workers that looked: the words that they saw
 	words   tableGrad // the distinct words, and their gradients
 
-	target metrics.Target
+	labels labels // of the rows, in order
 	shape  tensor.Shape
 	count  []int
 }

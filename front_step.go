@@ -19,10 +19,12 @@ func (s *session) beginFront() {
 	}
 	s.run(s.doBefore, b.alone()+b.shards+b.projections())
 	if s.c != nil {
-		y := s.batch.Y
+		y, to := &s.batch.Y[0], &b.labels
 		b.shape = append(b.shape[:0], s.n, y.Len()/max(1, s.n))
-		b.target.Values = take(b.target.Values, y.Values, b.shape, b.order)
-		b.target.IDs = take(b.target.IDs, y.IDs, b.shape, b.order)
+		to.target.Values = take(to.target.Values, y.Values, b.shape, b.order)
+		to.target.IDs = take(to.target.IDs, y.IDs, b.shape, b.order)
+		b.shape[1] = len(y.Weights) / max(1, s.n)
+		to.weights = take(to.weights, y.Weights, b.shape, b.order)
 	}
 }
 

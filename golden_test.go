@@ -59,7 +59,7 @@ func checkGolden(t *testing.T, c *golden.Case) {
 		s := m.newSession(m.compiled, true)
 		total := newSums(m.compiled)
 		d := goldenData(t, step.X, step.Y)
-		loss, err := s.train(d, s.span(0, d.Len()), 0, i, &total)
+		loss, err := s.train(d, s.some(0, d.Len()), 0, i, &total)
 		s.close()
 		if err != nil {
 			t.Fatal(err)
@@ -82,7 +82,8 @@ func goldenModel(t *testing.T, c *golden.Case) *Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := modelOf(o, 1<<30)
+	room := 1 << 30
+	m, err := modelOf("model", o, &room)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,22 +196,15 @@ func checkGradients(t *testing.T, m *Model, c *golden.Case) {
 	d := goldenData(t, c.X, c.Y)
 	s := m.newSession(m.compiled, true)
 	defer s.close()
-	if err := s.load(d, s.span(0, d.Len())); err != nil {
+	if err := s.load(d, s.some(0, d.Len())); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.judged(); err != nil {
 		t.Fatal(err)
 	}
-	asked := make([]bool, len(m.nodes))
-	for i, n := range m.nodes {
-		asked[i] = n.grad
-		n.grad = c.GradX != nil || n.grad
+	if c.GradX != nil {
+		s.wanted = []bool{true}
 	}
-	defer func() {
-		for i, n := range m.nodes {
-			n.grad = asked[i]
-		}
-	}()
 	m.prepare(true)
 	s.pass = layers.Pass{Training: true}
 	s.front = nil // the plain way, whose gradients can be picked up one by one
@@ -221,7 +215,7 @@ func checkGradients(t *testing.T, m *Model, c *golden.Case) {
 	for shard := range s.shards { // one after the other, since the input's gradient is picked up on the way
 		s.doShard(s.workers[0], shard)
 		total += s.sums[shard].loss
-		gx = append(gx, s.workers[0].dinput...)
+		gx = append(gx, s.workers[0].passer.grads[0]...)
 	}
 	golden.Compare(t, "loss", []float64{total}, []float64{float64(c.Loss)}, c.Meta.LossTolerance())
 	if c.GradX != nil {

@@ -18,28 +18,41 @@ type group struct {
 
 // groups are those of the whole model. A layer stands under its class, numbered from the second of a class on, whatever its
 // name; every layer has a group, if only for its name.
-func (m *Model) groups() []group {
-	all := []group{{name: m.name}}
+func (m *Model) groups() []group { return m.groupsAt("", m.Name()) }
+
+// groupsAt are those of the model at a path, where it is called so.
+func (m *Model) groupsAt(path, name string) []group {
+	all := []group{{path: path, name: name}}
+	layers := m.listed
+	if layers == nil {
+		layers = m.parts
+	}
 	used := map[string]int{}
-	for _, n := range m.nodes {
-		key := keras.Snake(n.spec.Class())
+	for _, p := range layers {
+		key := keras.Snake(p.spec.Class())
 		used[key]++
 		if k := used[key]; k > 1 {
 			key = fmt.Sprintf("%s_%d", key, k-1)
 		}
-		all = append(all, n.groups("layers/"+key)...)
+		all = append(all, p.groups(strings.TrimPrefix(path+"/layers/"+key, "/"))...)
 	}
 	return all
 }
 
 // groups are those of a layer and of its parts, whose names stand in the weights' paths.
-func (n *node) groups(path string) []group {
-	all := []group{{path: path, name: n.name}}
-	for _, w := range n.layer.Weights() {
-		parts := strings.Split(strings.TrimPrefix(w.Path, n.name+"/"), "/")
+func (p *part) groups(path string) []group {
+	if l, ok := p.layer.(*modelLayer); ok {
+		return l.model.groupsAt(path, p.name)
+	}
+	all := []group{{path: path, name: p.name}}
+	if p.layer == nil {
+		return all
+	}
+	for _, w := range p.layer.Weights() {
+		parts := strings.Split(strings.TrimPrefix(w.Path, p.name+"/"), "/")
 		at, path := 0, path
 		for depth, part := range parts[:len(parts)-1] {
-			path += "/" + attribute(n.spec, depth, part)
+			path += "/" + attribute(p.spec, depth, part)
 			if at = find(all, path); at < 0 {
 				at = len(all)
 				all = append(all, group{path: path, name: part})

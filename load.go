@@ -1,6 +1,7 @@
 package unroll
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -58,7 +59,8 @@ func load(r io.ReaderAt, size int64, o loadOptions) (*Model, error) {
 		return nil, err
 	}
 	// A weight takes at least two bytes of the file.
-	m, err := modelOf(a.Config, int(size/2))
+	room := int(size / 2)
+	m, err := modelOf("config.json", a.Config, &room)
 	if err != nil {
 		return nil, err
 	}
@@ -126,31 +128,67 @@ func (m *Model) readWeights(r io.ReaderAt, size int64) error {
 	return m.compiled.restore(m, vars)
 }
 
-// modelOf is the model of a config.json, its weights all zero; room bounds how many values they have.
-func modelOf(o *keras.Object, room int) (*Model, error) {
-	const top = "config.json.config"
+// modelOf is the model of a config, its weights all zero; room bounds how many values they have.
+func modelOf(path string, o *keras.Object, room *int) (*Model, error) {
 	class := o.Class
 	if o.RegisteredName != "" {
 		class = o.RegisteredName // somebody's own
 	}
-	if class != "Sequential" {
-		return nil, fmt.Errorf("config.json: expected a Sequential model, got %q", class)
-	}
+	top := path + ".config"
 	r := keras.Read(top, o.Config)
-	m := &Model{name: r.String("name", "sequential"), version: 1}
 	r.Ignore("trainable") // the layers say so themselves
 	r.Float32("dtype")
+	name := r.String("name", "")
+	switch class {
+	case "Functional", "Model":
+		objects := r.Objects("layers")
+		r.Value("input_layers")
+		r.Value("output_layers")
+		if err := r.Done(); err != nil {
+			return nil, err
+		}
+		m, err := functionalOf(top, r, name, objects, room)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range m.parts {
+			p.setTrainable(!p.frozen)
+		}
+		return m, nil
+	case "Sequential":
+		return sequentialOf(top, r, name, room)
+	}
+	return nil, fmt.Errorf("%s: expected a Sequential or a Functional model, got %q", path, class)
+}
+
+// specOf is the layer, or the model as a layer, that a file has at path, and whether it is trained.
+func specOf(path string, o *keras.Object, room *int) (s layers.Spec, trainable bool, err error) {
+	switch o.Class {
+	case "Functional", "Sequential", "Model":
+		m, err := modelOf(path, o, room)
+		if err != nil {
+			return nil, false, err
+		}
+		return m.AsLayer(), true, nil
+	}
+	s, err = layers.FromConfig(path, o)
+	return s, keras.Read("", o.Config).Bool("trainable", true), err
+}
+
+func sequentialOf(top string, r *keras.Reader, name string, room *int) (*Model, error) {
+	m := &Model{name: name}
 	shape, objects := tensor.Shape(r.Axes("build_input_shape")), r.Objects("layers")
 	if err := r.Done(); err != nil {
 		return nil, err
 	}
 	var names []string
+	var trainable []bool
 	for i, part := range objects {
-		s, err := layers.FromConfig(fmt.Sprintf("%s.layers[%d]", top, i), part)
+		s, trained, err := specOf(fmt.Sprintf("%s.layers[%d]", top, i), part, room)
 		if err != nil {
 			return nil, err
 		}
-		m.specs, names = append(m.specs, s), append(names, s.GivenName())
+		m.specs, names, trainable = append(m.specs, s), append(names, s.GivenName()), append(trainable, trained)
 	}
 	if err := checkNames(names); err != nil {
 		return nil, fmt.Errorf("%s.layers: %w", top, err)
@@ -175,22 +213,24 @@ func modelOf(o *keras.Object, room int) (*Model, error) {
 		input.IDs = ids
 		m.specs[0] = input
 	}
-	if err := m.assemble(in, &room); err != nil {
+	if err := m.assemble(in, room); err != nil {
 		return nil, err
 	}
 	for i, n := range m.nodes {
-		trainable := keras.Read("", objects[given+i].Config).Bool("trainable", true)
-		n.setTrainable(trainable)
+		n.setTrainable(trainable[given+i])
 	}
 	return m, nil
 }
 
 // setTrainable freezes a layer, or trains it.
-func (n *node) setTrainable(trainable bool) {
-	for _, w := range n.layer.Weights() {
+func (p *part) setTrainable(trainable bool) {
+	if _, nested := p.layer.(*modelLayer); nested {
+		return // its layers have said so themselves
+	}
+	for _, w := range p.weights {
 		w.Trainable = trainable && !w.Statistic
 	}
-	if l, ok := n.layer.(interface{ SetTrainable(bool) }); ok {
+	if l, ok := p.layer.(interface{ SetTrainable(bool) }); ok {
 		l.SetTrainable(trainable)
 	}
 }
@@ -259,33 +299,15 @@ func (m *Model) compileFrom(config map[string]any, root *hdf5.Group) error {
 	if err != nil {
 		return err
 	}
-	loss, err := deserialize(r.Path("loss"), r.Value("loss"), losses.Deserialize)
-	if err != nil {
+	heads := make([]Head, len(m.outputs))
+	if err := m.readHeads(r, heads); err != nil {
 		return err
 	}
-	var ms []metrics.Metric
-	switch v := r.Value("metrics").(type) {
-	case nil:
-	case []any:
-		for i, e := range v {
-			metric, err := deserialize(fmt.Sprintf("%s[%d]", r.Path("metrics"), i), e, metrics.Deserialize)
-			if err != nil {
-				return err
-			}
-			ms = append(ms, metric)
-		}
-	default:
-		r.Fail("metrics", "a list of metrics")
-	}
-	if weighted, ok := r.Value("weighted_metrics").([]any); !ok || len(weighted) > 0 {
-		r.Only("weighted_metrics", nil)
-	}
-	r.Only("loss_weights", nil)
 	r.Ignore("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")
 	if err := r.Done(); err != nil {
 		return err
 	}
-	if err := m.Compile(opt, loss, ms...); err != nil {
+	if err := m.CompileHeads(opt, heads...); err != nil {
 		return err
 	}
 	if !root.Has("optimizer/vars") {
@@ -296,6 +318,85 @@ func (m *Model) compileFrom(config map[string]any, root *hdf5.Group) error {
 		return err
 	}
 	return m.compiled.restore(m, vars)
+}
+
+// readHeads reads losses, their weights and metrics: one for the only output, a list, or an object by the outputs' names.
+func (m *Model) readHeads(r *keras.Reader, heads []Head) error {
+	for i := range heads {
+		loss, at, ok := m.ofOutput(r, "loss", i)
+		if ok && loss != nil {
+			var err error
+			if heads[i].Loss, err = deserialize(at, loss, losses.Deserialize); err != nil {
+				return err
+			}
+		}
+		if weight, at, ok := m.ofOutput(r, "loss_weights", i); ok && weight != nil {
+			n, is := weight.(json.Number)
+			v, err := n.Float64()
+			if !is || err != nil {
+				return fmt.Errorf("keras: %s: expected a number, got %v", at, weight)
+			}
+			heads[i].LossWeight = tensor.F(v)
+		}
+		for _, list := range []struct {
+			key string
+			to  *[]metrics.Metric
+		}{{"metrics", &heads[i].Metrics}, {"weighted_metrics", &heads[i].WeightedMetrics}} {
+			v, at := r.Value(list.key), r.Path(list.key)
+			if len(heads) > 1 {
+				v, at, _ = m.ofOutput(r, list.key, i)
+			}
+			several, is := v.([]any)
+			switch {
+			case v == nil:
+				continue
+			case !is && len(heads) > 1: // one metric of an output
+				several = []any{v}
+			case !is:
+				r.Fail(list.key, "a list of metrics")
+				continue
+			}
+			for k, e := range several {
+				if one, nested := e.([]any); nested && len(heads) == 1 && len(several) == 1 { // a list a model's output
+					for k, e := range one {
+						metric, err := deserialize(fmt.Sprintf("%s[0][%d]", at, k), e, metrics.Deserialize)
+						if err != nil {
+							return err
+						}
+						*list.to = append(*list.to, metric)
+					}
+					continue
+				}
+				metric, err := deserialize(fmt.Sprintf("%s[%d]", at, k), e, metrics.Deserialize)
+				if err != nil {
+					return err
+				}
+				*list.to = append(*list.to, metric)
+			}
+		}
+	}
+	return nil
+}
+
+// ofOutput is what a key of a compile_config has for output i, and where it stands.
+func (m *Model) ofOutput(r *keras.Reader, key string, i int) (v any, at string, ok bool) {
+	v, at = r.Value(key), r.Path(key)
+	switch all := v.(type) {
+	case []any:
+		if len(all) != len(m.outputs) {
+			r.Fail(key, fmt.Sprintf("an entry for every output of the model, %d", len(m.outputs)))
+			return nil, at, false
+		}
+		return all[i], fmt.Sprintf("%s[%d]", at, i), true
+	case map[string]any:
+		name := m.outputName(i)
+		if _, object := all["class_name"]; object {
+			return v, at, true
+		}
+		e, has := all[name]
+		return e, at + "." + name, has
+	}
+	return v, at, v != nil
 }
 
 // deserialize reads a part of a compile_config; the error for an unknown name says where it stands.

@@ -110,7 +110,7 @@ func step(t *testing.T, m *Model, d Data) float32 {
 	s := m.newSession(m.compiled, true)
 	defer s.close()
 	total := newSums(m.compiled)
-	loss, err := s.train(d, s.span(0, d.Len()), 0, 0, &total)
+	loss, err := s.train(d, s.some(0, d.Len()), 0, 0, &total)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,8 +226,8 @@ func TestLoadRefuses(t *testing.T) {
 			"config.json.config.layers[2]: a Lambda layer is Python code, which is not run here"},
 		"an unknown class": {func(c map[string]any) { layerObject(c, 2)["class_name"] = "ConvLSTM2D" }, `layers[2]: expected a layer that is offered here`},
 		"a user's class":   {func(c map[string]any) { layerObject(c, 2)["registered_name"] = "mine>SimpleRNN" }, `got "mine>SimpleRNN"`},
-		"a user's model":   {func(c map[string]any) { c["registered_name"] = "A>Sequential" }, `config.json: expected a Sequential model, got "A>Sequential"`},
-		"a graph":          {func(c map[string]any) { c["class_name"] = "Functional" }, `config.json: expected a Sequential model, got "Functional"`},
+		"a user's model":   {func(c map[string]any) { c["registered_name"] = "A>Sequential" }, `config.json: expected a Sequential or a Functional model, got "A>Sequential"`},
+		"no graph":         {func(c map[string]any) { c["class_name"] = "Functional" }, `config.json.config: unknown key "build_input_shape"`},
 		"dropout":          {func(c map[string]any) { layerConfig(c, 2)["dropout"] = 1.5 }, "layers[2].config.dropout: expected a number from 0 to 1, got 1.5"},
 		"a state":          {func(c map[string]any) { layerConfig(c, 2)["stateful"] = true }, "layers[2].config.stateful: expected false (nothing else is supported), got true"},
 		"zeros for masks":  {func(c map[string]any) { layerConfig(c, 2)["zero_output_for_mask"] = 1 }, "layers[2].config.zero_output_for_mask: expected true or false, got 1"},
@@ -273,8 +273,8 @@ func TestLoadRefuses(t *testing.T) {
 		}, "compile_config.optimizer.config.loss_scale_factor"},
 		"a loss":           {func(c map[string]any) { compileConfig(c)["loss"] = "triplet" }, `config.json.compile_config.loss: losses: expected the name of a loss`},
 		"a metric":         {func(c map[string]any) { compileConfig(c)["metrics"] = []any{"acc", "area"} }, "config.json.compile_config.metrics[1]: metrics: expected the name of a metric"},
-		"loss weights":     {func(c map[string]any) { compileConfig(c)["loss_weights"] = []any{2.0} }, "config.json.compile_config.loss_weights: expected null"},
-		"weighted metrics": {func(c map[string]any) { compileConfig(c)["weighted_metrics"] = []any{"acc"} }, "config.json.compile_config.weighted_metrics: expected null"},
+		"loss weights":     {func(c map[string]any) { compileConfig(c)["loss_weights"] = []any{2.0, 1.0} }, "config.json.compile_config.loss_weights: expected an entry for every output of the model, 1"},
+		"weighted metrics": {func(c map[string]any) { compileConfig(c)["weighted_metrics"] = "acc" }, "config.json.compile_config.weighted_metrics: expected a list of metrics"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := edited(t, "testdata/keras/lecture_simple_rnn.keras", c.edit)

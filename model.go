@@ -13,27 +13,25 @@
 package unroll
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/unroll-ml/unroll/internal/keras"
-	"github.com/unroll-ml/unroll/internal/random"
 	"github.com/unroll-ml/unroll/layers"
-	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
 // Model is a network: its layers, their weights, and, once compiled, how it is trained.
 type Model struct {
-	name  string
-	specs []layers.Spec
+	name  string        // "": the class says it
+	specs []layers.Spec // of a sequential model; nil of a functional one
 	seed  uint64
 
-	nodes   []*node
-	input   layers.Signature
-	built   bool
-	weights []*layers.Weight
+	graph
+	built bool
 
 	compiled *compiled
 
@@ -41,30 +39,33 @@ type Model struct {
 	noFront string // and why they do not
 	savings savings
 
-	mu       sync.Mutex // guards what follows
-	version  uint64     // counts changes of the weights
-	prepared uint64     // the version that the layers have taken over, 0: none
-	training bool       // whether they have prepared for training
-	idle     []*worker  // workspaces that nobody uses
+	self *part // the model as a layer of others; nil until somebody asks
+
+	mu   sync.Mutex // guards idle
+	idle []*worker  // workspaces that nobody uses
 }
 
-// node is one application of a layer. Values are numbered: 0 is the input, i+1 the result of node i.
-type node struct {
-	name  string
-	spec  layers.Spec
-	layer layers.Layer
-	in    layers.Signature
-	out   layers.Signature
-	// grad: something below this node is trained, so it must hand a gradient down.
-	grad bool
-	// activity is the penalty on what the layer returns; nil in most.
-	activity regularizers.Regularizer
+// class is the Keras class.
+func (m *Model) class() string {
+	if m.specs != nil {
+		return "Sequential"
+	}
+	return "Functional"
+}
+
+// Name is the model's name: what Named gave, or Keras's for a model without one.
+func (m *Model) Name() string { return cmp.Or(m.name, keras.Snake(m.class())) }
+
+// Named gives the model a name, and returns it.
+func (m *Model) Named(name string) *Model {
+	m.name = name
+	return m
 }
 
 // Sequential is a model whose layers follow one another. It is built at once when its first layer says what comes in (an
 // Embedding, an Input); otherwise at the first Fit, or by Build.
 func Sequential(specs ...layers.Spec) (*Model, error) {
-	m := &Model{name: "sequential", specs: specs, version: 1}
+	m := &Model{specs: specs}
 	if len(specs) == 0 {
 		return nil, errors.New("unroll: Sequential: expected at least one layer, got none")
 	}
@@ -92,73 +93,85 @@ func (m *Model) build(in layers.Signature) error {
 	if err := m.assemble(in, nil); err != nil {
 		return err
 	}
-	return m.Init(m.seed)
+	return m.draw(m.seed, false)
 }
 
 // assemble makes the layers, their weights all zero. room bounds how many values the weights have, see layers.Builder.
 func (m *Model) assemble(in layers.Signature, room *int) error {
 	specs := m.specs
-	if _, ok := specs[0].(layers.Input); ok {
-		specs = specs[1:]
+	input := layers.Input{Name: "input_layer"}
+	if given, ok := specs[0].(layers.Input); ok {
+		input.Name, specs = given.Config()["name"].(string), specs[1:]
 	}
-	names := newNames(specs)
-	var nodes []*node
-	var weights []*layers.Weight
-	at := in
+	input.Shape, input.IDs = in.Shape[1:], in.IDs
+	g := &m.graph
+	*g = graph{}
+	at := g.addInput(&part{name: input.Name, spec: input, in: []layers.Signature{in}})
+	chain := make([]*part, len(specs))
 	for i, s := range specs {
-		n := &node{name: names[i], spec: s, in: at, grad: len(weights) > 0}
-		var err error
-		if n.layer, err = s.Build(&layers.Builder{Name: n.name, Room: room}, []layers.Signature{at}); err != nil {
-			return m.stackError(nodes, n, err)
+		if chain[i] = partOf(s); !slices.Contains(g.parts, chain[i]) {
+			g.parts = append(g.parts, chain[i])
 		}
-		if room != nil && *room < 0 {
-			return fmt.Errorf("unroll: layer %q: expected weights that fit in the file, got larger ones", n.name)
-		}
-		out, err := n.layer.Output([]layers.Signature{at})
-		if err != nil {
-			return m.stackError(nodes, n, err)
-		}
-		n.out, n.activity = out[0], activityOf(n.layer)
-		for _, w := range n.layer.Weights() {
-			w.Index = len(weights)
-			weights = append(weights, w)
-		}
-		nodes = append(nodes, n)
-		at = n.out
 	}
-	m.nodes, m.weights, m.input, m.built = nodes, weights, in, true
-	m.front, m.noFront = newFront(nodes)
-	m.savings = savings{rows: true, prefix: true, active: true, touched: true}
+	nameParts(g.parts)
+	for _, p := range chain {
+		sig := g.values[at]
+		out, err := p.apply([]layers.Signature{sig}, room)
+		if err == nil && len(out) != 1 {
+			err = fmt.Errorf("expected a layer with one result in a sequential model, got %d of them: apply it in a functional one", len(out))
+		}
+		if err != nil {
+			return g.stackError(p, sig, err)
+		}
+		at = g.add(p, []int{at}, out)
+	}
+	g.outputs = []int{at}
+	m.complete()
 	return nil
 }
 
-// stackError names the layer, and the cure where the layer before should have returned sequences.
-func (m *Model) stackError(before []*node, n *node, err error) error {
-	if k := len(before) - 1; k >= 0 && layers.IsRecurrent(n.spec) && layers.IsRecurrent(before[k].spec) && len(n.in.Shape) == 2 {
-		return fmt.Errorf("unroll: layer %q needs sequences (N, T, C), got %v from layer %q: set return_sequences on %q, "+
-			"as on every recurrent layer of a stack but the last", n.name, n.in.Shape, before[k].name, before[k].name)
-	}
-	return fmt.Errorf("unroll: layer %q: %w", n.name, err)
+// complete is what follows when all nodes are there.
+func (m *Model) complete() {
+	m.finish()
+	m.built = true
+	m.front, m.noFront = newFront(&m.graph)
+	m.savings = savings{rows: true, prefix: true, active: true, touched: true}
 }
 
-// newNames are the layers' names: the user's, or the class in snake case, numbered from its second use. A layer within another counts
+// stackError names the layer, and the cure where the layer before should have returned sequences.
+func (g *graph) stackError(p *part, in layers.Signature, err error) error {
+	if k := len(g.nodes) - 1; k >= 0 && layers.IsRecurrent(p.spec) && layers.IsRecurrent(g.nodes[k].spec) && len(in.Shape) == 2 {
+		return fmt.Errorf("unroll: layer %q needs sequences (N, T, C), got %v from layer %q: set return_sequences on %q, "+
+			"as on every recurrent layer of a stack but the last", p.name, in.Shape, g.nodes[k].name, g.nodes[k].name)
+	}
+	return fmt.Errorf("unroll: layer %q: %w", p.name, err)
+}
+
+// nameParts gives names to the parts that have none: the class in snake case, numbered from its second use. A layer within another counts
 // before that one, since Keras makes it first.
-func newNames(specs []layers.Spec) []string {
-	used := map[string]int{}
-	names := make([]string, len(specs))
-	for i, s := range specs {
-		countInner(used, s)
-		if names[i] = s.GivenName(); names[i] != "" {
+func nameParts(parts []*part) {
+	used, taken := map[string]int{}, map[string]bool{}
+	for _, p := range parts {
+		taken[p.name] = true
+	}
+	for _, p := range parts {
+		countInner(used, p.spec)
+		if p.name != "" {
 			continue
 		}
-		base := keras.Snake(s.Class())
-		names[i] = base
+		base := keras.Snake(p.spec.Class())
+		name := base
 		if n := used[base]; n > 0 {
-			names[i] = fmt.Sprintf("%s_%d", base, n)
+			name = fmt.Sprintf("%s_%d", base, n)
+		}
+		for taken[name] {
+			used[base]++
+			name = fmt.Sprintf("%s_%d", base, used[base])
 		}
 		used[base]++
+		taken[name] = true
+		p.rename(name)
 	}
-	return names
 }
 
 // countInner counts the layers that a layer is made of.
@@ -185,10 +198,8 @@ func countInner(used map[string]int, s layers.Spec) {
 // that weights, data and seed determine a run, whatever the number of threads. A new model has seed 0.
 func (m *Model) Init(seed uint64) error {
 	m.seed = seed
-	for i, w := range m.weights {
-		if err := w.Init(random.New(seed, random.Init, uint64(i))); err != nil {
-			return fmt.Errorf("unroll: %w", err)
-		}
+	if err := m.draw(seed, true); err != nil {
+		return err
 	}
 	if m.compiled != nil {
 		m.compiled.reset()
@@ -199,9 +210,9 @@ func (m *Model) Init(seed uint64) error {
 
 // changed says that weights have new values.
 func (m *Model) changed() {
-	m.mu.Lock()
-	m.version++
-	m.mu.Unlock()
+	for _, w := range m.weights {
+		w.Version++
+	}
 }
 
 // Weights are all weights, in Keras's order. Their Data may be read, and set between trainings and predictions; call Touch after
@@ -211,10 +222,19 @@ func (m *Model) Weights() []*layers.Weight { return m.weights }
 // Touch says that Data of Weights was changed by hand.
 func (m *Model) Touch() { m.changed() }
 
-// Output is the shape of what the model predicts, the batch axis None; nil before it is built.
+// Output is the shape of what the model predicts, the batch axis None; nil before it is built. Of several outputs it is the first's.
 func (m *Model) Output() tensor.Shape {
 	if !m.built {
 		return nil
 	}
-	return m.nodes[len(m.nodes)-1].out.Shape
+	return m.values[m.outputs[0]].Shape
+}
+
+// Outputs are the shapes of all outputs.
+func (m *Model) Outputs() []tensor.Shape {
+	var all []tensor.Shape
+	for _, v := range m.outputs {
+		all = append(all, m.values[v].Shape)
+	}
+	return all
 }

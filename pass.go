@@ -1,105 +1,133 @@
 package unroll
 
 import (
+	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/layers"
-	"github.com/unroll-ml/unroll/tensor"
 )
 
-// worker takes shards through the model, one at a time, in a workspace of its own.
-type worker struct {
-	model     *Model
-	pass      layers.Pass
-	steps     []workStep
-	front     frontWork
-	update    updateWork
-	tables    []tableWork // by weight
-	among     []int32     // some words by their numbers among others
-	batch     *frontBatch // of the crew whose first worker this is
-	judge     judge
-	rowsShape tensor.Shape // of the shard's input
-	out       layers.Value // the prediction, plain
-	final     exchange     // of out
-	logit     exchange     // of the logits
-	dfin      []float32
-	// dinput is what backward returned last: the gradient of the input, where somebody asks for it.
-	dinput []float32
+// passer takes shards through a graph, forward and back, one at a time, in a workspace of its own.
+type passer struct {
+	graph  *graph
+	steps  []workStep
+	values []layers.Value // of the shard in work
+	grads  [][]float32    // of the values, each in the layout of its value; nil where none has come
 	// penalty is that of the layers' outputs, of the shard in work.
 	penalty float64
 }
 
-// workStep is a node in a worker.
+// workStep is a node in a passer.
 type workStep struct {
 	call layers.Call
-	in   exchange  // where the node wants its input in another layout than it comes
-	din  []float32 // gradient of the node's input, in the node's layout
-	back []float32 // and in the layout that it came in
+	in   []exchange  // where the node wants an input in another layout than it comes
+	din  [][]float32 // gradients of the node's inputs, in the node's layout
+	back [][]float32 // and in the layout that they came in
+	zero []float32   // the gradient of an output that nobody reads, but for its penalty
 }
 
-func newWorker(m *Model) *worker {
-	w := &worker{model: m, steps: make([]workStep, len(m.nodes)), front: newFrontWork(m.front)}
-	for i := range w.steps {
-		c := &w.steps[i].call
-		c.Pass, c.Number = &w.pass, i
-		c.In, c.Out = make([]layers.Value, 1), make([]layers.Value, 1)
-		c.DIn, c.DOut = make([][]float32, 1), make([][]float32, 1)
+func newPasser(g *graph, pass *layers.Pass, number int) passer {
+	p := passer{graph: g, steps: make([]workStep, len(g.nodes)), values: make([]layers.Value, len(g.values)), grads: make([][]float32, len(g.values))}
+	for i, n := range g.nodes {
+		s := &p.steps[i]
+		s.in, s.din, s.back = make([]exchange, len(n.from)), make([][]float32, len(n.from)), make([][]float32, len(n.from))
+		c := &s.call
+		c.Pass, c.Number = pass, number+n.number
+		c.In, c.Out = make([]layers.Value, len(n.from)), make([]layers.Value, len(n.out))
+		c.DIn, c.DOut = make([][]float32, len(n.from)), make([][]float32, len(n.out))
 	}
-	return w
+	return p
 }
 
-// forward takes the rows of a shard through the model, from node from on, and returns the prediction, rows outermost.
-func (w *worker) forward(from int, in layers.Value) *layers.Value {
-	v := in
-	w.penalty = 0
-	for i := from; i < len(w.steps); i++ {
-		n, s := w.model.nodes[i], &w.steps[i]
-		s.call.In[0] = v
-		if l := n.layer.Layout(); l != layers.AnyLayout && len(v.Shape) > 1 {
-			s.call.In[0] = s.in.to(v, l == layers.TimeMajor && hasSteps(n.in.Shape, v))
+// forward takes values through the graph, from node from on. Those that these nodes read, of the inputs or of earlier nodes, stand in values.
+func (p *passer) forward(from int) {
+	p.penalty = 0
+	for i := from; i < len(p.steps); i++ {
+		n, s := p.graph.nodes[i], &p.steps[i]
+		c := &s.call
+		want := n.layer.Layout()
+		for k, from := range n.from {
+			v := p.values[from]
+			c.In[k] = v
+			switch {
+			case want == layers.AnyLayout && len(n.from) == 1 || len(v.Shape) < 2:
+			default: // several inputs come alike
+				c.In[k] = s.in[k].to(v, want == layers.TimeMajor && hasSteps(v))
+			}
 		}
-		n.layer.Forward(&s.call)
-		w.penalizeOutput(n, &s.call)
-		v = s.call.Out[0]
+		n.layer.Forward(c)
+		p.penalizeOutput(n, c)
+		copy(p.values[n.to:], c.Out)
 	}
-	w.out = w.final.to(v, false)
-	return &w.out
 }
 
 // hasSteps reports whether a value has an axis of time steps behind the rows.
-func hasSteps(s tensor.Shape, v layers.Value) bool { return len(s) > 2 || v.IDs != nil && len(s) == 2 }
+func hasSteps(v layers.Value) bool { return len(v.Shape) > 2 || v.IDs != nil && len(v.Shape) == 2 }
 
-// backward takes the gradient of the prediction (of the logits, for a model that trains on them) back through the model, down
-// to node from, or the lowest node with weights. It returns the gradient of node from's input, rows outermost, if that was asked for.
-func (w *worker) backward(from int, dout []float32) []float32 {
-	if last := &w.steps[len(w.steps)-1].call; from < len(w.steps) && last.Out[0].TimeMajor {
-		w.dfin = resize(w.dfin, len(dout))
-		swap(w.dfin, dout, last.Out[0].Shape[0], last.Out[0].Shape[1])
-		dout = w.dfin
-	}
-	for i := len(w.steps) - 1; i >= from; i-- {
-		n, s := w.model.nodes[i], &w.steps[i]
-		s.call.DOut[0], s.call.DIn[0] = dout, nil
-		if n.grad {
-			s.din = resize(s.din, len(s.call.In[0].Data))
-			s.call.DIn[0] = s.din
+// backward takes gradients back through the graph, down to node from. Those of its outputs stand in grads, all others there are nil; afterwards those of
+// what was below node from stand there, where something is trained, or where wanted says so of an input.
+func (p *passer) backward(from int, wanted []bool) {
+	for i := len(p.steps) - 1; i >= from; i-- {
+		n, s := p.graph.nodes[i], &p.steps[i]
+		c := &s.call
+		asked := false
+		for k := range n.out {
+			c.DOut[k] = p.grads[n.to+k]
+			asked = asked || c.DOut[k] != nil
 		}
-		penalizeGradient(n, &s.call)
-		n.layer.Backward(&s.call)
-		if !n.grad {
-			return nil
+		switch {
+		case c.DOut[0] == nil && n.activity != nil:
+			s.zero = resize(s.zero, len(c.Out[0].Data))
+			clear(s.zero)
+			c.DOut[0] = s.zero
+		case !asked:
+			continue
 		}
-		dout = s.din
-		came := i > from && w.steps[i-1].call.Out[0].TimeMajor
-		if in := &s.call.In[0]; in.TimeMajor != came {
-			s.back = resize(s.back, len(dout))
-			outer, inner := in.Shape[0], in.Shape[1]
-			if in.TimeMajor {
-				outer, inner = inner, outer
+		for k, v := range n.from {
+			c.DIn[k] = nil
+			if c.In[k].IDs == nil && p.needs(v, wanted) {
+				s.din[k] = resize(s.din[k], len(c.In[k].Data))
+				c.DIn[k] = s.din[k]
 			}
-			swap(s.back, dout, outer, inner)
-			dout = s.back
+		}
+		penalizeGradient(n, c)
+		n.layer.Backward(c)
+		for k, v := range n.from {
+			if c.DIn[k] != nil {
+				p.hand(v, p.outward(s, k, v))
+			}
 		}
 	}
-	return dout
+}
+
+// needs reports whether somebody asks for the gradient of a value.
+func (p *passer) needs(v int, wanted []bool) bool {
+	if v < len(p.graph.inputs) {
+		return wanted != nil && wanted[v]
+	}
+	return p.graph.trained[v] || wanted != nil
+}
+
+// outward is the gradient of the k-th input of a step, in the layout in which value v came.
+func (p *passer) outward(s *workStep, k, v int) []float32 {
+	in := &s.call.In[k]
+	if in.TimeMajor == p.values[v].TimeMajor {
+		return s.din[k]
+	}
+	s.back[k] = resize(s.back[k], len(s.din[k]))
+	outer, inner := in.Shape[0], in.Shape[1]
+	if in.TimeMajor {
+		outer, inner = inner, outer
+	}
+	swap(s.back[k], s.din[k], outer, inner)
+	return s.back[k]
+}
+
+// hand adds a gradient to those that value v has; what was handed first is overwritten.
+func (p *passer) hand(v int, grad []float32) {
+	if p.grads[v] == nil {
+		p.grads[v] = grad
+		return
+	}
+	kernel.Add(p.grads[v], p.grads[v], grad)
 }
 
 // exchange holds a value whose first two axes were exchanged in memory.
@@ -157,14 +185,4 @@ func resize[E any](b []E, n int) []E {
 		return make([]E, n, n+n/4)
 	}
 	return b[:n]
-}
-
-// setLogits says whether the loss reads the last layer's logits.
-func (w *worker) setLogits(on bool) { w.steps[len(w.steps)-1].call.OnLogits = on }
-
-// logits are what stands before the last layer's activation, rows outermost.
-func (w *worker) logits(pred *layers.Value) []float32 {
-	last := &w.steps[len(w.steps)-1].call
-	v := w.logit.to(layers.Value{Shape: pred.Shape, Data: last.Logits, TimeMajor: last.Out[0].TimeMajor}, false)
-	return v.Data
 }

@@ -49,11 +49,14 @@ func activityOf(l layers.Layer) regularizers.Regularizer {
 	return nil
 }
 
-// penalizeOutput adds the penalty of what node n has returned to that of the shard.
-func (w *worker) penalizeOutput(n *node, c *layers.Call) {
+// penalizeOutput adds the penalty of what node n has returned to that of the shard, and those within a model that is a layer.
+func (p *passer) penalizeOutput(n *node, c *layers.Call) {
 	if n.activity != nil {
 		out := &c.Out[0]
-		w.penalty += n.activity.Value(out.Data, out.Shape) / float64(c.Batch)
+		p.penalty += n.activity.Value(out.Data, out.Shape) / float64(c.Batch)
+	}
+	if inner, ok := c.Keep.(*innerPass); ok {
+		p.penalty += inner.penalty
 	}
 }
 

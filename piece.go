@@ -4,70 +4,75 @@ import (
 	"fmt"
 
 	"github.com/unroll-ml/unroll/layers"
-	"github.com/unroll-ml/unroll/regularizers"
-	"github.com/unroll-ml/unroll/tensor"
+	"github.com/unroll-ml/unroll/losses"
 )
 
 // Most models take a batch shard by shard. Some cannot: where a layer mixes rows in training, or where how many items count is known
 // only when a mask has been made in mid-model. Their batch is one shard.
 
-// inOnePiece reports whether a batch must be one shard.
-func (m *Model) inOnePiece(training bool) bool {
-	if m.lateMask() {
+// onePiece reports whether a batch must be one shard.
+func (s *session) onePiece() bool {
+	if s.model.inOnePiece(s.grads != nil) {
 		return true
 	}
-	for _, n := range m.nodes {
-		if l, ok := n.layer.(interface{ MixesRows() bool }); ok && training && l.MixesRows() {
-			return true
-		}
-		if _, ok := n.activity.(regularizers.Orthogonal); ok { // compares rows
-			return true
-		}
-	}
-	return false
-}
-
-// lateMask reports whether the mask of the prediction comes from a layer behind the first.
-func (m *Model) lateMask() bool {
-	if !m.nodes[len(m.nodes)-1].out.Masked {
+	if s.c == nil {
 		return false
 	}
-	for _, n := range m.nodes[1:] {
-		if l, ok := n.layer.(interface{ MakesMask() bool }); ok && l.MakesMask() {
+	for i, h := range s.c.heads {
+		if h.whole() || h.trained != nil && s.model.masks[s.model.outputs[i]] == lateMask {
 			return true
 		}
 	}
 	return false
 }
 
-// lateDivisor is the divisor of a batch whose mask has just been made; otherwise that which was known before.
-func (s *session) lateDivisor(pred *layers.Value) float64 {
-	if pred.Mask == nil || !s.model.lateMask() {
-		return s.divisor
+// divisor is what the losses of output i are divided by; 0: it is known when its mask is.
+func (s *session) divisor(i int) float64 {
+	h, y := s.c.heads[i], &s.batch.Y[i]
+	perRow, _ := losses.Items(s.returned[i])
+	items := s.n * perRow
+	made := s.model.masks[s.model.outputs[i]]
+	if h.trained == nil || made == lateMask {
+		return 0
 	}
-	items := 0
-	for _, valid := range pred.Mask {
-		if valid {
-			items++
-		}
+	reduce := h.trained.Reduce()
+	if made == noMask && h.hider() == nil && (y.Weights == nil || reduce != losses.MeanWithSampleWeight) {
+		return reduce.Divisor(items, float64(items))
 	}
-	return s.c.trained.Reduce().Divisor(items, float64(items))
+	j := &s.workers[0].heads[i].judge
+	var mask []float32
+	if made != noMask {
+		n := s.model.nodes[made]
+		s.valid = resize(s.valid, items)
+		n.layer.(validates).Valid(s.valid, s.batch.X[n.from[0]])
+		mask = j.masked(s.valid, items)
+	}
+	return j.divisor(h, mask, y.Target, j.weighted(mask, y.Weights, items), items)
 }
 
-// fits fails where a layer refuses what becomes of a batch of this shape: too few steps for a window, or for a shape.
-func (s *session) fits(x tensor.Shape) error {
-	if s.fitted != nil && s.fitted[1:].Equal(x[1:]) {
+// fits fails where a layer refuses what becomes of a batch of these shapes: too few steps for a window, or for a shape.
+func (s *session) fits(x []layers.Value) error {
+	same := len(s.fitted) == len(x)
+	for i := 0; same && i < len(x); i++ {
+		same = s.fitted[i][1:].Equal(x[i].Shape[1:])
+	}
+	if same {
 		return nil
 	}
-	sig := s.model.input
-	sig.Shape = x.Clone()
-	for _, n := range s.model.nodes {
-		out, err := n.layer.Output([]layers.Signature{sig})
-		if err != nil {
-			return fmt.Errorf("unroll: layer %q: a batch of shape %v: %w", n.name, x, err)
-		}
-		sig = out[0]
+	sigs := s.model.signatures()
+	s.fitted = resize(s.fitted, len(x))
+	for i := range x {
+		sigs[i].Shape = x[i].Shape.Clone()
+		s.fitted[i] = sigs[i].Shape
 	}
-	s.fitted, s.returned = append(s.fitted[:0], x...), sig.Shape
+	out, err := s.model.infer(sigs)
+	if err != nil {
+		s.fitted = s.fitted[:0]
+		return fmt.Errorf("unroll: a batch of shape %v: %w", sigs[0].Shape, err)
+	}
+	s.returned = s.returned[:0]
+	for _, o := range out {
+		s.returned = append(s.returned, o.Shape)
+	}
 	return nil
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/unroll-ml/unroll/internal/hdf5"
 	"github.com/unroll-ml/unroll/internal/keras"
-	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/metrics"
 	"github.com/unroll-ml/unroll/optimizers"
@@ -63,40 +62,10 @@ func (m *Model) write(w io.Writer) error {
 	})
 }
 
-// config is the model as config.json has it. Source: keras/src/models/sequential.py, get_config.
-func (m *Model) config() (*keras.Object, error) {
-	input, ok := m.specs[0].(layers.Input)
-	if !ok {
-		input = layers.Input{Name: "input_layer"}
-	}
-	input.Shape, input.IDs = m.input.Shape[1:], m.input.IDs
-	objects := []*keras.Object{layers.Serialize(input, input.Config()["name"].(string), layers.Signature{}, true)}
-	names := []string{input.Config()["name"].(string)}
-	for _, n := range m.nodes {
-		trainable, err := n.trainable()
-		if err != nil {
-			return nil, err
-		}
-		objects = append(objects, layers.Serialize(n.spec, n.name, n.in, trainable))
-		names = append(names, n.name)
-	}
-	if err := checkNames(names); err != nil {
-		return nil, err
-	}
-	shape := keras.AxesOf(m.input.Shape)
-	o := &keras.Object{Module: "keras", Class: "Sequential", Build: map[string]any{"input_shape": shape}, Config: map[string]any{
-		"name": m.name, "trainable": true, "dtype": keras.Float32Policy(), "layers": objects, "build_input_shape": shape,
-	}}
-	if m.compiled != nil {
-		o.Compile = m.compiled.config()
-	}
-	return o, nil
-}
-
 // trainable is what Keras knows of a whole layer only.
-func (n *node) trainable() (bool, error) {
+func (p *part) trainable() (bool, error) {
 	trained, fixed := 0, 0
-	for _, w := range n.layer.Weights() {
+	for _, w := range p.weights {
 		switch {
 		case w.Statistic:
 		case w.Trainable:
@@ -106,9 +75,9 @@ func (n *node) trainable() (bool, error) {
 		}
 	}
 	if trained > 0 && fixed > 0 {
-		return false, fmt.Errorf("layer %q: expected all of its weights to be trained or none, got %d trained and %d not", n.name, trained, fixed)
+		return false, fmt.Errorf("layer %q: expected all of its weights to be trained or none, got %d trained and %d not", p.name, trained, fixed)
 	}
-	if l, ok := n.layer.(interface{ Trainable() bool }); ok {
+	if l, ok := p.layer.(interface{ Trainable() bool }); ok {
 		return l.Trainable(), nil
 	}
 	return fixed == 0, nil
@@ -120,16 +89,49 @@ func (c *compiled) config() map[string]any {
 	if _, schedule := c.optimizer.Rate(); schedule == nil {
 		opt.Config["learning_rate"] = c.rate // a callback may have changed it
 	}
-	var ms []any
-	for _, metric := range c.metrics {
-		ms = append(ms, metrics.Serialize(metric))
+	config := map[string]any{"optimizer": opt, "loss_weights": nil, "run_eagerly": false, "steps_per_execution": 1, "jit_compile": "auto"}
+	config["loss"] = c.each(func(h *head) any {
+		if h.Loss == nil {
+			return nil
+		}
+		return losses.Object(h.Loss)
+	})
+	for _, h := range c.heads {
+		if h.LossWeight.IsSet() {
+			config["loss_weights"] = c.each(func(h *head) any { return h.LossWeight.Or(1) })
+		}
 	}
-	config := map[string]any{"optimizer": opt, "loss": losses.Object(c.loss), "loss_weights": nil, "metrics": nil, "weighted_metrics": nil,
-		"run_eagerly": false, "steps_per_execution": 1, "jit_compile": "auto"}
-	if ms != nil {
-		config["metrics"] = ms
-	}
+	config["metrics"] = c.lists(func(h *head) []metrics.Metric { return h.Metrics })
+	config["weighted_metrics"] = c.lists(func(h *head) []metrics.Metric { return h.WeightedMetrics })
 	return config
+}
+
+// each is what the heads have of something: that of the only one, or a list.
+func (c *compiled) each(of func(*head) any) any {
+	if len(c.heads) == 1 {
+		return of(c.heads[0])
+	}
+	var all []any
+	for _, h := range c.heads {
+		all = append(all, of(h))
+	}
+	return all
+}
+
+// lists are the heads' metrics; nil where there are none.
+func (c *compiled) lists(of func(*head) []metrics.Metric) any {
+	some := false
+	all := c.each(func(h *head) any {
+		list := []any{}
+		for _, metric := range of(h) {
+			list, some = append(list, metrics.Serialize(metric)), true
+		}
+		return list
+	})
+	if !some {
+		return nil
+	}
+	return all
 }
 
 // hdf5 is the tree of the weights and of the optimizer's state.

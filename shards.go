@@ -5,35 +5,8 @@ import (
 
 	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/layers"
-	"github.com/unroll-ml/unroll/losses"
-	"github.com/unroll-ml/unroll/metrics"
 	"github.com/unroll-ml/unroll/tensor"
 )
-
-// prepare hands changed weights to the layers.
-func (m *Model) prepare(training bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.prepared == m.version && (m.training || !training) {
-		return
-	}
-	for _, n := range m.nodes {
-		n.layer.Prepare(training)
-	}
-	m.prepared, m.training = m.version, training
-}
-
-// shardRows is how many rows make a shard: it follows from the layers' widths alone.
-func (m *Model) shardRows() int {
-	rows := 0
-	for _, n := range m.nodes {
-		rows = max(rows, n.layer.ShardRows())
-	}
-	if rows == 0 {
-		return 32
-	}
-	return rows
-}
 
 // rowsOf is the rows [lo, hi) of a batch's input.
 func rowsOf(v layers.Value, lo, hi int, shape *tensor.Shape) layers.Value {
@@ -47,105 +20,6 @@ func rowsOf(v layers.Value, lo, hi int, shape *tensor.Shape) layers.Value {
 		out.IDs = v.IDs[lo*w : hi*w]
 	}
 	return out
-}
-
-// sums is what a shard adds to the loss and the metrics of its batch.
-type sums struct {
-	loss   float64
-	meters [][]float64
-}
-
-func newSums(c *compiled) sums {
-	s := sums{}
-	for _, meter := range c.meters {
-		s.meters = append(s.meters, make([]float64, meter.Sums()))
-	}
-	return s
-}
-
-func (s *sums) reset() {
-	s.loss = 0
-	for _, m := range s.meters {
-		clear(m)
-	}
-}
-
-func (s *sums) merge(o *sums) {
-	s.loss += o.loss
-	for i, m := range s.meters {
-		metrics.Merge(m, o.meters[i])
-	}
-}
-
-// judge computes the loss and the metrics of a shard's prediction, and for training the gradient.
-type judge struct {
-	item, scale, weight, hidden, dout []float32
-}
-
-// count adds a shard to s. Its items' losses are weighted by their masks over divisor, the number of valid items of the whole
-// batch. It returns the gradient of the prediction, or of the logits, when training is set.
-func (j *judge) count(c *compiled, w *worker, pred *layers.Value, target metrics.Target, divisor float64, s *sums, training bool) []float32 {
-	perRow, width := losses.Items(pred.Shape)
-	n := pred.Shape[0] * perRow
-	j.scale = resize(j.scale, n)
-	var weights []float32
-	if pred.Mask != nil {
-		j.weight = resize(j.weight, n)
-		weights = j.weight
-		for i, valid := range pred.Mask {
-			weights[i] = 0
-			if valid {
-				weights[i] = 1
-			}
-		}
-	}
-	counts := j.hide(c, target, weights, n)
-	for i := range j.scale {
-		j.scale[i] = float32(1 / divisor)
-		if counts != nil {
-			j.scale[i] *= counts[i]
-		}
-	}
-	value := pred.Data
-	if c.onLogits {
-		value = w.logits(pred)
-	}
-	j.item = resize(j.item, n)
-	c.trained.Value(j.item, value, target, n, width)
-	for i, l := range j.item {
-		switch {
-		case counts == nil:
-			s.loss += float64(l) / divisor
-		case counts[i] != 0:
-			s.loss += float64(l) * float64(counts[i]) / divisor
-		}
-	}
-	for i, meter := range c.meters {
-		seen := weights
-		if _, all := meter.(metrics.Unmasked); all {
-			seen = nil
-		}
-		meter.Update(s.meters[i], pred.Data, target, seen, n, width)
-	}
-	if !training {
-		return nil
-	}
-	j.dout = resize(j.dout, len(value))
-	c.trained.Grad(j.dout, value, target, j.scale, n, width)
-	return j.dout
-}
-
-// divisor of a batch: how many of its items count.
-func (m *Model) divisor(c *compiled, b *Batch, items int) float64 {
-	last := m.nodes[len(m.nodes)-1]
-	if c.hider() != nil {
-		items = c.counted(b, items, last.out.Masked && len(b.X.IDs) == items)
-	} else if last.out.Masked {
-		if first, ok := m.nodes[0].layer.(interface{ CountValid(layers.Value) int }); ok {
-			items = first.CountValid(b.X)
-		}
-	}
-	return c.trained.Reduce().Divisor(items, float64(items))
 }
 
 // gradients adds up the gradients of a batch's shards.

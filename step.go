@@ -1,6 +1,7 @@
 package unroll
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/unroll-ml/unroll/layers"
@@ -16,16 +17,20 @@ type session struct {
 	sums  []sums     // by shard
 	batch Batch
 	rows  []int
+	class map[int]float64 // weights of the classes, in training; nil: all count alike
 
 	// Of the batch in work.
 	n, perShard, shards int
-	divisor             float64
+	divisors            []float64 // of the outputs' losses, 0: known when the shard is
 	pass                layers.Pass
-	keep                []float32 // predictions go here, when not nil
+	keep                [][]float32 // predictions go here, when not nil, an entry an output
+	valid               []bool
+	wanted              []bool // the inputs whose gradients somebody asks for; nil: none
+	classWeights        []float32
 
-	fitted   tensor.Shape // of the batch before, which the layers take
-	returned tensor.Shape // what becomes of such a batch; the number of rows is that of any of them
-	front    *frontBatch  // nil where the session has no front
+	fitted   []tensor.Shape // of the inputs of the batch before, which the layers take
+	returned []tensor.Shape // what becomes of such a batch; the number of rows is that of any of them
+	front    *frontBatch    // nil where the session has no front
 	// Of an optimizer step.
 	rate    float64
 	touched []*touched // by weight, see touch
@@ -39,9 +44,10 @@ type session struct {
 func (m *Model) newSession(c *compiled, training bool) *session {
 	s := &session{crew: m.newCrew(), c: c}
 	if training {
+		m.number()
 		s.grads = m.newGradients()
 	}
-	s.perShard = m.shardRows()
+	s.perShard = cmp.Or(m.shardRows(), 32)
 	s.begin()
 	return s
 }
@@ -66,61 +72,77 @@ func (s *session) load(d Data, rows []int) error {
 		return err
 	}
 	m, b := s.model, &s.batch
-	if got := b.X.Shape; len(got) == 0 || got[0] != len(rows) {
-		return fmt.Errorf("unroll: expected a batch of %d rows, got shape %v", len(rows), got)
+	if len(b.X) != len(m.inputs) {
+		return fmt.Errorf("unroll: expected data with %d inputs, as the model has, got %d", len(m.inputs), len(b.X))
 	}
-	if err := fitsInput(m.input, b.X); err != nil {
-		return err
+	for i, x := range b.X {
+		if len(x.Shape) == 0 || x.Shape[0] != len(rows) {
+			return fmt.Errorf("unroll: expected a batch of %d rows, got shape %v", len(rows), x.Shape)
+		}
+		if err := fitsInput(m.values[i], layers.Signature{Shape: x.Shape, IDs: x.IDs != nil}); err != nil {
+			if len(m.inputs) > 1 {
+				return fmt.Errorf("unroll: input %q: %w", m.inputs[i].name, err)
+			}
+			return fmt.Errorf("unroll: %w", err)
+		}
 	}
-	if err := s.fits(b.X.Shape); err != nil {
+	if err := s.fits(b.X); err != nil {
 		return err
 	}
 	s.n = len(rows)
-	s.shards = (s.n + s.perShard - 1) / s.perShard
-	if m.inOnePiece(s.grads != nil) {
-		s.perShard, s.shards = max(s.n, s.perShard), 1
+	if s.onePiece() {
+		s.perShard = max(s.n, s.perShard)
 	}
+	s.shards = (s.n + s.perShard - 1) / s.perShard
 	if s.front != nil && s.look() {
 		return nil
 	}
-	if first, ok := m.nodes[0].layer.(interface{ CheckInput(layers.Value) error }); ok {
-		if err := first.CheckInput(b.X); err != nil {
-			return fmt.Errorf("unroll: %w", err)
-		}
+	if err := m.check(b.X); err != nil {
+		return fmt.Errorf("unroll: %w", err)
 	}
 	return nil
 }
 
-// fitsInput fails unless a batch is what the model was built for.
-func fitsInput(want layers.Signature, x layers.Value) error {
+// fitsInput fails unless a value is what the model was built for.
+func fitsInput(want, got layers.Signature) error {
 	kind := func(ids bool) string {
 		if ids {
 			return "ids"
 		}
 		return "floats"
 	}
-	ok := want.IDs == (x.IDs != nil) && len(want.Shape) == len(x.Shape)
-	for i := 1; ok && i < len(x.Shape); i++ {
-		ok = want.Shape[i] < 0 || want.Shape[i] == x.Shape[i]
+	ok := want.IDs == got.IDs && len(want.Shape) == len(got.Shape)
+	for i := 1; ok && i < len(got.Shape); i++ {
+		ok = want.Shape[i] < 0 || want.Shape[i] == got.Shape[i]
 	}
 	if !ok {
-		return fmt.Errorf("unroll: expected input of shape %v (%s), got %v (%s)", want.Shape, kind(want.IDs), x.Shape, kind(x.IDs != nil))
+		return fmt.Errorf("expected input of shape %v (%s), got %v (%s)", want.Shape, kind(want.IDs), got.Shape, kind(got.IDs))
 	}
 	return nil
 }
 
-// judged prepares for loss and metrics of the loaded batch.
+// judged prepares for losses and metrics of the loaded batch.
 func (s *session) judged() error {
-	perRow, width := losses.Items(s.returned)
-	items := s.n * perRow
-	if err := s.c.trained.CheckTarget(s.batch.Y, items, width); err != nil {
-		return fmt.Errorf("unroll: %w", err)
+	if got := len(s.batch.Y); got != len(s.c.heads) {
+		return fmt.Errorf("unroll: expected targets for every output of the model, %d, got %d", len(s.c.heads), got)
 	}
-	if s.c.whole() {
-		s.perShard = max(s.n, s.perShard)
-		s.shards = 1
+	if err := s.weighClasses(); err != nil {
+		return err
 	}
-	s.divisor = s.model.divisor(s.c, &s.batch, items)
+	s.divisors = s.divisors[:0]
+	for i, h := range s.c.heads {
+		perRow, width := losses.Items(s.returned[i])
+		items, y := s.n*perRow, &s.batch.Y[i]
+		if h.trained != nil {
+			if err := h.trained.CheckTarget(y.Target, items, width); err != nil {
+				return fmt.Errorf("unroll: %w", err)
+			}
+		}
+		if got := len(y.Weights); y.Weights != nil && got != s.n && got != items {
+			return fmt.Errorf("unroll: expected a sample weight for every row, %d, or for every item, %d, got %d", s.n, items, got)
+		}
+		s.divisors = append(s.divisors, s.divisor(i))
+	}
 	for len(s.sums) < s.shards {
 		s.sums = append(s.sums, newSums(s.c))
 	}
@@ -135,48 +157,81 @@ func (s *session) doShard(w *worker, shard int) {
 	if s.grads != nil {
 		w.pass.Grads = s.grads.of(shard)
 	}
-	w.setLogits(s.c != nil && s.c.onLogits)
-	from, target := 0, s.batch.Y
-	var v layers.Value
-	if s.front != nil {
-		from, target = s.front.last+1, s.front.target
-		w.pass.Rows = s.front.order[lo:hi]
-		v = s.front.forward(w, shard, s.grads != nil)
-	} else {
-		v = rowsOf(s.batch.X, lo, hi, &w.rowsShape)
+	for i := range w.heads {
+		w.setLogits(i, s.c != nil && s.c.heads[i].onLogits)
 	}
-	pred := w.forward(from, v)
-	if s.keep != nil {
-		s.keepRows(pred.Data, lo, hi)
+	from := 0
+	if s.front != nil {
+		from = s.front.last + 1
+		w.pass.Rows = s.front.order[lo:hi]
+		w.values[s.front.value()] = s.front.forward(w, shard, s.grads != nil)
+	} else {
+		w.take(s.batch.X, lo, hi)
+	}
+	w.forward(from)
+	for i := range w.heads {
+		pred := w.predicted(i)
+		if s.keep != nil {
+			s.keepRows(s.keep[i], pred.Data, lo, hi)
+		}
 	}
 	if s.c == nil {
 		return
 	}
-	perRow := s.batch.Y.Len() / s.n
+	if s.grads != nil {
+		clear(w.passer.grads)
+	}
 	sum := &s.sums[shard]
 	sum.reset()
-	dout := w.judge.count(s.c, w, pred, target.Slice(lo*perRow, hi*perRow), s.lateDivisor(pred), sum, s.grads != nil)
+	for i := range w.heads {
+		s.judge(w, i, lo, hi, sum)
+	}
 	sum.loss += w.penalty
 	if s.grads == nil {
 		return
 	}
-	w.dinput = w.backward(from, dout)
+	w.backward(from, s.wanted)
 	if s.front != nil {
-		s.front.backward(w, shard, w.dinput, w.pass.Grads)
+		s.front.backward(w, shard, w.passer.grads[s.front.value()], w.pass.Grads)
 	}
 	s.grads.sumRows(w, shard)
 	s.grads.done(shard, s.leaves)
 }
 
+// judge adds the loss and the metrics of output i to sum, and hands the gradient to the way back.
+func (s *session) judge(w *worker, i, lo, hi int, sum *sums) {
+	h, work, b := s.c.heads[i], &w.heads[i], &s.batch.Y[i]
+	y := labels{b.Target, b.Weights}
+	if s.front != nil {
+		y = s.front.labels
+	}
+	perRow := y.target.Len() / s.n
+	y.target = y.target.Slice(lo*perRow, hi*perRow)
+	if y.weights != nil {
+		perRow := len(y.weights) / s.n
+		y.weights = y.weights[lo*perRow : hi*perRow]
+	}
+	var logits []float32
+	if h.onLogits {
+		logits = w.logits(i)
+	}
+	v := &sum.heads[i]
+	dout := work.judge.count(h, &work.out, logits, y, s.divisors[i], v, s.grads != nil)
+	sum.loss += v.loss * h.LossWeight.Or(1)
+	if dout != nil {
+		w.give(i, dout)
+	}
+}
+
 // keepRows puts the predictions of a shard where its rows stand in the batch.
-func (s *session) keepRows(pred []float32, lo, hi int) {
-	width := len(s.keep) / s.n
+func (s *session) keepRows(keep, pred []float32, lo, hi int) {
+	width := len(keep) / s.n
 	if s.front == nil {
-		copy(s.keep[lo*width:hi*width], pred)
+		copy(keep[lo*width:hi*width], pred)
 		return
 	}
 	for i, r := range s.front.order[lo:hi] {
-		copy(s.keep[r*width:(r+1)*width], pred[i*width:])
+		copy(keep[r*width:(r+1)*width], pred[i*width:])
 	}
 }
 
@@ -230,13 +285,17 @@ func (s *session) test(d Data, rows []int, total *sums) error {
 	return nil
 }
 
-// collect adds the shards' sums to those of the epoch, in order, the loss weighted by the batch's rows; it returns the loss.
+// collect adds the shards' sums to those of the epoch, in order, the losses weighted by the batch's rows; it returns the loss.
 func (s *session) collect(total *sums) float64 {
 	loss := s.model.penalty()
-	for i := range s.shards {
-		loss += s.sums[i].loss
-		s.sums[i].loss = 0
-		total.merge(&s.sums[i])
+	for k := range s.shards {
+		part := &s.sums[k]
+		loss += part.loss
+		for i := range part.heads {
+			total.heads[i].loss += part.heads[i].loss * float64(s.n)
+		}
+		total.merge(part)
+		part.reset()
 	}
 	total.loss += loss * float64(s.n)
 	return loss

@@ -242,7 +242,7 @@ func TestShardsAddUp(t *testing.T) {
 		m := stack(t)
 		for i, n := range m.nodes { // without dropout, which is drawn by rows of a batch all the same
 			if _, ok := n.spec.(layers.Dropout); ok {
-				m.nodes[i].layer, _ = layers.Dropout{}.Build(nil, []layers.Signature{n.in})
+				m.nodes[i].layer, _ = layers.Dropout{}.Build(nil, n.in)
 			}
 		}
 		if err := m.ready(data); err != nil {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/unroll-ml/unroll/internal/keras"
-	"github.com/unroll-ml/unroll/layers"
 )
 
 // SummaryStyle is the form of a Summary.
@@ -38,21 +37,74 @@ func (m *Model) Summary(w io.Writer, style SummaryStyle) error {
 
 // summaryRow is a line of either table.
 type summaryRow struct {
-	name, class, shape string
-	params             int
+	part                   *part
+	class, shape, connects string
+	params                 int
 }
 
-func (m *Model) summaryRows(names []string) []summaryRow {
+// summaryRows are the layers, of a functional model its inputs too.
+func (m *Model) summaryRows() []summaryRow {
+	listed := m.listed
+	if m.specs != nil {
+		listed = m.parts
+	}
 	var rows []summaryRow
-	for i, n := range m.nodes {
-		rows = append(rows, summaryRow{names[i], n.spec.Class(), n.out.Shape.String(), countParams(n.layer)})
+	for _, p := range listed {
+		r := summaryRow{part: p, class: p.spec.Class(), connects: "-"}
+		if p.layer == nil {
+			r.shape = p.in[0].Shape.String()
+		} else {
+			r.params = p.params()
+		}
+		var from []string
+		for _, n := range m.nodes {
+			if n.part != p {
+				continue
+			}
+			var shapes []string
+			for _, s := range n.out {
+				shapes = append(shapes, s.Shape.String())
+			}
+			if r.shape = strings.Join(shapes, ", "); len(shapes) > 1 {
+				r.shape = "[" + r.shape + "]"
+			}
+			for _, v := range n.from {
+				at := m.place(v, false)
+				from = append(from, fmt.Sprintf("%s[%d][%d]", at...))
+			}
+		}
+		if from != nil {
+			r.connects = strings.Join(from, ", ")
+		}
+		rows = append(rows, r)
 	}
 	return rows
 }
 
-func countParams(l layers.Layer) int {
+// inLine reports whether every layer but the first reads the value of the one before, as Keras tells it. Source: keras/src/utils/summary_utils.py.
+func (m *Model) inLine() bool {
+	if m.specs != nil {
+		return true
+	}
+	if len(m.inputs) > 1 || len(m.nodes) != len(m.parts) {
+		return false
+	}
+	for i, n := range m.nodes {
+		before := 0
+		if i > 0 {
+			before = m.nodes[i-1].to
+		}
+		if len(n.from) != 1 || n.from[0] < before {
+			return false
+		}
+	}
+	return true
+}
+
+// params is how many numbers the weights have.
+func (p *part) params() int {
 	n := 0
-	for _, w := range l.Weights() {
+	for _, w := range p.weights {
 		n += len(w.Data)
 	}
 	return n
@@ -86,21 +138,20 @@ func (m *Model) summary2(w io.Writer) error {
 		}
 		return s + "\n"
 	}
-	names := make([]string, len(m.nodes))
 	used := map[string]int{}
-	for i, n := range m.nodes {
-		if names[i] = n.spec.GivenName(); names[i] == "" {
-			base := keras.Snake(n.spec.Class())
-			used[base]++
-			names[i] = fmt.Sprintf("%s_%d", base, used[base])
-		}
-	}
 	thin, thick := strings.Repeat("_", width)+"\n", strings.Repeat("=", width)+"\n"
 	var b strings.Builder
 	b.WriteString(thin + line("Layer (type)", "Output Shape", "Param #") + thick)
-	for i, r := range m.summaryRows(names) {
-		b.WriteString(line(r.name+" ("+r.class+")", r.shape, strconv.Itoa(r.params)))
-		if i == len(m.nodes)-1 {
+	rows := m.summaryRows()
+	for i, r := range rows {
+		name := r.part.spec.GivenName()
+		if name == "" {
+			base := keras.Snake(r.class)
+			used[base]++
+			name = fmt.Sprintf("%s_%d", base, used[base])
+		}
+		b.WriteString(line(name+" ("+r.class+")", r.shape, strconv.Itoa(r.params)))
+		if i == len(rows)-1 {
 			b.WriteString(thick)
 		} else {
 			b.WriteString(thin)
@@ -115,43 +166,60 @@ func (m *Model) summary2(w io.Writer) error {
 
 // summary3 is keras/src/utils/summary_utils.py without colours.
 func (m *Model) summary3(w io.Writer) error {
-	inner := [3]int{38, 29, 17} // 88 columns: ends at 45%, 80% and 100%, less the box lines
-	row := func(left, mid, right, fill string, cells [3]string, alignRight bool) string {
+	// Columns end at 45, 80 and 100% of 88, or at 30, 56, 74 and 100% of 108, less the box lines.
+	heads, inner := []string{" Layer (type)", " Output Shape", "Param # "}, []int{38, 29, 17}
+	if !m.inLine() {
+		heads, inner = append(heads, " Connected to"), []int{31, 27, 17, 28}
+	}
+	row := func(left, mid, right, fill string, cells []string) string {
 		s := left
-		for i, c := range cells {
-			pad := strings.Repeat(fill, max(0, inner[i]-len([]rune(c))))
-			if i == 2 && alignRight {
-				s += pad + c
-			} else {
-				s += c + pad
+		for i, width := range inner {
+			cell := ""
+			if i < len(cells) {
+				cell = cells[i]
 			}
-			if i < 2 {
+			pad := strings.Repeat(fill, max(0, width-len([]rune(cell))))
+			if i == 2 {
+				s += pad + cell
+			} else {
+				s += cell + pad
+			}
+			if i < len(inner)-1 {
 				s += mid
 			}
 		}
 		return s + right + "\n"
 	}
-	names := make([]string, len(m.nodes))
-	for i, n := range m.nodes {
-		names[i] = n.name
-	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "Model: %q\n", m.name)
-	b.WriteString(row("┏", "┳", "┓", "━", [3]string{}, false))
-	b.WriteString(row("┃", "┃", "┃", " ", [3]string{" Layer (type)", " Output Shape", "Param # "}, true))
-	b.WriteString(row("┡", "╇", "┩", "━", [3]string{}, false))
-	for i, r := range m.summaryRows(names) {
+	fmt.Fprintf(&b, "Model: %q\n", m.Name())
+	b.WriteString(row("┏", "┳", "┓", "━", nil))
+	b.WriteString(row("┃", "┃", "┃", " ", heads))
+	b.WriteString(row("┡", "╇", "┩", "━", nil))
+	for i, r := range m.summaryRows() {
 		if i > 0 {
-			b.WriteString(row("├", "┼", "┤", "─", [3]string{}, false))
+			b.WriteString(row("├", "┼", "┤", "─", nil))
 		}
-		cells := [3]string{"", r.shape, commas(r.params)}
-		for _, line := range wrap(r.name+" ("+r.class+")", inner[0]-2) {
-			cells[0] = line
-			b.WriteString(row("│", "│", "│", " ", [3]string{" " + cells[0], " " + cells[1], cells[2] + " "}, true))
-			cells[1], cells[2] = "", ""
+		cells := [][]string{wrap(r.part.name+" ("+r.class+")", inner[0]-2), wrap(r.shape, inner[1]-2), {commas(r.params)}}
+		if len(inner) > 3 {
+			cells = append(cells, wrap(r.connects, inner[3]-2))
+		}
+		for k, more := 0, true; more; k++ {
+			line := make([]string, len(cells))
+			more = false
+			for c, lines := range cells {
+				text := ""
+				if k < len(lines) {
+					text = lines[k]
+				}
+				more = more || k+1 < len(lines)
+				if line[c] = " " + text; c == 2 {
+					line[c] = text + " "
+				}
+			}
+			b.WriteString(row("│", "│", "│", " ", line))
 		}
 	}
-	b.WriteString(row("└", "┴", "┘", "─", [3]string{}, false))
+	b.WriteString(row("└", "┴", "┘", "─", nil))
 	trainable, fixed := m.params()
 	total := trainable + fixed
 	slots := m.optimizerParams()

@@ -127,15 +127,15 @@ func (c *trial) model(t *testing.T) *Model {
 func (c *trial) batches(m *Model, n int) (x, y *npy.Array) {
 	s := random.New(11, random.Data)
 	shape := []int{n, 4, 6}
-	if m.input.IDs {
+	if m.values[0].IDs {
 		ids := make([]int32, n*4*6)
 		for i := range ids {
 			ids[i] = int32(s.IntN(30))
 		}
 		x = npy.From(ids, shape...)
 	} else {
-		shape = append(shape, m.input.Shape[2])
-		v := make([]float32, n*4*6*m.input.Shape[2])
+		shape = append(shape, m.values[0].Shape[2])
+		v := make([]float32, n*4*6*m.values[0].Shape[2])
 		for i := range v {
 			v[i] = float32(s.Normal())
 		}

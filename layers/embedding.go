@@ -123,24 +123,15 @@ func (e *embedding) Forward(c *Call) {
 	out.Mask = in.Mask
 	if e.spec.MaskZero {
 		out.Mask = c.Bools(0, len(in.IDs))
-		for i, id := range in.IDs {
-			out.Mask[i] = id != 0
-		}
+		e.Valid(out.Mask, *in)
 	}
 }
 
 func (e *embedding) Backward(c *Call) { c.Grads.AddRows(e.table, c.In[0].IDs, c.DOut[0]) }
 
-// CountValid is how many steps of a batch of ids are not padding.
-func (e *embedding) CountValid(v Value) int {
-	if !e.spec.MaskZero {
-		return len(v.IDs)
+// Valid writes which steps of a batch of ids are no padding.
+func (e *embedding) Valid(dst []bool, v Value) {
+	for i, id := range v.IDs {
+		dst[i] = id != 0
 	}
-	n := 0
-	for _, id := range v.IDs {
-		if id != 0 {
-			n++
-		}
-	}
-	return n
 }

@@ -66,9 +66,7 @@ func (m *masking) Forward(c *Call) {
 	out.Mask = c.Bools(0, rows)
 	out.Data = c.Floats(0, len(in.Data))
 	copy(out.Data, in.Data)
-	for i := range out.Mask {
-		out.Mask[i] = m.valid(in.Data[i*width : (i+1)*width])
-	}
+	m.Valid(out.Mask, *in)
 	kernel.ZeroRows(out.Data, out.Mask, rows, width)
 }
 
@@ -91,14 +89,10 @@ func (m *masking) Backward(c *Call) {
 	kernel.ZeroRows(c.DIn[0], c.Out[0].Mask, rows, width)
 }
 
-// CountValid is how many steps of a batch count.
-func (m *masking) CountValid(v Value) int {
+// Valid writes which steps of a batch count.
+func (m *masking) Valid(dst []bool, v Value) {
 	_, width := rowsOf(&v)
-	n := 0
-	for i := 0; i+width <= len(v.Data); i += max(1, width) {
-		if m.valid(v.Data[i : i+width]) {
-			n++
-		}
+	for i := range dst {
+		dst[i] = m.valid(v.Data[i*width : (i+1)*width])
 	}
-	return n
 }

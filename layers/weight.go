@@ -29,6 +29,8 @@ type Weight struct {
 	Table bool
 	// Index is the weight's number in its model.
 	Index int
+	// Version counts changes of Data, so that layers know when to take them over.
+	Version uint64
 
 	draw func(dst []float32, s *random.Stream) error
 }

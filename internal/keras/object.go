@@ -48,6 +48,9 @@ func (o *Object) Encode() map[string]any {
 	return m
 }
 
+// SymbolicTensor is the class name that stands for a value between the layers of a functional model.
+const SymbolicTensor = "__keras_tensor__"
+
 // unreadable says what a class name stands for that is no class's, or "".
 func unreadable(class string) string {
 	switch class {
@@ -55,7 +58,7 @@ func unreadable(class string) string {
 		return "Python code"
 	case "__typespec__":
 		return "a TensorFlow type"
-	case "__keras_tensor__":
+	case SymbolicTensor:
 		return "a symbolic tensor"
 	case "__tensor__":
 		return "a tensor"

@@ -1,0 +1,266 @@
+package unroll
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/tensor"
+)
+
+// Symbol stands for a value that flows between the layers of a functional model: what Apply makes of a layer and its inputs. Keras: KerasTensor.
+type Symbol struct {
+	of  *application
+	out int
+}
+
+// application is a layer applied to symbols.
+type application struct {
+	*part
+	in  []Symbol
+	out []layers.Signature
+	err error // why there is no such application, or one that it stands on
+}
+
+// Input is a value that comes into a functional model. Keras: keras.Input.
+//
+//	words := unroll.Input(layers.Input{Shape: tensor.Shape{tensor.None}, IDs: true})
+func Input(in layers.Input) Symbol {
+	p := inputOf(in)
+	a := &application{part: p, out: p.in}
+	if len(in.Shape) == 0 {
+		a.err = fmt.Errorf("unroll: Input: shape must have at least one axis behind the batch, got %v", in.Shape)
+	}
+	return Symbol{of: a}
+}
+
+// Apply applies a layer to values. A bare Spec is a new layer each time, with weights of its own; see Share. Of a layer with several results the Symbol is the
+// first; At has the others. A mistake is kept and told by Functional, so that calls can be written one in another.
+func Apply(s layers.Spec, in ...Symbol) Symbol {
+	if s == nil {
+		return Symbol{of: &application{err: errors.New("unroll: Apply: expected a layer, got nil")}}
+	}
+	return apply(partOf(s), nil, in...)
+}
+
+// apply applies a part; room bounds its weights.
+func apply(p *part, room *int, in ...Symbol) Symbol {
+	a := &application{part: p, in: in}
+	var sigs []layers.Signature
+	for i, x := range in {
+		if x.of == nil {
+			a.err = fmt.Errorf("unroll: Apply: %s: input %d is no value: it was made by neither Input nor Apply", p.spec.Class(), i)
+			return Symbol{of: a}
+		}
+		if a.err = x.Err(); a.err != nil {
+			return Symbol{of: a}
+		}
+		sigs = append(sigs, x.signature())
+	}
+	if len(in) == 0 {
+		a.err = fmt.Errorf("unroll: Apply: %s: expected at least one input, got none", p.spec.Class())
+		return Symbol{of: a}
+	}
+	var err error
+	if a.out, err = p.apply(sigs, room); err != nil {
+		a.err = fmt.Errorf("unroll: layer %q: %w", cmp.Or(p.name, p.spec.Class()), err)
+	}
+	return Symbol{of: a}
+}
+
+// At is result i of the layer that made this value: LSTM with ReturnState has its output, its state and its carry.
+func (s Symbol) At(i int) Symbol {
+	if s.Err() == nil && (i < 0 || i >= len(s.of.out)) {
+		err := fmt.Errorf("unroll: At: %s has %d results, numbered from 0, got %d", s.of.spec.Class(), len(s.of.out), i)
+		return Symbol{of: &application{part: s.of.part, err: err}}
+	}
+	return Symbol{of: s.of, out: i}
+}
+
+// Results is how many results the layer has that made this value.
+func (s Symbol) Results() int { return len(s.of.out) }
+
+// Shape is the value's shape, the batch axis None first; nil after a mistake.
+func (s Symbol) Shape() tensor.Shape {
+	if s.Err() != nil {
+		return nil
+	}
+	return s.signature().Shape
+}
+
+// Err is the first mistake on the way to this value.
+func (s Symbol) Err() error {
+	if s.of == nil {
+		return errors.New("unroll: expected a value that Input or Apply made, got none")
+	}
+	return s.of.err
+}
+
+func (s Symbol) signature() layers.Signature { return s.of.out[s.out] }
+
+// Share is a handle on one layer: however often it is applied, and in however many models, its weights are the same.
+func Share(s layers.Spec) layers.Spec { return &shared{Spec: s, part: partOf(s)} }
+
+type shared struct {
+	layers.Spec
+	part *part
+}
+
+func (s *shared) handle() *part { return s.part }
+
+// Functional is a model from inputs to outputs. Models over the same values share the layers between them: train one that goes all the way, predict
+// with one that stops in between. Keras: keras.Model(inputs, outputs).
+func Functional(inputs, outputs []Symbol) (*Model, error) {
+	m, err := functional(inputs, outputs)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.draw(0, false)
+}
+
+func functional(inputs, outputs []Symbol) (*Model, error) {
+	if len(inputs) == 0 || len(outputs) == 0 {
+		return nil, fmt.Errorf("unroll: Functional: expected at least one input and one output, got %d and %d", len(inputs), len(outputs))
+	}
+	for _, s := range slices.Concat(inputs, outputs) {
+		if err := s.Err(); err != nil {
+			return nil, err
+		}
+	}
+	w := walk{inputs: inputs, value: map[Symbol]int{}, first: map[*part]int{}, done: map[*application]bool{}}
+	m := &Model{}
+	for i, s := range inputs {
+		if slices.Contains(inputs[:i], s) {
+			return nil, fmt.Errorf("unroll: Functional: input %d is given twice", i)
+		}
+		p := s.of.part
+		if len(s.of.in) > 0 { // a model that begins in the middle of another
+			p = &part{spec: layers.Input{Shape: s.Shape()[1:]}, in: []layers.Signature{s.signature()}}
+		}
+		w.value[s] = m.addInput(p)
+	}
+	for _, s := range outputs {
+		if err := w.visit(s); err != nil {
+			return nil, err
+		}
+	}
+	w.list(m)
+	nameParts(m.listed)
+	seen := map[string]bool{}
+	for _, p := range m.listed {
+		if seen[p.name] {
+			return nil, fmt.Errorf("unroll: Functional: expected a name of its own for every layer, got %q twice", p.name)
+		}
+		seen[p.name] = true
+	}
+	for _, a := range w.order {
+		at := m.add(a.part, w.valuesOf(a.in), a.out)
+		for k := range a.out {
+			w.value[Symbol{a, k}] = at + k
+		}
+	}
+	m.outputs = w.valuesOf(outputs)
+	m.complete()
+	return m, nil
+}
+
+// walk finds the layers between inputs and outputs in Keras's order. Source: keras/src/ops/function.py, map_graph.
+type walk struct {
+	inputs []Symbol
+	order  []*application // in the order in which they can run
+	value  map[Symbol]int
+	first  map[*part]int // in which order the parts were met, from the outputs
+	done   map[*application]bool
+}
+
+func (w *walk) valuesOf(symbols []Symbol) []int {
+	all := make([]int, len(symbols))
+	for i, s := range symbols {
+		all[i] = w.value[s]
+	}
+	return all
+}
+
+func (w *walk) visit(s Symbol) error {
+	a := s.of
+	if w.done[a] {
+		return nil
+	}
+	if _, given := w.value[s]; given && len(a.in) > 0 {
+		return nil // an input in the middle
+	}
+	if _, met := w.first[a.part]; !met {
+		w.first[a.part] = len(w.first)
+	}
+	if len(a.in) == 0 {
+		if _, given := w.value[s]; !given {
+			return fmt.Errorf("unroll: Functional: the outputs depend on the input %q of shape %v, which is not among the inputs", a.name, s.Shape())
+		}
+		w.done[a] = true
+		return nil
+	}
+	for _, x := range a.in {
+		if err := w.visit(x); err != nil {
+			return err
+		}
+	}
+	w.done[a] = true
+	w.order = append(w.order, a)
+	return nil
+}
+
+// list puts the parts into Keras's order: by how far from the outputs they stand, those that stand alike as they were met.
+func (w *walk) list(m *Model) {
+	depth := map[*application]int{}
+	parts := map[*part]int{}
+	raise := func(a *application, to int) { depth[a] = max(depth[a], to) }
+	settle := func(a *application) int {
+		d := max(depth[a], parts[a.part])
+		depth[a], parts[a.part] = d, d
+		return d
+	}
+	inputs := map[*part]bool{}
+	for _, s := range w.inputs {
+		if len(s.of.in) == 0 {
+			inputs[s.of.part] = true
+		}
+	}
+	for _, a := range slices.Backward(w.order) {
+		d := settle(a)
+		for _, x := range a.in {
+			raise(x.of, d+1)
+			if len(x.of.in) == 0 {
+				parts[x.of.part] = depth[x.of]
+			}
+		}
+	}
+	for i, p := range m.inputs {
+		if !inputs[p] { // of a model that begins in the middle: before what reads it
+			at := 0
+			for _, a := range w.order {
+				if slices.Contains(a.in, w.inputs[i]) {
+					at = max(at, parts[a.part]+1)
+				}
+			}
+			parts[p], w.first[p] = at, len(w.first)
+		} else if _, met := w.first[p]; !met {
+			parts[p], w.first[p] = 0, -1 // nobody reads it
+		}
+		m.listed = append(m.listed, p)
+	}
+	for _, a := range w.order {
+		if !slices.Contains(m.listed, a.part) {
+			m.listed = append(m.listed, a.part)
+		}
+	}
+	slices.SortStableFunc(m.listed, func(a, b *part) int {
+		return cmp.Or(cmp.Compare(parts[b], parts[a]), cmp.Compare(w.first[a], w.first[b]))
+	})
+	for _, p := range m.listed {
+		if p.layer != nil {
+			m.parts = append(m.parts, p)
+		}
+	}
+}
