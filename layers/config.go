@@ -101,6 +101,10 @@ func readers() map[string]func(*keras.Reader) Spec {
 		"Normalization": readNormalization, "Rescaling": readRescaling,
 		"GlobalMaxPooling1D": readGlobalMaxPooling1D, "GlobalAveragePooling1D": readGlobalAveragePooling1D,
 		"MaxPooling1D": readMaxPooling1D, "AveragePooling1D": readAveragePooling1D, "Conv1D": readConv1D,
+		"Add": readMerging(func(name string) Spec { return Add{name} }), "Subtract": readMerging(func(name string) Spec { return Subtract{name} }),
+		"Multiply": readMerging(func(name string) Spec { return Multiply{name} }), "Average": readMerging(func(name string) Spec { return Average{name} }),
+		"Maximum": readMerging(func(name string) Spec { return Maximum{name} }), "Minimum": readMerging(func(name string) Spec { return Minimum{name} }),
+		"Concatenate": readConcatenate, "Dot": readDot,
 		"RepeatVector": readRepeatVector, "Flatten": readFlatten, "Reshape": readReshape, "Permute": readPermute,
 	}
 }
