@@ -17,9 +17,9 @@ import (
 // maxAxis bounds a width that a config declares, so that the size of a matrix between two of them fits an int.
 const maxAxis = 1 << 28
 
-// Serialize is the layer as a `.keras` file has it: under its name in the model, with the shape of its input, and with whether
-// its weights are trained.
-func Serialize(s Spec, name string, in Signature, trainable bool) *keras.Object {
+// Serialize is the layer as a `.keras` file has it: under its name in the model, with the shape of its input (more are the inputs after the
+// first), and with whether its weights are trained.
+func Serialize(s Spec, name string, in Signature, trainable bool, more ...Signature) *keras.Object {
 	o := &keras.Object{Module: "keras.layers", Class: s.Class(), Config: s.Config()}
 	o.Config["name"] = name
 	if _, ok := s.(Input); ok {
@@ -35,7 +35,7 @@ func Serialize(s Spec, name string, in Signature, trainable bool) *keras.Object 
 	if _, ok := s.(shapeless); ok {
 		return o
 	}
-	o.Build = map[string]any{"input_shape": keras.AxesOf(in.Shape)}
+	o.Build = buildConfig(in, more)
 	if d, ok := s.(TimeDistributed); ok {
 		o.Config["layer"] = d.part(in, trainable)
 		return o
@@ -46,6 +46,18 @@ func Serialize(s Spec, name string, in Signature, trainable bool) *keras.Object 
 		}
 	}
 	return o
+}
+
+// buildConfig is the shapes that Keras builds a layer with.
+func buildConfig(in Signature, more []Signature) map[string]any {
+	if len(more) == 0 {
+		return map[string]any{"input_shape": keras.AxesOf(in.Shape)}
+	}
+	shapes := []any{keras.AxesOf(in.Shape)}
+	for _, s := range more {
+		shapes = append(shapes, keras.AxesOf(s.Shape))
+	}
+	return map[string]any{"input_shape": shapes}
 }
 
 // shapeless are the layers that Keras builds without a shape.

@@ -59,14 +59,14 @@ type Layout uint8
 const (
 	Plain     Layout = iota // rows outermost, in and out
 	TimeMajor               // steps outermost, for every value that has them
-	AnyLayout               // as it comes: the layer treats all rows and steps alike
+	AnyLayout               // as it comes: the layer treats all rows and steps alike; several inputs come Plain, all of them
 )
 
 // Layer has the weights; what a pass computes is kept in its Call. So a layer may run in any number of passes at once.
 type Layer interface {
 	// Weights are in Keras's order.
 	Weights() []*Weight
-	// Output is the signature of the result for an input of this signature.
+	// Output are the signatures of the results for inputs of these signatures.
 	Output(in []Signature) ([]Signature, error)
 	Layout() Layout
 	// Prepare takes over changed weights; it runs before a batch, alone.
@@ -83,7 +83,8 @@ type Layer interface {
 type Call struct {
 	*Pass
 	In, Out []Value
-	// DOut are the gradients of Out, DIn those of In; nil where nobody asks, as for ids.
+	// DOut are the gradients of Out, nil for an output from which none comes; of a single output it is there. DIn are those of In, nil
+	// where nobody asks, as for ids. In, DIn have an entry for every input, Out, DOut for every output.
 	DOut, DIn [][]float32
 	// Number is the layer's number in its model: it keys random draws.
 	Number int

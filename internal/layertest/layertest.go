@@ -29,16 +29,26 @@ const (
 	Refuses             // Build fails
 )
 
+// Input is one input of a layer.
+type Input struct {
+	In    tensor.Shape // of the signature: the batch first, None; other axes may be None too
+	Batch tensor.Shape // of the values that go through; nil: In with 3 for the batch and 5 for other open axes
+	IDs   int          // ids below it; 0: floats
+}
+
 // Case is a layer with what is known of it.
 type Case struct {
-	Name   string
-	Spec   layers.Spec
-	In     tensor.Shape // of the signature: the batch first, None; other axes may be None too
-	Batch  tensor.Shape // of the values that go through; nil: In with 3 for the batch and 5 for other open axes
-	IDs    int          // ids below it; 0: floats
-	Out    tensor.Shape // expected of the signature
-	Params int          // expected number of weights' values
-	Mask   Mask
+	Name    string
+	Spec    layers.Spec
+	In      tensor.Shape // as in Input
+	Batch   tensor.Shape
+	IDs     int
+	More    []Input        // the inputs after the first
+	Out     tensor.Shape   // expected of the signature
+	MoreOut []tensor.Shape // expected of the outputs after the first, which have no mask
+	Params  int            // expected number of weights' values
+	// Mask is what becomes of the mask of the first input. Every other input that has steps (a rank above 2) is masked with it.
+	Mask Mask
 	// Random: training draws by row. Mixes: training looks at the whole batch. Kinks: values in which the layer has corners lie within
 	// the finite differences, so that they are not taken.
 	Random, Mixes, Kinks bool
@@ -52,14 +62,10 @@ func Run(t *testing.T, cases ...Case) {
 			name = c.Spec.Class()
 		}
 		t.Run(name, func(t *testing.T) {
-			if c.Batch == nil {
-				c.Batch = c.In.Clone()
-				for i, n := range c.Batch {
-					if n == tensor.None {
-						c.Batch[i] = 5
-					}
-				}
-				c.Batch[0] = 3
+			c.Batch = batchOf(c.In, c.Batch)
+			c.More = slices.Clone(c.More)
+			for i, in := range c.More {
+				c.More[i].Batch = batchOf(in.In, in.Batch)
 			}
 			t.Run("shapes", c.shapes)
 			t.Run("config", c.config)
@@ -72,14 +78,44 @@ func Run(t *testing.T, cases ...Case) {
 	}
 }
 
-func (c *Case) signature() layers.Signature {
-	return layers.Signature{Shape: c.In.Clone(), IDs: c.IDs > 0}
+// batchOf is the shape of the values for a signature's, unless it is given.
+func batchOf(in, given tensor.Shape) tensor.Shape {
+	if given != nil {
+		return given
+	}
+	batch := in.Clone()
+	for i, n := range batch {
+		if n == tensor.None {
+			batch[i] = 5
+		}
+	}
+	batch[0] = 3
+	return batch
+}
+
+func (c *Case) all() []Input { return append([]Input{{c.In, c.Batch, c.IDs}}, c.More...) }
+
+// signatures are those of the inputs; masked: of those that have steps.
+func (c *Case) signatures(masked bool) []layers.Signature {
+	var all []layers.Signature
+	for _, in := range c.all() {
+		all = append(all, layers.Signature{Shape: in.In.Clone(), IDs: in.IDs > 0, Masked: masked && in.IDs == 0 && len(in.In) > 2})
+	}
+	return all
+}
+
+// hasSteps reports whether the first input has steps that a mask could hide.
+func (c *Case) hasSteps() bool { return len(c.Batch) > 2 }
+
+// pass is a pass of the layer.
+func (c *Case) pass(l layers.Layer, training bool) *pass {
+	return newPass(l, 1+len(c.More), 1+len(c.MoreOut), training)
 }
 
 // build is the layer, its weights drawn and then moved a little, so that none is zero.
-func (c *Case) build(t *testing.T, s layers.Spec, in layers.Signature) layers.Layer {
+func (c *Case) build(t *testing.T, s layers.Spec, in []layers.Signature) layers.Layer {
 	t.Helper()
-	l, err := s.Build(&layers.Builder{Name: "x"}, []layers.Signature{in})
+	l, err := s.Build(&layers.Builder{Name: "x"}, in)
 	if err != nil {
 		t.Fatalf("Build: %v", err)
 	}
@@ -96,34 +132,45 @@ func (c *Case) build(t *testing.T, s layers.Spec, in layers.Signature) layers.La
 	return l
 }
 
-// input is the rows of a batch, rows outermost.
-func (c *Case) input() layers.Value {
+// inputs are the rows of a batch, rows outermost.
+func (c *Case) inputs() []layers.Value {
 	draw := random.New(9, random.Data)
-	v := layers.Value{Shape: c.Batch.Clone()}
-	if c.IDs > 0 {
-		v.IDs = make([]int32, v.Shape.Size())
-		for i := range v.IDs {
-			v.IDs[i] = int32(draw.IntN(c.IDs))
+	var all []layers.Value
+	for _, in := range c.all() {
+		v := layers.Value{Shape: in.Batch.Clone()}
+		if in.IDs > 0 {
+			v.IDs = make([]int32, v.Shape.Size())
+			for i := range v.IDs {
+				v.IDs[i] = int32(draw.IntN(in.IDs))
+			}
+		} else {
+			v.Data = make([]float32, v.Shape.Size())
+			for i := range v.Data {
+				v.Data[i] = float32(draw.Normal())
+			}
 		}
-		return v
+		all = append(all, v)
 	}
-	v.Data = make([]float32, v.Shape.Size())
-	for i := range v.Data {
-		v.Data[i] = float32(draw.Normal())
+	return all
+}
+
+// mask gives masks to the inputs that signatures calls masked: with apart 0 one and the same.
+func (c *Case) mask(in []layers.Value, apart int) {
+	for i, s := range c.signatures(true) {
+		if s.Masked {
+			in[i].Mask = someMask(in[i].Shape[0], in[i].Shape[1], i*apart)
+		}
 	}
-	return v
 }
 
 // shapes: what Output says is what Forward gives, and the weights are as many as expected.
 func (c *Case) shapes(t *testing.T) {
-	l := c.build(t, c.Spec, c.signature())
-	out, err := l.Output([]layers.Signature{c.signature()})
+	l := c.build(t, c.Spec, c.signatures(false))
+	out, err := l.Output(c.signatures(false))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(out) != 1 || !out[0].Shape.Equal(c.Out) {
-		t.Errorf("expected one output of shape %v, got %+v", c.Out, out)
-	}
+	c.expect(t, "Output", out)
 	params := 0
 	seen := map[string]bool{}
 	for _, w := range l.Weights() {
@@ -139,32 +186,51 @@ func (c *Case) shapes(t *testing.T) {
 	if params != c.Params {
 		t.Errorf("expected %d parameters, got %d", c.Params, params)
 	}
-	exact := c.signature()
-	exact.Shape = c.Batch.Clone()
-	if out, err = l.Output([]layers.Signature{exact}); err != nil {
+	exact := c.signatures(false)
+	for i, in := range c.all() {
+		exact[i].Shape = in.Batch.Clone()
+	}
+	if out, err = l.Output(exact); err != nil {
 		t.Fatal(err)
 	}
 	for _, training := range []bool{false, true} {
-		p := newPass(l, training)
+		p := c.pass(l, training)
 		l.Prepare(training)
-		got := p.forward(c.input())
-		if !got.Shape.Equal(out[0].Shape) || len(got.Data) != got.Shape.Size() {
-			t.Errorf("training %v: expected a value of shape %v, got %v with %d numbers", training, out[0].Shape, got.Shape, len(got.Data))
+		for i, got := range p.forward(c.inputs()) {
+			if !got.Shape.Equal(out[i].Shape) || len(got.Data) != got.Shape.Size() {
+				t.Errorf("training %v: output %d: expected a value of shape %v, got %v with %d numbers", training, i, out[i].Shape, got.Shape, len(got.Data))
+			}
 		}
 	}
-	if again, err := l.Output([]layers.Signature{c.signature()}); err != nil || !again[0].Shape.Equal(c.Out) {
-		t.Errorf("after a pass: expected Output %v as before, got %+v, %v", c.Out, again, err)
+	again, err := l.Output(c.signatures(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.expect(t, "Output after a pass", again)
+}
+
+// expect: these are the signatures of the outputs.
+func (c *Case) expect(t *testing.T, what string, out []layers.Signature) {
+	t.Helper()
+	want := append([]tensor.Shape{c.Out}, c.MoreOut...)
+	if len(out) != len(want) {
+		t.Fatalf("%s: expected %d outputs, got %+v", what, len(want), out)
+	}
+	for i, s := range out {
+		if !s.Shape.Equal(want[i]) || s.IDs || i > 0 && s.Masked {
+			t.Errorf("%s: output %d: expected floats %v, got %+v", what, i, want[i], s)
+		}
 	}
 }
 
 // config: the Spec goes through a file and comes back as one that computes the same.
 func (c *Case) config(t *testing.T) {
-	read, first := through(t, c.Spec, c.signature())
-	_, second := through(t, read, c.signature())
+	read, first := through(t, c.Spec, c.signatures(false))
+	_, second := through(t, read, c.signatures(false))
 	if d := cmp.Diff(first, second); d != "" {
 		t.Errorf("the second way through a file changes the config (-first +second):\n%s", d)
 	}
-	a, b := c.build(t, c.Spec, c.signature()), c.build(t, read, c.signature())
+	a, b := c.build(t, c.Spec, c.signatures(false)), c.build(t, read, c.signatures(false))
 	if got, want := len(b.Weights()), len(a.Weights()); got != want {
 		t.Fatalf("expected %d weights after the way through a file, got %d", want, got)
 	}
@@ -177,13 +243,13 @@ func (c *Case) config(t *testing.T) {
 	}
 	a.Prepare(false)
 	b.Prepare(false)
-	sameBits(t, "after the way through a file", newPass(b, false).forward(c.input()).Data, newPass(a, false).forward(c.input()).Data)
+	sameOutputs(t, "after the way through a file", c.pass(b, false).forward(c.inputs()), c.pass(a, false).forward(c.inputs()))
 }
 
 // through is the layer after a way through a file, and the config in it.
-func through(t *testing.T, s layers.Spec, in layers.Signature) (layers.Spec, map[string]any) {
+func through(t *testing.T, s layers.Spec, in []layers.Signature) (layers.Spec, map[string]any) {
 	t.Helper()
-	text, err := keras.Encode(layers.Serialize(s, "x", in, true))
+	text, err := keras.Encode(layers.Serialize(s, "x", in[0], true, in[1:]...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,53 +270,57 @@ func through(t *testing.T, s layers.Spec, in layers.Signature) (layers.Spec, map
 
 // masks: a mask is kept, dropped, made or refused, and the signature says so.
 func (c *Case) masks(t *testing.T) {
-	if len(c.Batch) < 3 {
-		return // no steps that a mask could hide
+	if !c.hasSteps() {
+		return
 	}
-	sig := c.signature()
-	sig.Masked = c.IDs == 0
+	sig := c.signatures(true)
 	if c.Mask == Refuses {
-		if _, err := c.Spec.Build(&layers.Builder{Name: "x"}, []layers.Signature{sig}); err == nil {
+		if _, err := c.Spec.Build(&layers.Builder{Name: "x"}, sig); err == nil {
 			t.Errorf("expected an error for a masked input, got none")
 		}
 		return
 	}
 	l := c.build(t, c.Spec, sig)
-	out, err := l.Output([]layers.Signature{sig})
+	out, err := l.Output(sig)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := c.Mask == Keeps && sig.Masked || c.Mask == Makes; out[0].Masked != want {
+	if want := c.Mask == Keeps && sig[0].Masked || c.Mask == Makes; out[0].Masked != want {
 		t.Errorf("expected a signature with Masked %v, got %v", want, out[0].Masked)
 	}
-	v := c.input()
-	if sig.Masked {
-		v.Mask = someMask(c.Batch[0], c.Batch[1])
-	}
+	c.expect(t, "Output with a mask", out)
+	in := c.inputs()
+	c.mask(in, 0)
 	l.Prepare(false)
-	got := newPass(l, false).forward(v)
+	values := c.pass(l, false).forward(in)
+	for i, v := range values[1:] {
+		if v.Mask != nil {
+			t.Errorf("output %d: expected no mask, got %v", 1+i, v.Mask)
+		}
+	}
+	got := values[0]
 	switch c.Mask {
 	case Keeps:
-		if !slices.Equal(got.Mask, v.Mask) {
-			t.Errorf("expected the mask %v, got %v", v.Mask, got.Mask)
+		if !slices.Equal(got.Mask, in[0].Mask) {
+			t.Errorf("expected the mask %v, got %v", in[0].Mask, got.Mask)
 		}
 	case Drops:
 		if got.Mask != nil {
 			t.Errorf("expected no mask, got %v", got.Mask)
 		}
 	case Makes:
-		if len(got.Mask) != c.Batch[0]*c.Batch[1] {
-			t.Errorf("expected a mask of %d steps, got %d", c.Batch[0]*c.Batch[1], len(got.Mask))
+		if want := got.Shape[0] * got.Shape[1]; len(got.Mask) != want {
+			t.Errorf("expected a mask of %d steps, got %d", want, len(got.Mask))
 		}
 	}
 }
 
-// someMask hides steps at both ends and within, and leaves some in every row.
-func someMask(n, t int) []bool {
+// someMask hides steps at both ends and within, and leaves some in every row; where follows from shift.
+func someMask(n, t, shift int) []bool {
 	m := make([]bool, n*t)
 	for r := range n {
 		for s := range t {
-			m[r*t+s] = (r+s)%3 != 1
+			m[r*t+s] = (r+s+shift)%3 != 1
 		}
 	}
 	return m
@@ -258,18 +328,18 @@ func someMask(n, t int) []bool {
 
 // determinism: the same key gives the same bits; another step other ones exactly where the layer draws.
 func (c *Case) determinism(t *testing.T) {
-	l := c.build(t, c.Spec, c.signature())
+	l := c.build(t, c.Spec, c.signatures(false))
 	l.Prepare(true)
 	before := values(l)
-	p := newPass(l, true)
-	first := slices.Clone(p.forward(c.input()).Data)
+	p := c.pass(l, true)
+	first := kept(p.forward(c.inputs()))
 	restore(l, before)
-	sameBits(t, "a second pass in the same workspace", p.forward(c.input()).Data, first)
+	sameOutputs(t, "a second pass in the same workspace", p.forward(c.inputs()), first)
 	restore(l, before)
-	sameBits(t, "a pass in another workspace", newPass(l, true).forward(c.input()).Data, first)
+	sameOutputs(t, "a pass in another workspace", c.pass(l, true).forward(c.inputs()), first)
 	restore(l, before)
 	p.Step++
-	if other := p.forward(c.input()).Data; slices.Equal(other, first) == c.Random {
+	if other := p.forward(c.inputs()); slices.Equal(other[0].Data, first[0].Data) == c.Random {
 		t.Errorf("another step: expected other numbers %v, got %v", c.Random, !c.Random)
 	}
 }
@@ -280,17 +350,22 @@ func (c *Case) rows(t *testing.T) {
 		if training && c.Mixes {
 			continue
 		}
-		l := c.build(t, c.Spec, c.signature())
+		l := c.build(t, c.Spec, c.signatures(false))
 		l.Prepare(training)
-		all := slices.Clone(newPass(l, training).forward(c.input()).Data)
-		n := c.Batch[0]
-		var alone []float32
-		for r := range n {
-			p := newPass(l, training)
+		all := kept(c.pass(l, training).forward(c.inputs()))
+		alone := make([]layers.Value, len(all))
+		for r := range c.Batch[0] {
+			p := c.pass(l, training)
 			p.Row = r
-			alone = append(alone, p.forward(rowOf(c.input(), r)).Data...)
+			in := c.inputs()
+			for i, v := range in {
+				in[i] = rowOf(v, r)
+			}
+			for i, v := range p.forward(in) {
+				alone[i].Data = append(alone[i].Data, v.Data...)
+			}
 		}
-		sameBits(t, fmt.Sprintf("training %v: row by row", training), alone, all)
+		sameOutputs(t, fmt.Sprintf("training %v: row by row", training), alone, all)
 	}
 }
 
@@ -310,17 +385,20 @@ func rowOf(v layers.Value, r int) layers.Value {
 
 // concurrency: passes at once do not disturb each other. The race detector looks on where it runs.
 func (c *Case) concurrency(t *testing.T) {
-	l := c.build(t, c.Spec, c.signature())
+	l := c.build(t, c.Spec, c.signatures(false))
 	training := !c.Mixes // what mixes rows is trained alone
 	l.Prepare(training)
-	type result struct{ out, din []float32 }
+	type result struct {
+		out []layers.Value
+		din [][]float32
+	}
 	run := func() result {
-		p := newPass(l, training)
-		out := slices.Clone(p.forward(c.input()).Data)
+		p := c.pass(l, training)
+		out := kept(p.forward(c.inputs()))
 		if !training {
 			return result{out, nil}
 		}
-		return result{out, slices.Clone(p.backward(weightsOf(len(out))))}
+		return result{out, p.backward(weightsOf(out))}
 	}
 	want := run()
 	results := make(chan result)
@@ -329,8 +407,26 @@ func (c *Case) concurrency(t *testing.T) {
 	}
 	for range 2 {
 		got := <-results
-		sameBits(t, "one of two passes", got.out, want.out)
-		sameBits(t, "gradient of one of two passes", got.din, want.din)
+		sameOutputs(t, "one of two passes", got.out, want.out)
+		for i := range want.din {
+			sameBits(t, fmt.Sprintf("gradient of input %d of one of two passes", i), got.din[i], want.din[i])
+		}
+	}
+}
+
+// kept is outputs that outlive the next pass.
+func kept(out []layers.Value) []layers.Value {
+	out = slices.Clone(out)
+	for i := range out {
+		out[i].Data = slices.Clone(out[i].Data)
+	}
+	return out
+}
+
+func sameOutputs(t *testing.T, what string, got, want []layers.Value) {
+	t.Helper()
+	for i := range want {
+		sameBits(t, fmt.Sprintf("%s: output %d", what, i), got[i].Data, want[i].Data)
 	}
 }
 

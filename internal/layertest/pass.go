@@ -13,7 +13,8 @@ type pass struct {
 	call  layers.Call
 }
 
-func newPass(l layers.Layer, training bool) *pass {
+// newPass is a pass of a layer that takes inputs and gives outputs as many as these.
+func newPass(l layers.Layer, inputs, outputs int, training bool) *pass {
 	p := &pass{layer: l}
 	p.Training, p.Seed, p.Batch = training, 3, 3
 	if training {
@@ -22,44 +23,59 @@ func newPass(l layers.Layer, training bool) *pass {
 			p.Grads.Dense = append(p.Grads.Dense, make([]float32, len(w.Data)))
 		}
 	}
-	p.call = layers.Call{Pass: &p.Pass, Number: 2, In: make([]layers.Value, 1), Out: make([]layers.Value, 1),
-		DIn: make([][]float32, 1), DOut: make([][]float32, 1)}
+	p.call = layers.Call{Pass: &p.Pass, Number: 2, In: make([]layers.Value, inputs), Out: make([]layers.Value, outputs),
+		DIn: make([][]float32, inputs), DOut: make([][]float32, outputs)}
 	return p
 }
 
-// forward is the layer's output for v, rows outermost; valid until the next.
-func (p *pass) forward(v layers.Value) layers.Value {
-	steps := len(v.Shape) > 2 || len(v.Shape) == 2 && v.IDs != nil
-	if p.layer.Layout() == layers.TimeMajor && steps {
-		v = turned(v)
+// forward is the layer's outputs for the inputs, rows outermost; valid until the next.
+func (p *pass) forward(in []layers.Value) []layers.Value {
+	for i, v := range in {
+		steps := len(v.Shape) > 2 || len(v.Shape) == 2 && v.IDs != nil
+		if p.layer.Layout() == layers.TimeMajor && steps {
+			v = turned(v)
+		}
+		p.call.In[i] = v
 	}
-	p.call.In[0] = v
 	p.layer.Forward(&p.call)
-	out := p.call.Out[0]
-	if out.TimeMajor {
-		out = turned(out)
+	out := slices.Clone(p.call.Out)
+	for i, v := range out {
+		if v.TimeMajor {
+			out[i] = turned(v)
+		}
 	}
 	return out
 }
 
-// backward is the gradient of the input, rows outermost, nil for ids; dout is that of the output.
-func (p *pass) backward(dout []float32) []float32 {
-	in, out := p.call.In[0], p.call.Out[0]
-	if out.TimeMajor {
-		dout = turned(layers.Value{Shape: out.Shape, Data: dout}).Data
+// backward is the gradients of the inputs, rows outermost, nil for ids; dout are those of the outputs, nil where none comes.
+func (p *pass) backward(dout [][]float32) [][]float32 { return p.backwardTo(dout, -1) }
+
+// backwardTo is backward where nobody asks for the gradient of input skip.
+func (p *pass) backwardTo(dout [][]float32, skip int) [][]float32 {
+	for i, out := range p.call.Out {
+		p.call.DOut[i] = dout[i]
+		if out.TimeMajor {
+			p.call.DOut[i] = turned(layers.Value{Shape: out.Shape, Data: dout[i]}).Data
+		}
 	}
-	p.call.DOut[0], p.call.DIn[0] = dout, nil
-	if in.Data != nil {
-		p.call.DIn[0] = make([]float32, len(in.Data))
-		for i := range p.call.DIn[0] {
-			p.call.DIn[0][i] = float32(i) // to be overwritten
+	for i, in := range p.call.In {
+		p.call.DIn[i] = nil
+		if in.Data == nil || i == skip {
+			continue
+		}
+		p.call.DIn[i] = make([]float32, len(in.Data))
+		for k := range p.call.DIn[i] {
+			p.call.DIn[i][k] = float32(k) // to be overwritten
 		}
 	}
 	p.layer.Backward(&p.call)
-	if in.TimeMajor && in.Data != nil {
-		return turned(layers.Value{Shape: in.Shape, Data: p.call.DIn[0], TimeMajor: true}).Data
+	din := slices.Clone(p.call.DIn)
+	for i, in := range p.call.In {
+		if in.TimeMajor && din[i] != nil {
+			din[i] = turned(layers.Value{Shape: in.Shape, Data: din[i], TimeMajor: true}).Data
+		}
 	}
-	return p.call.DIn[0]
+	return din
 }
 
 // turned is v with its first two axes exchanged in memory.
