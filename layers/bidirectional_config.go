@@ -11,17 +11,22 @@ import (
 // Config implements Spec. Both layers stand in it, the copy too.
 func (l Bidirectional) Config() map[string]any {
 	c := config(l)
-	c["merge_mode"] = l.MergeMode
-	if l.MergeMode == "" {
+	switch l.MergeMode {
+	case "":
 		c["merge_mode"] = "concat"
+	case "none":
+		c["merge_mode"] = nil
+	default:
+		c["merge_mode"] = l.MergeMode
 	}
+	activityConfig(c, l.ActivityRegularizer)
 	for key, s := range map[string]Spec{"layer": l.forward(), "backward_layer": l.backward()} {
 		if s == nil {
 			continue // Build refuses it
 		}
 		o := Serialize(s, layerName(s), Signature{}, true)
 		o.Build = nil
-		if _, ok := s.(recurrentSpec); ok { // as both are run
+		if walks(s) { // as both are run
 			o.Config["zero_output_for_mask"] = o.Config["return_sequences"]
 		}
 		c[key] = o
@@ -52,6 +57,9 @@ func (l Bidirectional) backward() Spec {
 	case GRU:
 		s.GoBackwards = !s.GoBackwards
 		return s
+	case RNN:
+		s.GoBackwards = !s.GoBackwards
+		return s
 	case Recurrent:
 		s.GoBackwards = !s.GoBackwards
 		return s
@@ -71,6 +79,9 @@ func renamed(s Spec, name string) Spec {
 	case GRU:
 		l.Name = name
 		return l
+	case RNN:
+		l.Name = name
+		return l
 	case Recurrent:
 		l.Name = name
 		return l
@@ -81,12 +92,15 @@ func renamed(s Spec, name string) Spec {
 func readBidirectional(r *keras.Reader) Spec {
 	l := Bidirectional{Name: base(r), MergeMode: "concat"}
 	trainable := r.Bool("trainable", true)
-	onlyNone(r, "activity_regularizer")
-	if r.Has("merge_mode") {
+	l.ActivityRegularizer = regularizer(r, "activity_regularizer")
+	switch {
+	case r.Has("merge_mode") && r.Null("merge_mode"):
+		l.MergeMode = "none"
+	case r.Has("merge_mode"):
 		switch l.MergeMode = r.String("merge_mode"); l.MergeMode {
 		case "concat", "sum", "mul", "ave":
 		default:
-			r.Fail("merge_mode", `"concat", "sum", "mul" or "ave"`)
+			r.Fail("merge_mode", `"concat", "sum", "mul", "ave" or null`)
 		}
 	}
 	forward := readDirection(r, "layer", trainable)
@@ -126,12 +140,10 @@ func readDirection(r *keras.Reader, key string, trainable bool) Spec {
 		r.Keep(err)
 		return nil
 	}
-	if _, ok := s.(recurrentSpec); !ok {
+	if !walks(s) {
 		r.Keep(fmt.Errorf("keras: %s: expected a recurrent layer, got %s", path, s.Class()))
 		return nil
 	}
-	if inner := keras.Read(path+".config", c); inner.Bool("trainable", true) != trainable {
-		r.Keep(fmt.Errorf("keras: %s: expected %v as of the Bidirectional, got %v", inner.Path("trainable"), trainable, !trainable))
-	}
+	checkTrainable(r, keras.Read(path+".config", c), trainable, "Bidirectional")
 	return s
 }

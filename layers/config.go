@@ -42,10 +42,32 @@ func Serialize(s Spec, name string, in Signature, trainable bool, more ...Signat
 	}
 	for _, key := range []string{"layer", "backward_layer"} {
 		if part, ok := o.Config[key].(*keras.Object); ok {
-			part.Build, part.Config["trainable"] = o.Build, trainable
+			part.Build = buildConfig(in, nil)
 		}
 	}
+	setTrainable(o, trainable)
+	if len(more) > 0 && IsRecurrent(s) {
+		given := []any{}
+		for _, m := range more {
+			given = append(given, keras.AxesOf(m.Shape))
+		}
+		o.Build = map[string]any{"shapes_dict": map[string]any{"sequences_shape": keras.AxesOf(in.Shape), "initial_state_shape": given}}
+	}
 	return o
+}
+
+// setTrainable says of a layer and all its parts whether their weights are trained.
+func setTrainable(o *keras.Object, trainable bool) {
+	o.Config["trainable"] = trainable
+	for _, key := range []string{"layer", "backward_layer", "cell"} {
+		if part, ok := o.Config[key].(*keras.Object); ok {
+			setTrainable(part, trainable)
+		}
+	}
+	cells, _ := o.Config["cells"].([]any)
+	for _, c := range cells {
+		setTrainable(c.(*keras.Object), trainable)
+	}
 }
 
 // buildConfig is the shapes that Keras builds a layer with.
@@ -94,7 +116,7 @@ func FromConfig(path string, o *keras.Object) (Spec, error) {
 func readers() map[string]func(*keras.Reader) Spec {
 	return map[string]func(*keras.Reader) Spec{
 		"InputLayer": readInput, "Embedding": readEmbedding, "Dense": readDense,
-		"SimpleRNN": readSimpleRNN, "LSTM": readLSTM, "GRU": readGRU, "Recurrent": readRecurrent, "Bidirectional": readBidirectional,
+		"SimpleRNN": readSimpleRNN, "LSTM": readLSTM, "GRU": readGRU, "Recurrent": readRecurrent, "RNN": readRNN, "Bidirectional": readBidirectional,
 		"Activation": readActivation, "Masking": readMasking, "TimeDistributed": readTimeDistributed,
 		"Dropout": readDropout, "SpatialDropout1D": readSpatialDropout1D, "GaussianNoise": readGaussianNoise, "GaussianDropout": readGaussianDropout,
 		"LayerNormalization": readLayerNormalization, "BatchNormalization": readBatchNormalization,

@@ -112,8 +112,10 @@ func TestBidirectionalConfig(t *testing.T) {
 		"a rate of 2":         {func(c map[string]any) { inner(c, "layer")["dropout"] = 2 }, "layer.config.layer.config.dropout: expected a number from 0 to 1, got 2"},
 		"a seed below 0":      {func(c map[string]any) { inner(c, "layer")["seed"] = -1 }, "layer.config.layer.config.seed"},
 		"half trained":        {func(c map[string]any) { inner(c, "layer")["trainable"] = false }, "layer.config.layer.config.trainable: expected true"},
-		"a pair as result":    {func(c map[string]any) { c["merge_mode"] = nil }, "layer.config.merge_mode: expected a value, got null"},
-		"an unknown merging":  {func(c map[string]any) { c["merge_mode"] = "max" }, `layer.config.merge_mode: expected "concat", "sum", "mul" or "ave", got "max"`},
+		"a pair as result":    {func(c map[string]any) { c["merge_mode"] = nil }, ""},
+		"an unknown merging":  {func(c map[string]any) { c["merge_mode"] = "max" }, `layer.config.merge_mode: expected "concat", "sum", "mul", "ave" or null, got "max"`},
+		"states and no":       {func(c map[string]any) { inner(c, "layer")["return_state"] = true }, "expected two layers that agree in return_state, got true and false"},
+		"half stateful":       {func(c map[string]any) { inner(c, "backward_layer")["stateful"] = true }, "expected two layers that agree in stateful, got false and true"},
 		"a Lambda":            {func(c map[string]any) { c["layer"].(*keras.Object).Class = "Lambda" }, "Python code"},
 		"weights in the file": {func(c map[string]any) { c["weights"] = []any{} }, `unknown key "weights"`},
 	} {

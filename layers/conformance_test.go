@@ -1,6 +1,7 @@
 package layers_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/unroll-ml/unroll/activations"
@@ -86,6 +87,48 @@ func TestConformance(t *testing.T) {
 		layertest.Case{Name: "TimeDistributed twice", Spec: layers.TimeDistributed{Layer: layers.TimeDistributed{Layer: layers.LayerNormalization{}}}, In: tensor.Shape{open, open, 2, 3}, Out: tensor.Shape{open, open, 2, 3}, Params: 6, Mask: layertest.Refuses},
 	)
 }
+
+// Initial states in, final states out, states kept, stacks of cells.
+func TestConformanceOfStates(t *testing.T) {
+	in, out, all, state := tensor.Shape{open, open, 4}, tensor.Shape{open, 2}, tensor.Shape{open, open, 2}, tensor.Shape{open, 2}
+	given := func(n int) []layertest.Input { return slices.Repeat([]layertest.Input{{In: state}}, n) }
+	returned := func(n int) []tensor.Shape { return slices.Repeat([]tensor.Shape{state}, n) }
+	two := []layers.Spec{layers.LSTM{Units: 2}, layers.GRU{Units: 2, NoBias: true}}
+	layertest.Run(t,
+		layertest.Case{Name: "SimpleRNN states", Spec: layers.SimpleRNN{Units: 2, ReturnState: true, GoBackwards: true}, In: in, More: given(1), Out: out, MoreOut: returned(1), Params: 14, Mask: layertest.Drops},
+		layertest.Case{Name: "LSTM states", Spec: layers.LSTM{Units: 2, ReturnState: true, ReturnSequences: true}, In: in, More: given(2), Out: all, MoreOut: returned(2), Params: 56},
+		layertest.Case{Name: "LSTM states, zeros", Spec: layers.LSTM{Units: 2, ReturnState: true, ReturnSequences: true, ZeroOutputForMask: true, Unroll: true}, In: in, More: given(2), Out: all, MoreOut: returned(2), Params: 56},
+		layertest.Case{Name: "LSTM returns states", Spec: layers.LSTM{Units: 2, ReturnState: true, RecurrentDropout: 0.3}, In: in, Out: out, MoreOut: returned(2), Params: 56, Mask: layertest.Drops, Random: true},
+		layertest.Case{Name: "GRU begins", Spec: layers.GRU{Units: 2}, In: in, More: given(1), Out: out, Params: 48, Mask: layertest.Drops},
+		layertest.Case{Name: "Recurrent states", Spec: layers.Recurrent{Units: 2, Cell: apartCell, ReturnState: true, ReturnSequences: true}, In: in, More: given(2), Out: all, MoreOut: returned(2), Params: 16},
+		layertest.Case{Name: "LSTM stateful", Spec: layers.LSTM{Units: 2, Stateful: true, ReturnState: true}, In: in, Out: out, MoreOut: returned(2), Params: 56, Mask: layertest.Drops},
+		layertest.Case{Spec: layers.RNN{Cell: layers.LSTM{Units: 2}}, In: in, Out: out, Params: 56, Mask: layertest.Drops},
+		layertest.Case{Name: "RNN of two", Spec: layers.RNN{Cells: two, ReturnSequences: true}, In: in, Out: all, Params: 56 + 24},
+		layertest.Case{Name: "RNN of two, states", Spec: layers.RNN{Cells: two, ReturnState: true, GoBackwards: true, ZeroOutputForMask: true}, In: in, More: given(3), Out: out, MoreOut: returned(3), Params: 56 + 24, Mask: layertest.Drops},
+		layertest.Case{Name: "RNN of three, dropout", Spec: layers.RNN{Cells: append(two[:2:2], layers.LSTM{Name: "top", Units: 2, Dropout: 0.4, RecurrentDropout: 0.3})}, In: in, Out: out, Params: 56 + 24 + 40, Mask: layertest.Drops, Random: true},
+		layertest.Case{Name: "RNN stateful", Spec: layers.RNN{Cells: two, Stateful: true, ReturnSequences: true}, In: in, Out: all, Params: 56 + 24},
+		layertest.Case{Name: "RNN of equations", Spec: layers.RNN{Cell: layers.LectureLSTM(2)}, In: in, Out: out, Params: 60, Mask: layertest.Drops},
+		layertest.Case{Name: "Bidirectional states", Spec: layers.Bidirectional{Layer: layers.LSTM{Units: 2, ReturnState: true, ReturnSequences: true}}, In: in, More: given(4), Out: tensor.Shape{open, open, 4}, MoreOut: returned(4), Params: 112},
+		layertest.Case{Name: "Bidirectional mul, states", Spec: layers.Bidirectional{Layer: layers.GRU{Units: 2, ReturnState: true}, MergeMode: "mul"}, In: in, More: given(2), Out: out, MoreOut: returned(2), Params: 96, Mask: layertest.Drops},
+		layertest.Case{Name: "Bidirectional apart", Spec: layers.Bidirectional{Layer: layers.SimpleRNN{Units: 2}, MergeMode: "none"}, In: in, Out: out, MoreOut: []tensor.Shape{out}, Params: 28, Mask: layertest.Drops},
+		layertest.Case{Name: "Bidirectional apart, states", Spec: layers.Bidirectional{Layer: layers.SimpleRNN{Units: 2, ReturnState: true}, MergeMode: "none"}, In: in, More: given(2), Out: out, MoreOut: returned(3), Params: 28, Mask: layertest.Drops},
+		layertest.Case{Name: "Bidirectional of stacks", Spec: layers.Bidirectional{Layer: layers.RNN{Cells: two, ReturnState: true}}, In: in, Out: tensor.Shape{open, 4}, MoreOut: returned(6), Params: 160, Mask: layertest.Drops},
+		layertest.Case{Name: "Bidirectional of two classes", Spec: layers.Bidirectional{Layer: layers.GRU{Units: 2, ReturnSequences: true}, BackwardLayer: layers.RNN{Name: "b", Cells: two, ReturnSequences: true, GoBackwards: true}}, In: in, Out: tensor.Shape{open, open, 4}, Params: 48 + 80},
+		layertest.Case{Name: "Bidirectional stateful", Spec: layers.Bidirectional{Layer: layers.SimpleRNN{Units: 2, Stateful: true}}, In: in, Out: tensor.Shape{open, 4}, Params: 28, Mask: layertest.Drops},
+	)
+	sequences := tensor.Shape{open, open, 4, 2}
+	layertest.Run(t,
+		layertest.Case{Name: "TimeDistributed BatchNormalization", Spec: layers.TimeDistributed{Layer: layers.BatchNormalization{}}, In: in, Out: in, Params: 16, Mixes: true},
+		layertest.Case{Name: "TimeDistributed BatchNormalization of sequences", Spec: layers.TimeDistributed{Layer: layers.BatchNormalization{Axis: tensor.F(1)}}, In: sequences, Out: sequences, Params: 16, Mixes: true, Mask: layertest.Refuses},
+		layertest.Case{Name: "TimeDistributed RNN", Spec: layers.TimeDistributed{Layer: layers.RNN{Cells: two, ReturnSequences: true}}, In: sequences, Out: tensor.Shape{open, open, 4, 2}, Params: 40 + 24, Mask: layertest.Refuses},
+		layertest.Case{Name: "TimeDistributed Bidirectional", Spec: layers.TimeDistributed{Layer: layers.Bidirectional{Layer: layers.GRU{Units: 2}}}, In: sequences, Out: tensor.Shape{open, open, 4}, Params: 2 * 36, Mask: layertest.Refuses},
+	)
+}
+
+// apartCell has two states, neither of which is its output.
+const apartCell = `output_t = dot(a_t, V) * tanh(dot(input_t, W) + b_t)
+a_t+1 = tanh(dot(a_t, U) + 0.5 * b_t)
+b_t+1 = 0.9 * b_t + output_t * a_t`
 
 func recurrentCases() []layertest.Case {
 	in, out, all := tensor.Shape{open, open, 4}, tensor.Shape{open, 3}, tensor.Shape{open, open, 3}

@@ -32,7 +32,10 @@ type GRU struct {
 	RecurrentInitializer initializers.Initializer // unset: orthogonal
 	BiasInitializer      initializers.Initializer // unset: zeros
 	ReturnSequences      bool
+	ReturnState          bool // adds the state after the last step to the outputs
 	GoBackwards          bool
+	Stateful             bool         // see Stateful
+	Unroll               bool         // changes nothing here: in Keras it says how the loop is compiled
 	ZeroOutputForMask    bool         // a masked step's output is zero; otherwise it repeats the previous one
 	Dropout              float64      // part of the input's values that training sets to zero
 	RecurrentDropout     float64      // likewise of the state's
@@ -62,8 +65,9 @@ func readGRU(r *keras.Reader) Spec {
 		Name: l.Name, Units: l.Units, Activation: l.Activation, RecurrentActivation: l.RecurrentActivation, NoBias: l.NoBias,
 		NoResetAfter:      !r.Bool("reset_after", true),
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
-		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
-		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
+		ReturnSequences: l.ReturnSequences, ReturnState: l.ReturnState, GoBackwards: l.GoBackwards, Stateful: l.Stateful, Unroll: l.Unroll,
+		ZeroOutputForMask: l.ZeroOutputForMask,
+		Dropout:           l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
 		KernelRegularizer: l.KernelRegularizer, RecurrentRegularizer: l.RecurrentRegularizer, BiasRegularizer: l.BiasRegularizer,
 		ActivityRegularizer: l.ActivityRegularizer,
 		KernelConstraint:    l.KernelConstraint, RecurrentConstraint: l.RecurrentConstraint, BiasConstraint: l.BiasConstraint,
@@ -71,7 +75,7 @@ func readGRU(r *keras.Reader) Spec {
 }
 
 // Build checks the arguments and makes the weights.
-func (l GRU) Build(b *Builder, in []Signature) (Layer, error) { return buildKeras(b, in, l) }
+func (l GRU) Build(b *Builder, in []Signature) (Layer, error) { return buildRecurrent(b, in, l) }
 
 func (l GRU) recurrent() (Recurrent, string) {
 	text := gruCell
@@ -81,8 +85,9 @@ func (l GRU) recurrent() (Recurrent, string) {
 	return Recurrent{
 		Units: l.Units, Cell: text, Activation: l.Activation, RecurrentActivation: l.RecurrentActivation, NoBias: l.NoBias,
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
-		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
-		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
+		ReturnSequences: l.ReturnSequences, ReturnState: l.ReturnState, GoBackwards: l.GoBackwards, Stateful: l.Stateful, Unroll: l.Unroll,
+		ZeroOutputForMask: l.ZeroOutputForMask,
+		Dropout:           l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
 		KernelRegularizer: l.KernelRegularizer, RecurrentRegularizer: l.RecurrentRegularizer, BiasRegularizer: l.BiasRegularizer,
 		ActivityRegularizer: l.ActivityRegularizer,
 		KernelConstraint:    l.KernelConstraint, RecurrentConstraint: l.RecurrentConstraint, BiasConstraint: l.BiasConstraint,

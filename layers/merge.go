@@ -4,8 +4,8 @@ import "github.com/unroll-ml/unroll/internal/kernel"
 
 // Merge puts the outputs of the two directions of a Bidirectional together, row by row.
 type Merge struct {
-	mode string // "concat", "sum", "mul" or "ave"
-	a, b int    // how wide the directions' outputs are; of one width in all modes but the first
+	mode string // "concat", "sum", "mul", "ave", or "none"
+	a, b int    // how wide the directions' outputs are; of one width where they are added or multiplied
 }
 
 // newMerge is the merge of a merge_mode, "" for Keras's default.
@@ -15,6 +15,9 @@ func newMerge(mode string, a, b int) Merge {
 	}
 	return Merge{mode, a, b}
 }
+
+// apart: nothing is merged.
+func (m Merge) apart() bool { return m.mode == "none" }
 
 // Width is how wide the merged rows are.
 func (m Merge) Width() int {

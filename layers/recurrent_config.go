@@ -17,7 +17,7 @@ func common(s recurrentSpec) map[string]any {
 	c["kernel_initializer"] = initializers.Object(or(l.KernelInitializer, initializers.GlorotUniform{}))
 	c["recurrent_initializer"] = initializers.Object(or(l.RecurrentInitializer, initializers.Orthogonal{}))
 	c["bias_initializer"] = initializers.Object(or(l.BiasInitializer, initializers.Zeros{}))
-	c["return_sequences"], c["go_backwards"], c["zero_output_for_mask"] = l.ReturnSequences, l.GoBackwards, l.ZeroOutputForMask
+	walkConfig(c, l)
 	c["dropout"], c["recurrent_dropout"] = l.Dropout, l.RecurrentDropout
 	if l.Seed.IsSet() {
 		c["seed"] = uint64(l.Seed.Or(0))
@@ -29,15 +29,28 @@ func common(s recurrentSpec) map[string]any {
 	return c
 }
 
+// walkConfig writes the keys that say how a layer walks.
+func walkConfig(c map[string]any, l Recurrent) {
+	c["return_sequences"], c["return_state"], c["go_backwards"] = l.ReturnSequences, l.ReturnState, l.GoBackwards
+	c["stateful"], c["unroll"], c["zero_output_for_mask"] = l.Stateful, l.Unroll, l.ZeroOutputForMask
+}
+
+// readWalk reads them.
+func readWalk(r *keras.Reader) Recurrent {
+	return Recurrent{ReturnSequences: r.Bool("return_sequences", false), ReturnState: r.Bool("return_state", false), GoBackwards: r.Bool("go_backwards", false),
+		Stateful: r.Bool("stateful", false), Unroll: r.Bool("unroll", false), ZeroOutputForMask: r.Bool("zero_output_for_mask", false)}
+}
+
 func readCommon(r *keras.Reader) Recurrent {
+	w := readWalk(r)
 	return Recurrent{
 		Name: base(r), Units: axis(r, "units"), Activation: activation(r, "activation"), NoBias: !r.Bool("use_bias", true),
 		KernelInitializer:    initializer(r, "kernel_initializer"),
 		RecurrentInitializer: initializer(r, "recurrent_initializer"),
 		BiasInitializer:      initializer(r, "bias_initializer"),
-		ReturnSequences:      r.Bool("return_sequences", false), GoBackwards: r.Bool("go_backwards", false),
-		ZeroOutputForMask: r.Bool("zero_output_for_mask", false),
-		Dropout:           rate(r, "dropout"), RecurrentDropout: rate(r, "recurrent_dropout"), Seed: seed(r),
+		ReturnSequences:      w.ReturnSequences, ReturnState: w.ReturnState, GoBackwards: w.GoBackwards,
+		Stateful: w.Stateful, Unroll: w.Unroll, ZeroOutputForMask: w.ZeroOutputForMask,
+		Dropout: rate(r, "dropout"), RecurrentDropout: rate(r, "recurrent_dropout"), Seed: seed(r),
 		KernelRegularizer: regularizer(r, "kernel_regularizer"), RecurrentRegularizer: regularizer(r, "recurrent_regularizer"),
 		BiasRegularizer: regularizer(r, "bias_regularizer"), ActivityRegularizer: regularizer(r, "activity_regularizer"),
 		KernelConstraint: constraint(r, "kernel_constraint"), RecurrentConstraint: constraint(r, "recurrent_constraint"),
@@ -76,25 +89,16 @@ func seed(r *keras.Reader) tensor.Float {
 	return tensor.F(float64(v))
 }
 
-// recurrentConfig is the config of one of Keras's recurrent layers, with what is not offered here switched off.
-func recurrentConfig(s recurrentSpec) map[string]any {
-	c := common(s)
-	c["return_state"], c["stateful"], c["unroll"] = false, false, false
-	return c
-}
-
 // readKeras reads the config of one of Keras's recurrent layers.
 func readKeras(r *keras.Reader) Recurrent {
-	r.Only("return_state", false)
-	r.Only("stateful", false)
-	r.Ignore("unroll", "implementation") // how Keras runs the loop
+	r.Ignore("implementation") // how Keras multiplies
 	return readCommon(r)
 }
 
-// gatedConfig is recurrentConfig for LSTM and GRU.
+// gatedConfig is common for LSTM and GRU.
 func gatedConfig(s recurrentSpec) map[string]any {
 	l, _ := s.recurrent()
-	c := recurrentConfig(s)
+	c := common(s)
 	c["recurrent_activation"] = l.RecurrentActivation.Or(activations.Sigmoid).Name()
 	if !l.Seed.IsSet() {
 		c["seed"] = nil // which SimpleRNN leaves out

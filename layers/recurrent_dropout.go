@@ -13,8 +13,9 @@ import (
 // and row, the same at all steps. Without recurrent dropout one mask of the input serves all products; with it every block of a
 // matrix has masks of its own, for input and state. Source: keras/src/layers/rnn/dropout_rnn_cell.py and the cells.
 
-// dropoutOf is the dropout of a layer in training.
-func dropoutOf(class string, l Recurrent) (d cell.Dropout, err error) {
+// dropoutOf is the dropout of a cell in training.
+func dropoutOf(s cellSpec) (d cell.Dropout, err error) {
+	class, l := s.class, s.l
 	for _, rate := range []struct {
 		name  string
 		value float64
@@ -27,7 +28,7 @@ func dropoutOf(class string, l Recurrent) (d cell.Dropout, err error) {
 		return d, fmt.Errorf("layers: %s: %w", class, err)
 	}
 	d = cell.Dropout{Input: l.Dropout > 0, State: l.RecurrentDropout > 0, Each: l.RecurrentDropout > 0}
-	if class == "LSTM" || class == "GRU" { // Keras's cells of gates drop at rates below 1 alone
+	if s.gated { // Keras's cells of gates drop at rates below 1 alone
 		d.Input, d.State = d.Input && l.Dropout < 1, d.State && l.RecurrentDropout < 1
 	}
 	return d, nil
@@ -47,44 +48,35 @@ func checkSeed(s tensor.Float) error {
 // backward layer of a Bidirectional.
 type DropSource func(c *Call, backward bool, m cell.DropMask, dst []float32)
 
-// HasDropout reports whether training drops values of the input or the state.
-func (r *recurrent) HasDropout() bool { return r.dropped != nil }
-
-// DropBy takes the masks from elsewhere instead of drawing them, for comparisons; nil draws again. It must not run beside a pass.
-func (r *recurrent) DropBy(source DropSource) { r.source = source }
-
 // runs is the cell of a call, and the masks that it needs.
-func (r *recurrent) runs(run *engine.Run, c *Call) (*engine.Cell, [][]float32) {
-	if r.dropped == nil || !c.Training {
-		return r.cell, nil
+func (g *stage) runs(run *engine.Run, c *Call) (*engine.Cell, [][]float32) {
+	if g.dropped == nil || !c.Training {
+		return g.cell, nil
 	}
 	n := c.In[0].Shape[0]
-	masks := run.DropMasks(r.dropped, n)
-	for k, m := range r.dropped.Plan().Masks {
-		if r.source != nil {
-			r.source(c, r.second, m, masks[k])
+	masks := run.DropMasks(g.dropped, n)
+	for k, m := range g.dropped.Plan().Masks {
+		if g.source != nil {
+			g.source(c, g.second, m, masks[k])
 			continue
 		}
-		r.drawMask(masks[k], c, k, m)
+		g.drawMask(masks[k], c, k, m)
 	}
-	return r.dropped, masks
+	return g.dropped, masks
 }
 
 // drawMask draws mask k. Its numbers for a row depend on the row's number in the batch, not on its shard.
-func (r *recurrent) drawMask(dst []float32, c *Call, k int, m cell.DropMask) {
-	rate, part, seed := r.spec.Dropout, uint64(0), c.Seed
+func (g *stage) drawMask(dst []float32, c *Call, k int, m cell.DropMask) {
+	rate, seed := g.spec.Dropout, c.Seed
 	if m.State {
-		rate = r.spec.RecurrentDropout
+		rate = g.spec.RecurrentDropout
 	}
-	if r.second {
-		part = 1
-	}
-	if r.spec.Seed.IsSet() {
-		seed = uint64(r.spec.Seed.Or(0))
+	if g.spec.Seed.IsSet() {
+		seed = uint64(g.spec.Seed.Or(0))
 	}
 	var s random.Stream
 	for row := range c.In[0].Shape[0] {
-		s.Reset(seed, random.Dropout, uint64(c.Number), uint64(c.Epoch), uint64(c.Step), uint64(c.RowNumber(row)), part, uint64(k))
+		s.Reset(seed, random.Dropout, uint64(c.Number), uint64(c.Epoch), uint64(c.Step), uint64(c.RowNumber(row)), g.part, uint64(k))
 		drop(dst[row*m.Width:(row+1)*m.Width], rate, &s)
 	}
 }

@@ -33,8 +33,8 @@ func TestHasDropout(t *testing.T) {
 		{LSTM{Units: 2, Dropout: 0.1, RecurrentDropout: 1}, cell.Dropout{Input: true, Each: true}},
 		{GRU{Units: 2, Dropout: 1}, cell.Dropout{}},
 	} {
-		l, _ := c.spec.(recurrentSpec).recurrent()
-		if got, err := dropoutOf(c.spec.Class(), l); err != nil || got != c.want {
+		_, cells, _ := walkOf(c.spec)
+		if got, err := dropoutOf(cells[0]); err != nil || got != c.want {
 			t.Errorf("%+v: got %+v, %v, want %+v", c.spec, got, err, c.want)
 		}
 		has := c.want.Input || c.want.State
@@ -84,7 +84,7 @@ func TestDropoutMasks(t *testing.T) {
 		spec := LSTM{Units: 8, Dropout: rate, RecurrentDropout: rate}
 		c := &Call{Pass: &Pass{Training: true, Seed: 1, Epoch: 2, Step: 3}, Number: 4, In: []Value{{Shape: tensor.Shape{rows, 1, 5}}}}
 		change(&spec, c)
-		r := built(t, Bidirectional{Layer: spec}).(*bidirectional).dirs[dir]
+		r := built(t, Bidirectional{Layer: spec}).(*bidirectional).dirs[dir].stages[0]
 		var out [][]float32
 		for k, m := range r.dropped.Plan().Masks {
 			mask := make([]float32, c.In[0].Shape[0]*m.Width)

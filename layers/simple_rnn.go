@@ -17,7 +17,8 @@ import (
 var simpleRNNCell string
 
 // SimpleRNN is the fully connected recurrent network: output_t = activation(input_t·kernel + state_t·recurrent_kernel + bias),
-// which is also the next state. Source: keras/src/layers/rnn/simple_rnn.py.
+// which is also the next state. An activity
+// regularizer, which Keras's class takes, has no effect there, so that there is none here. Source: keras/src/layers/rnn/simple_rnn.py.
 type SimpleRNN struct {
 	Name                 string
 	Units                int
@@ -27,7 +28,10 @@ type SimpleRNN struct {
 	RecurrentInitializer initializers.Initializer // unset: orthogonal
 	BiasInitializer      initializers.Initializer // unset: zeros
 	ReturnSequences      bool
+	ReturnState          bool // adds the state after the last step to the outputs
 	GoBackwards          bool
+	Stateful             bool         // see Stateful
+	Unroll               bool         // changes nothing here: in Keras it says how the loop is compiled
 	ZeroOutputForMask    bool         // a masked step's output is zero; otherwise it repeats the previous one
 	Dropout              float64      // part of the input's values that training sets to zero
 	RecurrentDropout     float64      // likewise of the state's
@@ -44,7 +48,7 @@ func (SimpleRNN) Class() string { return "SimpleRNN" }
 func (l SimpleRNN) GivenName() string { return l.Name }
 
 // Config implements Spec.
-func (l SimpleRNN) Config() map[string]any { return recurrentConfig(l) }
+func (l SimpleRNN) Config() map[string]any { return common(l) }
 
 // readSimpleRNN: Keras's class takes an activity regularizer and does nothing with it, so that its config has none.
 func readSimpleRNN(r *keras.Reader) Spec {
@@ -53,22 +57,24 @@ func readSimpleRNN(r *keras.Reader) Spec {
 	return SimpleRNN{
 		Name: l.Name, Units: l.Units, Activation: l.Activation, NoBias: l.NoBias,
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
-		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
-		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
+		ReturnSequences: l.ReturnSequences, ReturnState: l.ReturnState, GoBackwards: l.GoBackwards, Stateful: l.Stateful, Unroll: l.Unroll,
+		ZeroOutputForMask: l.ZeroOutputForMask,
+		Dropout:           l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
 		KernelRegularizer: l.KernelRegularizer, RecurrentRegularizer: l.RecurrentRegularizer, BiasRegularizer: l.BiasRegularizer,
 		KernelConstraint: l.KernelConstraint, RecurrentConstraint: l.RecurrentConstraint, BiasConstraint: l.BiasConstraint,
 	}
 }
 
 // Build checks the arguments and makes the weights.
-func (l SimpleRNN) Build(b *Builder, in []Signature) (Layer, error) { return buildKeras(b, in, l) }
+func (l SimpleRNN) Build(b *Builder, in []Signature) (Layer, error) { return buildRecurrent(b, in, l) }
 
 func (l SimpleRNN) recurrent() (Recurrent, string) {
 	return Recurrent{
 		Units: l.Units, Cell: simpleRNNCell, Activation: l.Activation, NoBias: l.NoBias,
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
-		ReturnSequences: l.ReturnSequences, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask,
-		Dropout: l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
+		ReturnSequences: l.ReturnSequences, ReturnState: l.ReturnState, GoBackwards: l.GoBackwards, Stateful: l.Stateful, Unroll: l.Unroll,
+		ZeroOutputForMask: l.ZeroOutputForMask,
+		Dropout:           l.Dropout, RecurrentDropout: l.RecurrentDropout, Seed: l.Seed,
 		KernelRegularizer: l.KernelRegularizer, RecurrentRegularizer: l.RecurrentRegularizer, BiasRegularizer: l.BiasRegularizer,
 		KernelConstraint: l.KernelConstraint, RecurrentConstraint: l.RecurrentConstraint, BiasConstraint: l.BiasConstraint,
 	}, "simple_rnn_cell"

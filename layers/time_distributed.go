@@ -4,14 +4,18 @@ import (
 	"fmt"
 
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
 // TimeDistributed applies a layer to every step by itself: (N, T, …) becomes (N, T, …), the layer seeing (N, …). Its weights are
-// the same at all steps. A mask goes on. Source: keras/src/layers/rnn/time_distributed.py.
+// the same at all steps. A mask goes on. A BatchNormalization takes every step for a batch of its own, one step after the other. An activity
+// regularizer of Layer has no effect, as in Keras. Source: keras/src/layers/rnn/time_distributed.py.
 type TimeDistributed struct {
 	Name  string
 	Layer Spec
+
+	ActivityRegularizer regularizers.Regularizer // of the output
 }
 
 // Class is "TimeDistributed".
@@ -23,6 +27,7 @@ func (l TimeDistributed) GivenName() string { return l.Name }
 // Config implements Spec.
 func (l TimeDistributed) Config() map[string]any {
 	c := config(l)
+	activityConfig(c, l.ActivityRegularizer)
 	if l.Layer != nil { // Build refuses it
 		c["layer"] = l.part(Signature{}, true)
 	}
@@ -46,8 +51,8 @@ func (l TimeDistributed) part(in Signature, trainable bool) *keras.Object {
 func stepShape(s tensor.Shape) tensor.Shape { return append(tensor.Shape{s[0]}, s[2:]...) }
 
 func readTimeDistributed(r *keras.Reader) Spec {
-	onlyNone(r, "activity_regularizer")
-	l := TimeDistributed{Name: base(r)}
+	const class = "TimeDistributed"
+	l := TimeDistributed{Name: base(r), ActivityRegularizer: regularizer(r, "activity_regularizer")}
 	o := r.Object("layer")
 	if o == nil {
 		if r.Err() == nil {
@@ -61,8 +66,8 @@ func readTimeDistributed(r *keras.Reader) Spec {
 		return l
 	}
 	trainable := r.Bool("trainable", true)
-	if inner := keras.Read(r.Path("layer")+".config", o.Config); inner.Bool("trainable", true) != trainable && s.Class() != "SpatialDropout1D" {
-		r.Keep(fmt.Errorf("keras: %s: expected %v as of the TimeDistributed, got %v", inner.Path("trainable"), trainable, !trainable))
+	if s.Class() != "SpatialDropout1D" { // knows no such argument
+		checkTrainable(r, keras.Read(r.Path("layer")+".config", o.Config), trainable, class)
 	}
 	l.Layer = s
 	return l
@@ -81,19 +86,37 @@ func (l TimeDistributed) Build(b *Builder, in []Signature) (Layer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("layers: %s: %w", class, err)
 	}
-	if m, ok := inner.(interface{ MixesRows() bool }); ok && m.MixesRows() {
-		return nil, fmt.Errorf("layers: %s: expected a layer that works row by row, got %s", class, l.Layer.Class())
+	if _, ok := StatefulOf(inner); ok {
+		return nil, fmt.Errorf("layers: %s: expected a layer without stateful, whose states would go on from step to step, got %s", class, l.Layer.Class())
 	}
-	d := &timeDistributed{class: l.Layer.Class(), inner: inner}
+	d := &timeDistributed{class: l.Layer.Class(), inner: inner, activity: l.ActivityRegularizer}
+	if m, ok := inner.(interface{ MixesRows() bool }); ok {
+		d.mixes = m.MixesRows()
+	}
 	if _, err := d.Output(in); err != nil {
 		return nil, err
 	}
-	return d, nil
+	return d, checkActivity(class, l.ActivityRegularizer, d, in)
 }
 
 type timeDistributed struct {
-	class string // of the layer
-	inner Layer
+	class    string // of the layer
+	inner    Layer
+	activity regularizers.Regularizer
+	mixes    bool // the layer mixes the rows of a step
+}
+
+// Activity is the regularizer of the output.
+func (d *timeDistributed) Activity() regularizers.Regularizer { return d.activity }
+
+// MixesRows: as the layer does.
+func (d *timeDistributed) MixesRows() bool { return d.mixes }
+
+// SetTrainable is the layer's, where it has one.
+func (d *timeDistributed) SetTrainable(trainable bool) {
+	if l, ok := d.inner.(interface{ SetTrainable(bool) }); ok {
+		l.SetTrainable(trainable)
+	}
 }
 
 // Inner is the layer.
@@ -108,9 +131,15 @@ func (d *timeDistributed) Output(in []Signature) ([]Signature, error) {
 	if in[0].Masked && readsMask(d.inner) {
 		return nil, fmt.Errorf("layers: TimeDistributed: expected an unmasked input, since %s would take the steps' mask for its own, got a masked one", d.class)
 	}
+	if in[0].Masked && d.mixes && len(in[0].Shape) != 3 {
+		return nil, fmt.Errorf("layers: TimeDistributed: expected a masked input of three axes, (N, T, C), for %s, got %v", d.class, in[0].Shape)
+	}
 	out, err := d.inner.Output([]Signature{{Shape: stepShape(in[0].Shape)}})
 	if err != nil {
 		return nil, fmt.Errorf("layers: TimeDistributed: %w", err)
+	}
+	if len(out) != 1 {
+		return nil, fmt.Errorf("layers: TimeDistributed: expected a layer with one output, got %s with %d", d.class, len(out))
 	}
 	shape := append(tensor.Shape{in[0].Shape[0], in[0].Shape[1]}, out[0].Shape[1:]...)
 	return []Signature{{Shape: shape, Masked: in[0].Masked}}, nil
@@ -133,12 +162,20 @@ func (d *timeDistributed) Prepare(training bool) { d.inner.Prepare(training) }
 
 func (d *timeDistributed) ShardRows() int { return d.inner.ShardRows() }
 
-// distributed is the pass of the layer within a pass.
+// distributed is the pass of the layer within a pass: one for all steps, or where it mixes rows, one a step.
 type distributed struct {
 	pass  Pass
-	call  Call
+	calls []*Call
 	rows  []int
 	shape []int
+}
+
+// call is the call with number i.
+func (k *distributed) call(i int) *Call {
+	for len(k.calls) <= i {
+		k.calls = append(k.calls, &Call{Pass: &k.pass, In: make([]Value, 1), Out: make([]Value, 1), DIn: make([][]float32, 1), DOut: make([][]float32, 1)})
+	}
+	return k.calls[i]
 }
 
 // The buffers of a Call.
@@ -154,12 +191,17 @@ func (d *timeDistributed) Forward(c *Call) {
 	k, ok := c.Keep.(*distributed)
 	if !ok {
 		k = new(distributed)
-		k.call = Call{Pass: &k.pass, In: make([]Value, 1), Out: make([]Value, 1), DIn: make([][]float32, 1), DOut: make([][]float32, 1)}
 		c.Keep = k
 	}
 	in := &c.In[0]
 	n, t := in.Shape[0], in.Shape[1]
-	k.pass, k.call.Number = *c.Pass, c.Number
+	k.pass = *c.Pass
+	if d.mixes {
+		d.forwardSteps(k, c)
+		return
+	}
+	call := k.call(0)
+	call.Number = c.Number
 	k.rows = k.rows[:0]
 	for s := range t { // every step has draws of its own
 		for r := range n {
@@ -174,9 +216,9 @@ func (d *timeDistributed) Forward(c *Call) {
 		exchange(v.Data, in.Data, v.Shape)
 		v.TimeMajor = true
 	}
-	k.call.In[0] = v
-	d.inner.Forward(&k.call)
-	out := k.call.Out[0]
+	call.In[0] = v
+	d.inner.Forward(call)
+	out := call.Out[0]
 	if out.TimeMajor {
 		turned := c.Floats(timeOut, len(out.Data))
 		back(turned, out.Data, out.Shape)
@@ -205,8 +247,13 @@ func back(dst, src []float32, shape tensor.Shape) {
 
 func (d *timeDistributed) Backward(c *Call) {
 	k := c.Keep.(*distributed)
-	in, out := &k.call.In[0], &k.call.Out[0]
 	k.pass.Grads = c.Grads
+	if d.mixes {
+		d.backwardSteps(k, c)
+		return
+	}
+	call := k.call(0)
+	in, out := &call.In[0], &call.Out[0]
 	dout := c.DOut[0]
 	if out.TimeMajor {
 		dout = c.Floats(timeDOut, len(c.DOut[0]))
@@ -216,9 +263,49 @@ func (d *timeDistributed) Backward(c *Call) {
 	if din != nil && in.TimeMajor {
 		din = c.Floats(timeDIn, len(c.DIn[0]))
 	}
-	k.call.DOut[0], k.call.DIn[0] = dout, din
-	d.inner.Backward(&k.call)
+	call.DOut[0], call.DIn[0] = dout, din
+	d.inner.Backward(call)
 	if din != nil && in.TimeMajor {
 		back(c.DIn[0], din, in.Shape)
+	}
+}
+
+// forwardSteps takes one step after the other, each a batch of its own; its mask is a number a row.
+func (d *timeDistributed) forwardSteps(k *distributed, c *Call) {
+	in := &c.In[0]
+	n, t := in.Shape[0], in.Shape[1]
+	k.shape = append(append(k.shape[:0], n), in.Shape[2:]...)
+	size := len(in.Data) / max(1, t)
+	var out []float32
+	c.Out[0] = Value{Mask: in.Mask, TimeMajor: true}
+	for s := range t {
+		call := k.call(s)
+		call.Number = c.Number
+		call.In[0] = Value{Shape: k.shape, Data: in.Data[s*size : (s+1)*size]}
+		if in.Mask != nil {
+			call.In[0].Mask = in.Mask[s*n : (s+1)*n]
+		}
+		d.inner.Forward(call)
+		from := &call.Out[0]
+		if s == 0 {
+			out = c.Floats(timeOut, t*len(from.Data))
+			c.Out[0].Shape = c.Shape(0, in.Shape[:2], from.Shape[1:]...)
+		}
+		copy(out[s*len(from.Data):], from.Data)
+	}
+	c.Out[0].Data = out
+}
+
+func (d *timeDistributed) backwardSteps(k *distributed, c *Call) {
+	t := c.In[0].Shape[1]
+	size := len(c.DOut[0]) / max(1, t)
+	for s := range t {
+		call := k.call(s)
+		call.DOut[0], call.DIn[0] = c.DOut[0][s*size:(s+1)*size], nil
+		if c.DIn[0] != nil {
+			w := len(c.DIn[0]) / t
+			call.DIn[0] = c.DIn[0][s*w : (s+1)*w]
+		}
+		d.inner.Backward(call)
 	}
 }

@@ -15,19 +15,65 @@ type Walk struct {
 }
 
 // WalksOf are the walks of a recurrent layer: one, or the two of a Bidirectional, whose outputs merge puts together. Of every other layer
-// there are none.
+// there are none, nor of one whose states come from elsewhere, or go there: initial states, return_state and stateful, or of a stack of cells.
 func WalksOf(l Layer) (walks []Walk, merge Merge) {
 	switch l := l.(type) {
 	case *recurrent:
-		return []Walk{l.walk()}, Merge{}
+		if l.apart() == "" {
+			return []Walk{l.walk()}, Merge{}
+		}
 	case *bidirectional:
-		return []Walk{l.dirs[0].walk(), l.dirs[1].walk()}, l.merge
+		if l.apart() == "" {
+			return []Walk{l.dirs[0].walk(), l.dirs[1].walk()}, l.merge
+		}
 	}
 	return nil, Merge{}
 }
 
+// WalksApart is why a recurrent layer has no walks for a model; "" for every other layer.
+func WalksApart(l Layer) string {
+	switch l := l.(type) {
+	case *recurrent:
+		return l.apart()
+	case *bidirectional:
+		return l.apart()
+	}
+	return ""
+}
+
+func (r *recurrent) apart() string {
+	switch {
+	case r.given:
+		return "begins with given states (initial_state)"
+	case r.memory != nil:
+		return "begins where the batch before ended (stateful)"
+	case r.spec.ReturnState:
+		return "returns its states (return_state)"
+	case len(r.stages) > 1:
+		return "is a stack of cells (RNN)"
+	}
+	return ""
+}
+
+// CellsOf are the cells of a recurrent layer, with the direction that they walk in where there are two: "forward layer".
+func CellsOf(l Layer) (cells []*engine.Cell, of []string) {
+	add := func(r *recurrent, direction string) {
+		for _, g := range r.stages {
+			cells, of = append(cells, g.cell), append(of, direction)
+		}
+	}
+	switch l := l.(type) {
+	case *recurrent:
+		add(l, "")
+	case *bidirectional:
+		add(l.dirs[0], "forward layer")
+		add(l.dirs[1], "backward layer")
+	}
+	return cells, of
+}
+
 func (r *recurrent) walk() Walk {
-	return Walk{Cell: r.cell, Weights: r.weights, Sequences: r.spec.ReturnSequences, Backwards: r.spec.GoBackwards,
+	return Walk{Cell: r.stages[0].cell, Weights: r.weights, Sequences: r.spec.ReturnSequences, Backwards: r.spec.GoBackwards,
 		ZeroMasked: r.spec.ZeroOutputForMask, Drops: r.HasDropout(), Width: r.width}
 }
 

@@ -79,7 +79,6 @@ func TestWrong(t *testing.T) {
 		{layers.Permute{Dims: []int{1}}, sequences, "Permute: dims must name the 2 axes of (None, None, 4) behind the batch, got [1]"},
 		{layers.TimeDistributed{}, sequences, "TimeDistributed: expected a layer, got none"},
 		{layers.TimeDistributed{Layer: layers.Dense{Units: 2}}, vectors, "TimeDistributed: expected sequences (N, T, …), got floats (None, 4)"},
-		{layers.TimeDistributed{Layer: layers.BatchNormalization{}}, sequences, "TimeDistributed: expected a layer that works row by row, got BatchNormalization"},
 		{layers.TimeDistributed{Layer: layers.LSTM{Units: 2}}, sequences, "TimeDistributed: layers: LSTM: expected sequences (N, T, C), got vectors (None, 4)"},
 	} {
 		_, err := c.spec.Build(&layers.Builder{Name: "x"}, []layers.Signature{{Shape: c.in}})

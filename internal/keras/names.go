@@ -22,6 +22,14 @@ func Snake(class string) string {
 	return strings.ToLower(b.String())
 }
 
+// Numbered is the class in snake case for the first of a class, and with a number from 1 for those behind it: lstm, lstm_1.
+func Numbered(class string, before int) string {
+	if before == 0 {
+		return Snake(class)
+	}
+	return fmt.Sprintf("%s_%d", Snake(class), before)
+}
+
 // Unknown is the error for a name that is none of known: it lists the nearest ones, or all when none is near.
 // pkg and kind say who asks: "losses", "loss".
 func Unknown(pkg, kind, name string, known []string) error {

@@ -28,8 +28,11 @@ func newPass(l layers.Layer, inputs, outputs int, training bool) *pass {
 	return p
 }
 
-// forward is the layer's outputs for the inputs, rows outermost; valid until the next.
+// forward is the layer's outputs for the inputs, rows outermost; valid until the next. A layer that keeps states begins anew.
 func (p *pass) forward(in []layers.Value) []layers.Value {
+	if s, ok := layers.StatefulOf(p.layer); ok {
+		s.ResetStates()
+	}
 	for i, v := range in {
 		steps := len(v.Shape) > 2 || len(v.Shape) == 2 && v.IDs != nil
 		if p.layer.Layout() == layers.TimeMajor && steps {
