@@ -5,6 +5,7 @@ import (
 
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // config is the model as config.json has it. Source: keras/src/models/sequential.py and functional.py, get_config.
@@ -43,6 +44,7 @@ func (m *Model) sequentialConfig() (*keras.Object, error) {
 }
 
 func (m *Model) functionalConfig() (*keras.Object, error) {
+	w := maskWriter{model: m}
 	var objects []*keras.Object
 	var names []string
 	for _, p := range m.listed {
@@ -55,12 +57,19 @@ func (m *Model) functionalConfig() (*keras.Object, error) {
 			}
 			for _, n := range m.nodes {
 				if n.part == p {
-					calls = append(calls, m.call(n))
+					call := m.call(n)
+					if err := w.mask(n, call); err != nil {
+						return nil, err
+					}
+					calls = append(calls, call)
 				}
 			}
 		}
 		o.Extra = map[string]any{"name": p.name, "inbound_nodes": calls}
 		objects, names = append(objects, o), append(names, p.name)
+	}
+	for _, o := range w.made {
+		objects, names = append(objects, o), append(names, o.Extra["name"].(string))
 	}
 	if err := checkNames(names); err != nil {
 		return nil, err
@@ -124,17 +133,56 @@ func (m *Model) place(v int, output bool) []any {
 	panic("unroll: a value without a node")
 }
 
+// symbol is a value as a file has it.
+func (m *Model) symbol(v int) map[string]any {
+	kind := "float32"
+	if m.values[v].IDs {
+		kind = "int32"
+	}
+	return symbolic(m.values[v].Shape, kind, m.place(v, false))
+}
+
+func symbolic(shape tensor.Shape, kind string, place []any) map[string]any {
+	return map[string]any{"class_name": keras.SymbolicTensor, "config": map[string]any{
+		"shape": keras.AxesOf(shape), "dtype": kind, "keras_history": place,
+	}}
+}
+
+// maskWriter writes out the masks that layers are given beside states (ApplyMasked), which Keras makes by operations.
+type maskWriter struct {
+	model *Model
+	made  []*keras.Object
+}
+
+// mask gives the application its mask, where Keras would not by itself.
+func (w *maskWriter) mask(n *node, call map[string]any) error {
+	m := w.model
+	v := n.from[0]
+	if n.deaf || len(n.from) == 1 || !layers.IsRecurrent(n.spec) || m.masks[v] == noMask {
+		return nil
+	}
+	if m.masks[v] == lateMask {
+		return fmt.Errorf("layer %q: expected a mask that an Embedding makes of an input, got one that is made later, which no file can say", n.name)
+	}
+	maker := m.nodes[m.masks[v]]
+	if _, ok := maker.spec.(layers.Embedding); !ok {
+		return fmt.Errorf("layer %q: expected a mask that an Embedding makes of an input, got one of %q (%s), which no file can say", n.name, maker.name, maker.spec.Class())
+	}
+	name := "not_equal"
+	if k := len(w.made); k > 0 {
+		name = fmt.Sprintf("not_equal_%d", k)
+	}
+	w.made = append(w.made, &keras.Object{Module: "keras.src.ops.numpy", Class: "NotEqual", RegisteredName: "NotEqual", Config: map[string]any{"name": name},
+		Extra: map[string]any{"name": name, "inbound_nodes": []any{map[string]any{"args": []any{m.symbol(maker.from[0]), 0}, "kwargs": map[string]any{}}}}})
+	call["kwargs"].(map[string]any)["mask"] = symbolic(m.values[v].Shape[:2], "bool", []any{name, 0, 0})
+	return nil
+}
+
 // call is an application of a layer as a file has it.
 func (m *Model) call(n *node) map[string]any {
 	var tensors []any
 	for _, v := range n.from {
-		kind := "float32"
-		if m.values[v].IDs {
-			kind = "int32"
-		}
-		tensors = append(tensors, map[string]any{"class_name": keras.SymbolicTensor, "config": map[string]any{
-			"shape": keras.AxesOf(m.values[v].Shape), "dtype": kind, "keras_history": m.place(v, false),
-		}})
+		tensors = append(tensors, m.symbol(v))
 	}
 	args, kwargs := []any{}, map[string]any{}
 	switch {

@@ -19,9 +19,10 @@ type Symbol struct {
 // application is a layer applied to symbols.
 type application struct {
 	*part
-	in  []Symbol
-	out []layers.Signature
-	err error // why there is no such application, or one that it stands on
+	in     []Symbol
+	out    []layers.Signature
+	masked bool  // see ApplyMasked
+	err    error // why there is no such application, or one that it stands on
 }
 
 // Input is a value that comes into a functional model. Keras: keras.Input.
@@ -43,6 +44,14 @@ func Apply(s layers.Spec, in ...Symbol) Symbol {
 		return Symbol{of: &application{err: errors.New("unroll: Apply: expected a layer, got nil")}}
 	}
 	return apply(partOf(s), nil, in...)
+}
+
+// ApplyMasked applies a recurrent layer to a sequence and to the states that it begins with, as Apply, and lets it skip the steps that the sequence's mask
+// hides. Keras's layers do so only where the mask is given in the call: layer(x, initial_state=states, mask=mask).
+func ApplyMasked(s layers.Spec, in ...Symbol) Symbol {
+	a := Apply(s, in...)
+	a.of.masked = true
+	return a
 }
 
 // apply applies a part; room bounds its weights.
@@ -156,9 +165,10 @@ func functional(inputs, outputs []Symbol) (*Model, error) {
 		seen[p.name] = true
 	}
 	for _, a := range w.order {
-		at := m.add(a.part, w.valuesOf(a.in), a.out)
+		n := m.add(a.part, w.valuesOf(a.in), a.out)
+		n.deaf = n.deaf && !a.masked
 		for k := range a.out {
-			w.value[Symbol{a, k}] = at + k
+			w.value[Symbol{a, k}] = n.to + k
 		}
 	}
 	m.outputs = w.valuesOf(outputs)

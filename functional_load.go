@@ -175,6 +175,7 @@ func (g *graphReader) apply(f *fileLayer) (bool, error) {
 		return false, nil
 	}
 	s := apply(f.part, g.room, in...)
+	s.of.masked = kwargs["mask"] != nil
 	if s.Err() != nil {
 		return false, fmt.Errorf("%s: %w", path, s.Err())
 	}

@@ -53,6 +53,9 @@ type node struct {
 	out  []layers.Signature
 	// number keys random draws; those of a model applied as a layer follow it.
 	number int
+	// deaf: the layer does not see the mask of its first input, which goes on all the same. Keras hands a mask to a layer by itself only where the layer is
+	// called with one value, so a recurrent layer that is given states walks masked steps too, unless it is told not to (ApplyMasked).
+	deaf bool
 	// grad: something below this node is trained, so it must hand a gradient down.
 	grad bool
 }
@@ -154,9 +157,9 @@ func (g *graph) draw(seed uint64, again bool) error {
 	return nil
 }
 
-// add appends a node that applies p to these values, and returns the number of its first result.
-func (g *graph) add(p *part, from []int, out []layers.Signature) int {
-	n := &node{part: p, from: from, to: len(g.values), out: out, number: g.numbers}
+// add appends a node that applies p to these values.
+func (g *graph) add(p *part, from []int, out []layers.Signature) *node {
+	n := &node{part: p, from: from, to: len(g.values), out: out, number: g.numbers, deaf: len(from) > 1 && layers.IsRecurrent(p.spec)}
 	g.numbers += 1 + inside(p.layer)
 	for _, v := range from {
 		n.grad = n.grad || g.trained[v]
@@ -166,7 +169,7 @@ func (g *graph) add(p *part, from []int, out []layers.Signature) int {
 	}
 	g.values = append(g.values, out...)
 	g.nodes = append(g.nodes, n)
-	return n.to
+	return n
 }
 
 // finish counts what the nodes share, when all are there.

@@ -123,7 +123,7 @@ func (m *Model) assemble(in layers.Signature, room *int) error {
 		if err != nil {
 			return g.stackError(p, sig, err)
 		}
-		at = g.add(p, []int{at}, out)
+		at = g.add(p, []int{at}, out).to
 	}
 	g.outputs = []int{at}
 	m.complete()

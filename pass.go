@@ -53,7 +53,14 @@ func (p *passer) forward(from int) {
 				c.In[k] = s.in[k].to(v, want == layers.TimeMajor && hasSteps(v))
 			}
 		}
+		mask := c.In[0].Mask
+		if n.deaf {
+			c.In[0].Mask = nil
+		}
 		n.layer.Forward(c)
+		if n.deaf && n.out[0].Masked {
+			c.Out[0].Mask = mask
+		}
 		p.penalizeOutput(n, c)
 		copy(p.values[n.to:], c.Out)
 	}
