@@ -23,6 +23,9 @@ func (Concatenate) Class() string { return "Concatenate" }
 // GivenName is the name that the user gave.
 func (l Concatenate) GivenName() string { return l.Name }
 
+// InputNames implements Several.
+func (Concatenate) InputNames() []string { return nil }
+
 // Config implements Spec.
 func (l Concatenate) Config() map[string]any {
 	c := config(l)

@@ -25,6 +25,9 @@ func (Dot) Class() string { return "Dot" }
 // GivenName is the name that the user gave.
 func (l Dot) GivenName() string { return l.Name }
 
+// InputNames implements Several.
+func (Dot) InputNames() []string { return nil }
+
 // Config implements Spec.
 func (l Dot) Config() map[string]any {
 	c := config(l)

@@ -115,6 +115,24 @@ func (l Minimum) Build(_ *Builder, in []Signature) (Layer, error) {
 	return newMerging(l, mergeLeast, in)
 }
 
+// InputNames implements Several.
+func (Add) InputNames() []string { return nil }
+
+// InputNames implements Several.
+func (Subtract) InputNames() []string { return nil }
+
+// InputNames implements Several.
+func (Multiply) InputNames() []string { return nil }
+
+// InputNames implements Several.
+func (Average) InputNames() []string { return nil }
+
+// InputNames implements Several.
+func (Maximum) InputNames() []string { return nil }
+
+// InputNames implements Several.
+func (Minimum) InputNames() []string { return nil }
+
 // readMerging is a reader of a layer that has a name alone.
 func readMerging(named func(name string) Spec) func(*keras.Reader) Spec {
 	return func(r *keras.Reader) Spec {
