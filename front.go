@@ -86,6 +86,9 @@ func (f *front) dropsBy(n *node) {
 
 // whyNot is why a layer cannot be the next of the front; "" where it can.
 func (f *front) whyNot(n *node, walks []layers.Walk) string {
+	if why := layers.WalksApart(n.layer); why != "" {
+		return n.name + " " + why
+	}
 	if len(walks) == 0 {
 		return fmt.Sprintf("%s (%s) stands between the embedding and the end of the sequences", n.name, n.spec.Class())
 	}

@@ -229,7 +229,6 @@ func TestLoadRefuses(t *testing.T) {
 		"a user's model":   {func(c map[string]any) { c["registered_name"] = "A>Sequential" }, `config.json: expected a Sequential model, got "A>Sequential"`},
 		"a graph":          {func(c map[string]any) { c["class_name"] = "Functional" }, `config.json: expected a Sequential model, got "Functional"`},
 		"dropout":          {func(c map[string]any) { layerConfig(c, 2)["dropout"] = 1.5 }, "layers[2].config.dropout: expected a number from 0 to 1, got 1.5"},
-		"a state":          {func(c map[string]any) { layerConfig(c, 2)["stateful"] = true }, "layers[2].config.stateful: expected false (nothing else is supported), got true"},
 		"zeros for masks":  {func(c map[string]any) { layerConfig(c, 2)["zero_output_for_mask"] = 1 }, "layers[2].config.zero_output_for_mask: expected true or false, got 1"},
 		"a regularizer":    {func(c map[string]any) { layerConfig(c, 3)["kernel_regularizer"] = map[string]any{"class_name": "L3"} }, "layers[3].config.kernel_regularizer: regularizers: expected the name of a regularizer"},
 		"a constraint":     {func(c map[string]any) { layerConfig(c, 1)["embeddings_constraint"] = "Positive" }, `layers[1].config.embeddings_constraint: constraints: expected the name of a constraint`},

@@ -55,6 +55,9 @@ func (w *worker) penalizeOutput(n *node, c *layers.Call) {
 		out := &c.Out[0]
 		w.penalty += n.activity.Value(out.Data, out.Shape) / float64(c.Batch)
 	}
+	if p, ok := n.layer.(interface{ Penalty(*layers.Call) float64 }); ok { // of its parts, whose gradient it adds itself
+		w.penalty += p.Penalty(c)
+	}
 }
 
 // penalizeGradient adds its gradient to that of the output.

@@ -75,6 +75,9 @@ func (s *session) load(d Data, rows []int) error {
 	if err := s.fits(b.X.Shape); err != nil {
 		return err
 	}
+	if err := m.checkStates(len(rows)); err != nil {
+		return err
+	}
 	s.n = len(rows)
 	s.shards = (s.n + s.perShard - 1) / s.perShard
 	if m.inOnePiece(s.grads != nil) {
