@@ -35,7 +35,7 @@ func Serialize(s Spec, name string, in Signature, trainable bool, more ...Signat
 	if _, ok := s.(shapeless); ok {
 		return o
 	}
-	o.Build = buildConfig(in, more)
+	o.Build = buildConfig(s, in, more)
 	if d, ok := s.(TimeDistributed); ok {
 		o.Config["layer"] = d.part(in, trainable)
 		return o
@@ -71,15 +71,24 @@ func setTrainable(o *keras.Object, trainable bool) {
 }
 
 // buildConfig is the shapes that Keras builds a layer with.
-func buildConfig(in Signature, more []Signature) map[string]any {
-	if len(more) == 0 {
+func buildConfig(s Spec, in Signature, more []Signature) map[string]any {
+	several, ok := s.(Several)
+	if !ok {
 		return map[string]any{"input_shape": keras.AxesOf(in.Shape)}
 	}
-	shapes := []any{keras.AxesOf(in.Shape)}
-	for _, s := range more {
-		shapes = append(shapes, keras.AxesOf(s.Shape))
+	var list []any
+	for _, s := range append([]Signature{in}, more...) {
+		list = append(list, keras.AxesOf(s.Shape))
 	}
-	return map[string]any{"input_shape": shapes}
+	names := several.InputNames()
+	if names == nil {
+		return map[string]any{"input_shape": list}
+	}
+	shapes := map[string]any{}
+	for i, shape := range list {
+		shapes[names[i]+"_shape"] = shape
+	}
+	return map[string]any{"shapes_dict": shapes}
 }
 
 // shapeless are the layers that Keras builds without a shape.
@@ -123,6 +132,10 @@ func readers() map[string]func(*keras.Reader) Spec {
 		"Normalization": readNormalization, "Rescaling": readRescaling,
 		"GlobalMaxPooling1D": readGlobalMaxPooling1D, "GlobalAveragePooling1D": readGlobalAveragePooling1D,
 		"MaxPooling1D": readMaxPooling1D, "AveragePooling1D": readAveragePooling1D, "Conv1D": readConv1D,
+		"Add": readMerging(func(name string) Spec { return Add{name} }), "Subtract": readMerging(func(name string) Spec { return Subtract{name} }),
+		"Multiply": readMerging(func(name string) Spec { return Multiply{name} }), "Average": readMerging(func(name string) Spec { return Average{name} }),
+		"Maximum": readMerging(func(name string) Spec { return Maximum{name} }), "Minimum": readMerging(func(name string) Spec { return Minimum{name} }),
+		"Concatenate": readConcatenate, "Dot": readDot,
 		"RepeatVector": readRepeatVector, "Flatten": readFlatten, "Reshape": readReshape, "Permute": readPermute,
 	}
 }
