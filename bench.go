@@ -113,18 +113,14 @@ func (m *Model) Paths() []Path {
 
 // runsOf are the parts of a recurrent layer's work.
 func runsOf(l layers.Layer) []string {
+	if d, ok := l.(interface{ HasDropout() bool }); ok && d.HasDropout() {
+		return nil
+	}
 	var runs []string
-	walks, _ := layers.WalksOf(l)
-	for i, w := range walks {
-		if w.Drops {
-			return nil
-		}
-		way := ""
-		if len(walks) == 2 {
-			way = [2]string{"forward layer, ", "backward layer, "}[i]
-		}
-		for _, part := range w.Cell.Paths() {
-			runs = append(runs, way+part.String())
+	cells, of := layers.CellsOf(l)
+	for i, c := range cells {
+		for _, part := range c.Paths() {
+			runs = append(runs, of[i]+part.String())
 		}
 	}
 	return runs

@@ -2,6 +2,7 @@ package unroll
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/layers"
@@ -110,7 +111,7 @@ func (p *part) object() (*keras.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return layers.Serialize(p.spec, p.name, p.in[0], trainable), nil
+	return layers.Serialize(p.spec, p.name, p.in[0], trainable, p.in[1:]...), nil
 }
 
 // place is where a value comes from, as Keras names it: layer, which of its applications, which of its results. Of the places of a model's outputs, those in a
@@ -185,8 +186,14 @@ func (m *Model) call(n *node) map[string]any {
 		tensors = append(tensors, m.symbol(v))
 	}
 	args, kwargs := []any{}, map[string]any{}
+	if c, ok := n.spec.(layers.Called); ok {
+		maps.Copy(kwargs, c.CallArguments())
+	}
+	several, ok := n.spec.(layers.Several)
 	switch {
-	case len(tensors) == 1:
+	case ok && several.InputNames() == nil:
+		args = []any{tensors}
+	case ok || len(tensors) == 1:
 		args = tensors
 	case layers.IsRecurrent(n.spec):
 		args, kwargs["initial_state"] = tensors[:1], tensors[1:]

@@ -93,7 +93,7 @@ func newFront(g *graph) (f *front, why string) {
 // follows reports whether node i reads what the node before returned, which nobody else does, and its layer stands there alone.
 func (g *graph) follows(i int) bool {
 	n := g.nodes[i]
-	if len(n.from) != 1 || n.from[0] != i || g.uses[i] != 1 || len(n.out) != 1 {
+	if len(n.from) != 1 || n.from[0] != i || g.uses[i] != 1 {
 		return false
 	}
 	for k, other := range g.nodes {
@@ -116,6 +116,9 @@ func (f *front) dropsBy(n *node) {
 
 // whyNot is why a layer cannot be the next of the front; "" where it can.
 func (f *front) whyNot(n *node, walks []layers.Walk) string {
+	if why := layers.WalksApart(n.layer); why != "" {
+		return n.name + " " + why
+	}
 	if len(walks) == 0 {
 		return fmt.Sprintf("%s (%s) stands between the embedding and the end of the sequences", n.name, n.spec.Class())
 	}

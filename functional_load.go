@@ -3,6 +3,8 @@ package unroll
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/unroll-ml/unroll/internal/keras"
@@ -158,18 +160,28 @@ func (g *graphReader) apply(f *fileLayer) (bool, error) {
 	if err := take(path+".args", call["args"]); err != nil {
 		return false, err
 	}
-	for key, v := range kwargs {
-		at := path + ".kwargs." + key
-		switch {
-		case v == nil || key == "training" && v == false:
-		case key == "initial_state":
-			if err := take(at, v); err != nil {
+	names := []string{"initial_state"}
+	if several, ok := f.part.spec.(layers.Several); ok {
+		names = several.InputNames()
+	}
+	for _, key := range names {
+		if v := kwargs[key]; v != nil {
+			if err := take(path+".kwargs."+key, v); err != nil {
 				return false, err
 			}
-		case key == "mask" && g.isMask(v):
-		default:
-			return false, fmt.Errorf("%s: expected no argument besides the values and their masks, got %v", at, v)
 		}
+	}
+	arguments := map[string]any{}
+	for key, v := range kwargs {
+		switch {
+		case v == nil || key == "training" && v == false || slices.Contains(names, key):
+		case (key == "mask" || strings.HasSuffix(key, "_mask")) && g.isMask(v):
+		default:
+			arguments[key] = v
+		}
+	}
+	if err := f.call(path+".kwargs", arguments); err != nil {
+		return false, err
 	}
 	if !ready {
 		return false, nil
@@ -181,6 +193,27 @@ func (g *graphReader) apply(f *fileLayer) (bool, error) {
 	}
 	f.done = append(f.done, s)
 	return true, nil
+}
+
+// call gives the layer the arguments of its call.
+func (f *fileLayer) call(path string, arguments map[string]any) error {
+	c, ok := f.part.spec.(layers.Called)
+	if !ok {
+		for key, v := range arguments {
+			return fmt.Errorf("%s.%s: expected no argument besides the values and their masks, got %v", path, key, v)
+		}
+		return nil
+	}
+	s, err := c.WithCallArguments(arguments)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", path, err)
+	case f.part.layer == nil:
+		f.part.spec = s
+	case !maps.Equal(c.CallArguments(), s.(layers.Called).CallArguments()):
+		return fmt.Errorf("%s: expected the arguments of the layer's other calls, %v, got %v", path, c.CallArguments(), arguments)
+	}
+	return nil
 }
 
 // isMask reports whether a value is a mask that Keras has made of others, or a list of such.

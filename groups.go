@@ -48,11 +48,13 @@ func (p *part) groups(path string) []group {
 	if p.layer == nil {
 		return all
 	}
-	for _, w := range p.layer.Weights() {
+	for _, w := range p.weights {
 		parts := strings.Split(strings.TrimPrefix(w.Path, p.name+"/"), "/")
-		at, path := 0, path
-		for depth, part := range parts[:len(parts)-1] {
-			path += "/" + attribute(p.spec, depth, part)
+		at, path, s := 0, path, p.spec
+		for _, part := range parts[:len(parts)-1] {
+			var key string
+			key, s = attribute(s, part)
+			path += "/" + key
 			if at = find(all, path); at < 0 {
 				at = len(all)
 				all = append(all, group{path: path, name: part})
@@ -63,21 +65,28 @@ func (p *part) groups(path string) []group {
 	return all
 }
 
-// attribute is the attribute of Keras's class that holds a part of a layer.
-func attribute(s layers.Spec, depth int, part string) string {
-	if d, ok := s.(layers.TimeDistributed); ok {
-		if depth == 0 {
-			return "layer"
+// attribute is the attribute of Keras's class that holds a part of a layer, and that part, as far as it has parts of its own.
+func attribute(s layers.Spec, part string) (key string, inner layers.Spec) {
+	switch s := s.(type) {
+	case layers.TimeDistributed:
+		return "layer", s.Layer
+	case layers.Bidirectional:
+		if strings.HasPrefix(part, "forward_") || s.BackwardLayer == nil {
+			inner = s.Layer
+		} else {
+			inner = s.BackwardLayer
 		}
-		return attribute(d.Layer, depth-1, part)
-	}
-	if _, ok := s.(layers.Bidirectional); ok && depth == 0 {
 		if strings.HasPrefix(part, "forward_") {
-			return "forward_layer"
+			return "forward_layer", inner
 		}
-		return "backward_layer"
+		return "backward_layer", inner
+	case layers.RNN:
+		if key, ok := s.CellKey(part); ok {
+			return key, nil
+		}
+		return "cell", s // its stack, which has the cells
 	}
-	return "cell"
+	return "cell", nil
 }
 
 func find(all []group, path string) int {

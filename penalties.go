@@ -58,6 +58,9 @@ func (p *passer) penalizeOutput(n *node, c *layers.Call) {
 	if inner, ok := c.Keep.(*innerPass); ok {
 		p.penalty += inner.penalty
 	}
+	if l, ok := n.layer.(interface{ Penalty(*layers.Call) float64 }); ok { // of its parts, whose gradient it adds itself
+		p.penalty += l.Penalty(c)
+	}
 }
 
 // penalizeGradient adds its gradient to that of the output.

@@ -89,6 +89,9 @@ func (s *session) load(d Data, rows []int) error {
 	if err := s.fits(b.X); err != nil {
 		return err
 	}
+	if err := m.checkStates(len(rows)); err != nil {
+		return err
+	}
 	s.n = len(rows)
 	if s.onePiece() {
 		s.perShard = max(s.n, s.perShard)

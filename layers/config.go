@@ -42,7 +42,7 @@ func Serialize(s Spec, name string, in Signature, trainable bool, more ...Signat
 	}
 	for _, key := range []string{"layer", "backward_layer"} {
 		if part, ok := o.Config[key].(*keras.Object); ok {
-			part.Build = buildConfig(in, nil)
+			part.Build = map[string]any{"input_shape": keras.AxesOf(in.Shape)}
 		}
 	}
 	setTrainable(o, trainable)

@@ -1,6 +1,10 @@
 package layers
 
-import "github.com/unroll-ml/unroll/internal/engine"
+import (
+	"fmt"
+
+	"github.com/unroll-ml/unroll/internal/engine"
+)
 
 // Walk is what a recurrent layer tells a model that wants to walk with it: which rows take part in which steps, what they have in
 // common and where their inputs repeat is known to the model alone.
@@ -55,19 +59,23 @@ func (r *recurrent) apart() string {
 	return ""
 }
 
-// CellsOf are the cells of a recurrent layer, with the direction that they walk in where there are two: "forward layer".
+// CellsOf are the cells of a recurrent layer, each with what is said before it where there are several: "forward layer, ", "cell 1, ".
 func CellsOf(l Layer) (cells []*engine.Cell, of []string) {
 	add := func(r *recurrent, direction string) {
-		for _, g := range r.stages {
-			cells, of = append(cells, g.cell), append(of, direction)
+		for i, g := range r.stages {
+			which := ""
+			if len(r.stages) > 1 {
+				which = fmt.Sprintf("cell %d, ", i)
+			}
+			cells, of = append(cells, g.cell), append(of, direction+which)
 		}
 	}
 	switch l := l.(type) {
 	case *recurrent:
 		add(l, "")
 	case *bidirectional:
-		add(l.dirs[0], "forward layer")
-		add(l.dirs[1], "backward layer")
+		add(l.dirs[0], "forward layer, ")
+		add(l.dirs[1], "backward layer, ")
 	}
 	return cells, of
 }

@@ -111,25 +111,7 @@ func TestActiveRows(t *testing.T) {
 	for seed := range uint64(300) {
 		d := draw(t, seed)
 		for _, ends := range []bool{false, true} {
-			// Bounds in processing order, sorted as Active asks.
-			bound := make([]int, d.n)
-			for r := range bound {
-				bound[r] = d.s.IntN(d.t)
-			}
-			slices.Sort(bound)
-			mask, active := make([]bool, d.t*d.n), make([]int, d.t)
-			for s := range d.t {
-				for r := range d.n {
-					valid := s >= bound[r]
-					if ends {
-						valid = s <= bound[d.n-1-r]
-					}
-					mask[d.time(s)*d.n+r] = valid
-					if valid {
-						active[s]++
-					}
-				}
-			}
+			mask, active := d.bounds(ends)
 			if ends && active[0] < d.n || !ends && active[d.t-1] < d.n {
 				t.Fatal("the test draws what Active does not allow")
 			}
@@ -147,6 +129,64 @@ func TestActiveRows(t *testing.T) {
 	if compared < 400 {
 		t.Errorf("only %d of 600 runs were compared", compared)
 	}
+}
+
+// Likewise where rows begin with given states, and somebody asks for their last ones: rows that begin later keep what they were given until then,
+// rows that end earlier what they had.
+func TestActiveRowsWithStates(t *testing.T) {
+	compared := 0
+	for seed := range uint64(300) {
+		d := draw(t, seed)
+		var in Input
+		var g Gradient
+		for _, s := range d.cell.plan.Cell.States {
+			in.Initial, g.Final = append(in.Initial, d.normal(d.n*s.Width)), append(g.Final, d.normal(d.n*s.Width))
+		}
+		for _, ends := range []bool{false, true} {
+			mask, active := d.bounds(ends)
+			masked := in
+			masked.Mask = mask
+			want := d.run(Shape{}, masked, g)
+			if !want.tame() {
+				continue
+			}
+			compared++
+			got := d.run(Shape{Active: active}, in, g)
+			d.compare(t, "active rows with states", got, want)
+			for i := range want.initial {
+				agree(t, "active rows with states: gradient of the initial state", got.initial[i], want.initial[i])
+			}
+			if t.Failed() {
+				t.Fatalf("seed %d, ends %v, active %v:\n%s", seed, ends, active, d.cell.plan.Cell.Text)
+			}
+		}
+	}
+	if compared < 400 {
+		t.Errorf("only %d of 600 runs were compared", compared)
+	}
+}
+
+// bounds are a mask that hides the beginnings of rows, or their ends, and how many rows it leaves in each step.
+func (d *drawn) bounds(ends bool) (mask []bool, active []int) {
+	bound := make([]int, d.n) // in processing order, sorted as Active asks
+	for r := range bound {
+		bound[r] = d.s.IntN(d.t)
+	}
+	slices.Sort(bound)
+	mask, active = make([]bool, d.t*d.n), make([]int, d.t)
+	for s := range d.t {
+		for r := range d.n {
+			valid := s >= bound[r]
+			if ends {
+				valid = s <= bound[d.n-1-r]
+			}
+			mask[d.time(s)*d.n+r] = valid
+			if valid {
+				active[s]++
+			}
+		}
+	}
+	return mask, active
 }
 
 // Rows that begin alike walk the stretch that they share once; the result is that of walking it each.

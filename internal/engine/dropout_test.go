@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/unroll-ml/unroll/internal/cell"
@@ -44,24 +43,7 @@ func TestDropoutOfActiveRows(t *testing.T) {
 			continue
 		}
 		for _, ends := range []bool{false, true} {
-			bound := make([]int, d.n)
-			for r := range bound {
-				bound[r] = d.s.IntN(d.t)
-			}
-			slices.Sort(bound)
-			mask, active := make([]bool, d.t*d.n), make([]int, d.t)
-			for s := range d.t {
-				for r := range d.n {
-					valid := s >= bound[r]
-					if ends {
-						valid = s <= bound[d.n-1-r]
-					}
-					mask[d.time(s)*d.n+r] = valid
-					if valid {
-						active[s]++
-					}
-				}
-			}
+			mask, active := d.bounds(ends)
 			want := d.run(Shape{}, Input{Mask: mask, Drop: masks}, Gradient{})
 			if !want.tame() {
 				continue

@@ -10,7 +10,7 @@ import (
 )
 
 // The switch: stretches of steps as one program give the bits of step by step, whoever takes part when, from vectors and from distinct
-// rows, behind a prefix, forward, back and without training.
+// rows, behind a prefix or from given states, forward, back and without training.
 func TestProgramsAreTheSame(t *testing.T) {
 	if !kernel.Programs() {
 		t.Skip("no programs without assembly")
@@ -32,13 +32,13 @@ func TestProgramsAreTheSame(t *testing.T) {
 		off.program, off.backProgram = false, false
 		for order, rows := range active {
 			for _, distinct := range []bool{false, true} {
-				for _, prefix := range []bool{false, true} {
-					a := programResults(on, rows, distinct, prefix)
-					b := programResults(off, rows, distinct, prefix)
+				for _, begin := range []string{"zeros", "prefix", "given"} {
+					a := programResults(on, rows, distinct, begin)
+					b := programResults(off, rows, distinct, begin)
 					for i := range a {
 						for k, v := range a[i] {
 							if w := b[i][k]; math.Float32bits(v) != math.Float32bits(w) {
-								t.Fatalf("%s, rows %s, distinct %v, prefix %v: result %d [%d] = %g, step by step %g", name, order, distinct, prefix, i, k, v, w)
+								t.Fatalf("%s, rows %s, distinct %v, from %s: result %d [%d] = %g, step by step %g", name, order, distinct, begin, i, k, v, w)
 							}
 						}
 					}
@@ -55,8 +55,9 @@ o_t = sigmoid(layer_norm(dot(input_t, kernel.o) + dot(state_t, recurrent.o), gam
 c_t+1 = f_t * c_t + i_t * g_t
 output_t = o_t * tanh(layer_norm(c_t+1, gamma.c, beta.c))`
 
-// programResults are all that a run hands on.
-func programResults(c *Cell, rows []int, distinct, prefix bool) [][]float32 {
+// programResults are all that a run hands on which begins with zeros, with the states of a prefix, or with given ones.
+func programResults(c *Cell, rows []int, distinct bool, begin string) [][]float32 {
+	prefix := begin == "prefix"
 	const steps, n, words, shared = 9, 6, 5, 4
 	p, s := c.plan, random.New(3, random.Data)
 	var weights, grads [][]float32
@@ -92,6 +93,11 @@ func programResults(c *Cell, rows []int, distinct, prefix bool) [][]float32 {
 		before.Forward(c, Shape{T: shared, N: 1, Training: true, Sequences: true}, Input{Compact: true, X: uniform(s, shared*16, 1)})
 		in.Prefix = &before
 	}
+	if begin == "given" {
+		for i := range p.Cell.States {
+			in.Initial = append(in.Initial, uniform(s, n*p.Cell.States[i].Width, 1))
+		}
+	}
 	// What a run left in memory is of no account.
 	full := Shape{T: steps, N: n, Training: true, Sequences: true}
 	run.Forward(c, full, Input{Compact: true, X: uniform(s, steps*n*16, 1)})
@@ -108,6 +114,11 @@ func programResults(c *Cell, rows []int, distinct, prefix bool) [][]float32 {
 		keep(run.Final(i))
 	}
 	g := Gradient{Sequence: uniform(s, len(out[0]), 1), Last: uniform(s, len(out[1]), 1), Weights: grads}
+	if begin == "given" {
+		for i := range p.Cell.States {
+			g.Final = append(g.Final, uniform(s, n*p.Cell.States[i].Width, 1))
+		}
+	}
 	if in.Rows == nil {
 		g.X = make([]float32, len(in.X))
 	}
