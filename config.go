@@ -185,7 +185,8 @@ func (m *Model) call(n *node) map[string]any {
 	for _, v := range n.from {
 		tensors = append(tensors, m.symbol(v))
 	}
-	args, kwargs := []any{}, map[string]any{}
+	var args []any
+	kwargs := map[string]any{}
 	if c, ok := n.spec.(layers.Called); ok {
 		maps.Copy(kwargs, c.CallArguments())
 	}

@@ -24,7 +24,8 @@ type graph struct {
 	trained []bool             // by value: a trained weight, or one that might be, has a part in it
 	uses    []int              // by value: how often it is read, by nodes or as an output
 	masks   []int              // by value: where its mask comes from, see origin
-	numbers int                // how many numbers key the random draws of a pass
+	doors   []door
+	numbers int // how many numbers key the random draws of a pass
 }
 
 // part is a layer of a model, however many times it is applied, and in however many models.
@@ -202,6 +203,7 @@ func (g *graph) finish() {
 		}
 	}
 	g.number()
+	g.findDoors()
 }
 
 // origin is where the mask of a result of node i comes from: the node that made it out of an input of the model, or what the constants say.
@@ -298,41 +300,44 @@ func (g *graph) inOnePiece(training bool) bool {
 	return false
 }
 
-// check fails where a layer that reads an input does not take its values: ids that a table does not have. No layer hands ids on, so that it
-// sees them all.
-func (g *graph) check(in []layers.Value) error {
+// door is a layer that reads an input and does not take every value of it.
+type door struct {
+	input int
+	layer checksInput
+}
+
+type checksInput interface {
+	// CheckInput fails on values that the layer does not take: ids that a table does not have.
+	CheckInput(layers.Value) error
+}
+
+// findDoors finds them, those of models within included. No layer hands ids on, so that these are all.
+func (g *graph) findDoors() {
 	for _, n := range g.nodes {
-		if l, ok := n.layer.(*modelLayer); ok {
-			inner := make([]layers.Value, len(n.from))
-			for k, v := range n.from {
-				if v < len(in) {
-					inner[k] = in[v]
+		for k, v := range n.from {
+			if v >= len(g.inputs) {
+				continue
+			}
+			if l, ok := n.layer.(checksInput); ok && k == 0 {
+				g.doors = append(g.doors, door{v, l})
+			}
+			if l, ok := n.layer.(*modelLayer); ok {
+				for _, d := range l.model.doors {
+					if d.input == k {
+						g.doors = append(g.doors, door{v, d.layer})
+					}
 				}
 			}
-			if err := l.model.check(inner); err != nil {
-				return err
-			}
-			continue
 		}
-		l, ok := n.layer.(interface{ CheckInput(layers.Value) error })
-		if v := n.from[0]; ok && v < len(in) && in[v].Shape != nil {
-			if err := l.CheckInput(in[v]); err != nil {
-				return err
-			}
+	}
+}
+
+// check fails where a layer that reads an input does not take its values.
+func (g *graph) check(in []layers.Value) error {
+	for _, d := range g.doors {
+		if err := d.layer.CheckInput(in[d.input]); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// chain reports whether every layer has one input, what the layer before returned, and is applied once.
-func (g *graph) chain() bool {
-	if len(g.inputs) != 1 || len(g.outputs) != 1 || len(g.nodes) != len(g.parts) {
-		return false
-	}
-	for i, n := range g.nodes {
-		if len(n.from) != 1 || n.from[0] != i || len(n.out) != 1 {
-			return false
-		}
-	}
-	return g.outputs[0] == len(g.nodes)
 }
