@@ -134,6 +134,7 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
 			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
+			Stateful: a.bool("stateful", false), Unroll: a.bool("unroll", false),
 			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
 			KernelRegularizer: a.regularizer("kernel_regularizer"), RecurrentRegularizer: a.regularizer("recurrent_regularizer"),
 			BiasRegularizer:  a.regularizer("bias_regularizer"),
@@ -153,6 +154,7 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
 			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
+			Stateful: a.bool("stateful", false), Unroll: a.bool("unroll", false),
 			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
 			KernelRegularizer: a.regularizer("kernel_regularizer"), RecurrentRegularizer: a.regularizer("recurrent_regularizer"),
 			BiasRegularizer: a.regularizer("bias_regularizer"), ActivityRegularizer: a.regularizer("activity_regularizer"),
@@ -172,6 +174,7 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
 			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
+			Stateful: a.bool("stateful", false), Unroll: a.bool("unroll", false),
 			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
 			KernelRegularizer: a.regularizer("kernel_regularizer"), RecurrentRegularizer: a.regularizer("recurrent_regularizer"),
 			BiasRegularizer: a.regularizer("bias_regularizer"), ActivityRegularizer: a.regularizer("activity_regularizer"),
@@ -265,7 +268,7 @@ func (m *meaning) input(c *call) layers.Spec {
 // recurrent is a layer with equations of its own: every argument that no layer has is a width that the equations name.
 func (m *meaning) recurrent(c *call, name string) (layers.Spec, *arguments) {
 	names := []string{"units", "cell", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
-		"bias_initializer", "return_sequences", "go_backwards", "dropout", "recurrent_dropout", "zero_output_for_mask"}
+		"bias_initializer", "return_sequences", "go_backwards", "stateful", "unroll", "dropout", "recurrent_dropout", "zero_output_for_mask"}
 	if name == "lecture_lstm" {
 		names = slices.Delete(names, 1, 2)
 	}
@@ -304,7 +307,7 @@ func (m *meaning) recurrent(c *call, name string) (layers.Spec, *arguments) {
 	l.BiasInitializer = a.initializer("bias_initializer")
 	l.ReturnSequences, l.GoBackwards = a.bool("return_sequences", false), a.bool("go_backwards", false)
 	l.Dropout, l.RecurrentDropout = a.float("dropout"), a.float("recurrent_dropout")
-	l.ZeroOutputForMask = a.bool("zero_output_for_mask", false)
+	l.ZeroOutputForMask, l.Stateful, l.Unroll = a.bool("zero_output_for_mask", false), a.bool("stateful", false), a.bool("unroll", false)
 	return l, a
 }
 

@@ -50,7 +50,10 @@ func TestModelText(t *testing.T) {
 			layers.GRU{Units: 4, NoResetAfter: true, GoBackwards: true, RecurrentActivation: activations.HardSigmoid},
 		}},
 		{"defaults said", "simple_rnn(4, tanh, True, dropout=0, recurrent_dropout=0.0, kernel_regularizer=NULL, stateful=FALSE, unroll=TRUE)", []layers.Spec{
-			layers.SimpleRNN{Units: 4, Activation: activations.Tanh},
+			layers.SimpleRNN{Units: 4, Activation: activations.Tanh, Unroll: true},
+		}},
+		{"stateful", "lstm(4, stateful=TRUE) |> bidirectional(gru(2, stateful=true))", []layers.Spec{
+			layers.LSTM{Units: 4, Stateful: true}, layers.Bidirectional{Layer: layers.GRU{Units: 2, Stateful: true}},
 		}},
 		{"dropout in the layer", "bidirectional(gru(4, dropout=0.2, recurrent_dropout=0.1), backward_layer=lstm(3, go_backwards=true, zero_output_for_mask=true))", []layers.Spec{
 			layers.Bidirectional{
@@ -157,7 +160,8 @@ func TestModelTextMistakes(t *testing.T) {
 		{"lstm(32, tahn)", `model, column 10: activation: expected the name of an activation, got "tahn"; did you mean tanh`},
 		{"lstm(32, units=3)", `model, column 10: lstm: expected units once, got it twice`},
 		{"dropout(0.5, 1, 2, 3)", `model, column 20: dropout: expected at most 3 arguments without a name, got 3`},
-		{"lstm(32, stateful=true)", `model, column 19: lstm: stateful is not supported, got true`},
+		{"lstm(32, return_state=true)", `model, column 23: lstm: return_state is not supported, got true`},
+		{"lstm(32, unroll=maybe)", `model, column 17: unroll: expected true or false, got maybe`},
 		{"lstm(32, dropout=half)", `model, column 18: dropout: expected a number, got half`},
 		{"bidirectional(lstm(3), backward_layer=3)", `model, column 39: backward_layer: expected a recurrent layer, as in lstm(32, go_backwards=true), got 3`},
 		{"lstm(32, use_bias=maybe)", `model, column 19: use_bias: expected true or false, got maybe`},
