@@ -34,6 +34,20 @@ func (l Bidirectional) Config() map[string]any {
 	return c
 }
 
+// setBuild writes the shapes that Keras builds both layers with.
+func (l Bidirectional) setBuild(o *keras.Object, in Signature) {
+	for key, s := range map[string]Spec{"layer": l.forward(), "backward_layer": l.backward()} {
+		part, ok := o.Config[key].(*keras.Object)
+		if !ok {
+			continue
+		}
+		part.Build = inputShape(in.Shape)
+		if r, ok := s.(RNN); ok {
+			r.setBuild(part, in)
+		}
+	}
+}
+
 // forward is Layer under the name that it has in the model.
 func (l Bidirectional) forward() Spec {
 	if l.Layer == nil {

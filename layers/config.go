@@ -40,18 +40,12 @@ func Serialize(s Spec, name string, in Signature, trainable bool, more ...Signat
 		o.Config["layer"] = d.part(in, trainable)
 		return o
 	}
-	for _, key := range []string{"layer", "backward_layer"} {
-		if part, ok := o.Config[key].(*keras.Object); ok {
-			part.Build = map[string]any{"input_shape": keras.AxesOf(in.Shape)}
-		}
-	}
 	setTrainable(o, trainable)
-	if len(more) > 0 && IsRecurrent(s) {
-		given := []any{}
-		for _, m := range more {
-			given = append(given, keras.AxesOf(m.Shape))
-		}
-		o.Build = map[string]any{"shapes_dict": map[string]any{"sequences_shape": keras.AxesOf(in.Shape), "initial_state_shape": given}}
+	switch s := s.(type) {
+	case RNN:
+		s.setBuild(o, in)
+	case Bidirectional:
+		s.setBuild(o, in)
 	}
 	return o
 }
@@ -73,12 +67,15 @@ func setTrainable(o *keras.Object, trainable bool) {
 // buildConfig is the shapes that Keras builds a layer with.
 func buildConfig(s Spec, in Signature, more []Signature) map[string]any {
 	several, ok := s.(Several)
-	if !ok {
-		return map[string]any{"input_shape": keras.AxesOf(in.Shape)}
+	if !ok && (len(more) == 0 || !IsRecurrent(s)) {
+		return inputShape(in.Shape)
 	}
 	var list []any
 	for _, s := range append([]Signature{in}, more...) {
 		list = append(list, keras.AxesOf(s.Shape))
+	}
+	if !ok {
+		return map[string]any{"shapes_dict": map[string]any{"sequences_shape": list[0], "initial_state_shape": NestStates(s, list[1:])}}
 	}
 	names := several.InputNames()
 	if names == nil {
@@ -90,6 +87,9 @@ func buildConfig(s Spec, in Signature, more []Signature) map[string]any {
 	}
 	return map[string]any{"shapes_dict": shapes}
 }
+
+// inputShape is that of a layer of one input.
+func inputShape(s tensor.Shape) map[string]any { return map[string]any{"input_shape": keras.AxesOf(s)} }
 
 // shapeless are the layers that Keras builds without a shape.
 type shapeless interface{ shapeless() }

@@ -10,6 +10,7 @@ import (
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -62,6 +63,16 @@ func TestConfigRoundTrip(t *testing.T) {
 		layers.Bidirectional{Name: "x", MergeMode: "concat", Layer: layers.LSTM{Name: "y", Units: 3, Activation: activations.Tanh, RecurrentActivation: activations.Sigmoid,
 			KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias, GoBackwards: true},
 			BackwardLayer: layers.SimpleRNN{Name: "z", Units: 2, Activation: activations.ReLU, KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias}},
+		layers.GRU{Name: "x", Units: 3, Activation: activations.ELU, RecurrentActivation: activations.HardSigmoid, KernelInitializer: kernel, RecurrentInitializer: recurrent,
+			BiasInitializer: bias, ReturnState: true, Stateful: true, Unroll: true},
+		layers.RNN{Name: "x", ReturnSequences: true, ReturnState: true, GoBackwards: true, Stateful: true, Unroll: true, ZeroOutputForMask: true,
+			ActivityRegularizer: regularizers.L2{L2: tensor.F(0.5)}, StackName: "pile", Cells: []layers.Spec{
+				layers.SimpleRNN{Name: "low", Units: 3, Activation: activations.ReLU, NoBias: true, KernelInitializer: kernel, RecurrentInitializer: recurrent,
+					BiasInitializer: bias, Dropout: 0.25, RecurrentDropout: 0.5, Seed: tensor.F(3)},
+				layers.Recurrent{Name: "high", Units: 2, Cell: "output_t = tanh(dot(input_t, W) + dot(state_t, U))", Activation: activations.ELU,
+					RecurrentActivation: activations.ReLU, KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias}}},
+		layers.Bidirectional{Name: "x", MergeMode: "none", ActivityRegularizer: regularizers.L2{L2: tensor.F(0.5)}, Layer: layers.RNN{Name: "y", Cell: layers.LSTM{Name: "c", Units: 3,
+			Activation: activations.Tanh, RecurrentActivation: activations.Sigmoid, KernelInitializer: kernel, RecurrentInitializer: recurrent, BiasInitializer: bias}}},
 	} {
 		got, _ := through(t, s, "x")
 		if d := cmp.Diff(s, got, cmp.AllowUnexported(tensor.Float{})); d != "" {

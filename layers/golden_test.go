@@ -62,7 +62,9 @@ func goldenLayer(t *testing.T, g *golden.Layer) (layers.Layer, []layers.Value) {
 	} else if len(g.Meta.Call) > 0 {
 		t.Fatalf("expected a layer with arguments of its call, %v, got %T", g.Meta.Call, spec)
 	}
-	if several, ok := spec.(layers.Several); !ok || (several.InputNames() != nil) != g.Meta.Apart {
+	if several, ok := spec.(layers.Several); g.Meta.States != nil {
+		checkNesting(t, spec, g.Meta.States)
+	} else if !ok || (several.InputNames() != nil) != g.Meta.Apart {
 		t.Errorf("expected several inputs that are arguments of their own %v, got %T", g.Meta.Apart, spec)
 	}
 	name := want["config"].(map[string]any)["name"].(string)
@@ -106,6 +108,9 @@ func goldenLayer(t *testing.T, g *golden.Layer) (layers.Layer, []layers.Value) {
 		}
 		copy(w.Data, g.Weights[i].Data)
 	}
+	if l.Layout() == layers.TimeMajor {
+		l = rowsOutermost{l}
+	}
 	return l, values
 }
 
@@ -148,6 +153,9 @@ func call(t *testing.T, g *golden.Layer, l layers.Layer, in []layers.Value, trai
 		c.Grads.Dense = append(c.Grads.Dense, make([]float32, len(w.Data)))
 	}
 	l.Prepare(training)
+	if g.Before != nil {
+		goThrough(t, g, l)
+	}
 	l.Forward(c)
 	return c
 }

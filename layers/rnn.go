@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/unroll-ml/unroll/internal/keras"
@@ -47,8 +48,11 @@ func (l RNN) Build(b *Builder, in []Signature) (Layer, error) {
 // check refuses what is no cell.
 func (l RNN) check() error {
 	all := l.all()
-	if (l.Cell == nil) == (len(l.Cells) == 0) {
-		return fmt.Errorf("layers: RNN: expected a cell or a list of cells, got %d cells in one and %d in the other", min(1, len(all)-len(l.Cells)), len(l.Cells))
+	switch {
+	case len(all) == 0:
+		return errors.New("layers: RNN: expected a cell or a list of cells, got none")
+	case l.Cell != nil && len(l.Cells) > 0:
+		return errors.New("layers: RNN: expected a cell or a list of cells, got both")
 	}
 	names := map[string]bool{}
 	if l.Cell == nil {
@@ -73,11 +77,11 @@ func (l RNN) check() error {
 				return fmt.Errorf("layers: RNN: cell %d: %s is an argument of the RNN, expected a cell without it, got one of %s", i, a.name, s.Class())
 			}
 		}
-		if name := l.cellName(i); names[name] {
+		name := l.cellName(i)
+		if names[name] {
 			return fmt.Errorf("layers: RNN: cell %d: expected a name of its own, got %q again", i, name)
-		} else {
-			names[name] = true
 		}
+		names[name] = true
 	}
 	return nil
 }

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // Config implements Spec.
@@ -35,7 +37,7 @@ func (l RNN) Config() map[string]any {
 // ofLayer are the arguments that a recurrent layer has and its cell has not.
 var ofLayer = [...]string{"return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask", "activity_regularizer"}
 
-// cellObject is cell i as Keras has it. It has no build_config: the RNN builds it.
+// cellObject is cell i as Keras has it. Its build_config is setBuild's.
 func (l RNN) cellObject(i int) *keras.Object {
 	s := l.all()[i]
 	o := &keras.Object{Module: "keras.layers", Class: cellClass(s), Config: s.Config()}
@@ -73,8 +75,8 @@ func readRNN(r *keras.Reader) Spec {
 			l.StackName = ""
 		}
 		checkTrainable(r, stack, trainable, "RNN")
-		for i, cell := range stack.Objects("cells") {
-			l.Cells = append(l.Cells, readCell(r, fmt.Sprintf("%s[%d]", stack.Path("cells"), i), cell, trainable))
+		for i, c := range stack.Objects("cells") {
+			l.Cells = append(l.Cells, readCell(r, fmt.Sprintf("%s[%d]", stack.Path("cells"), i), c, trainable))
 		}
 		r.Keep(stack.Done())
 	}
@@ -118,5 +120,52 @@ func readCell(r *keras.Reader, path string, o *keras.Object, trainable bool) Spe
 func checkTrainable(r, part *keras.Reader, trainable bool, class string) {
 	if part.Bool("trainable", true) != trainable {
 		r.Keep(fmt.Errorf("keras: %s: expected %v as of the %s, got %v", part.Path("trainable"), trainable, class, !trainable))
+	}
+}
+
+// NestStates is the initial states of a recurrent layer as Keras's argument initial_state has them: one list, but those of a stack of cells in a
+// list for each cell.
+func NestStates(s Spec, states []any) []any {
+	l, ok := s.(RNN)
+	if !ok || l.Cell != nil {
+		return states
+	}
+	var nested []any
+	for _, c := range l.Cells {
+		n := min(len(states), statesOf(c))
+		nested, states = append(nested, append([]any{}, states[:n]...)), states[n:]
+	}
+	return nested
+}
+
+// statesOf is how many states a cell has; 0 where that is not to be said.
+func statesOf(s Spec) int {
+	c, ok := s.(recurrentSpec)
+	if !ok {
+		return 0
+	}
+	l, _ := c.recurrent()
+	parsed, err := cell.Parse(l.Cell)
+	if err != nil {
+		return 0
+	}
+	return len(parsed.States)
+}
+
+// setBuild writes the shapes that Keras builds the cells with, below o, the layer's object. Each reads what the one before puts out.
+func (l RNN) setBuild(o *keras.Object, in Signature) {
+	part, ok := o.Config["cell"].(*keras.Object)
+	if !ok || len(in.Shape) != 3 {
+		return
+	}
+	shape := stepShape(in.Shape)
+	part.Build = inputShape(shape)
+	cells, _ := part.Config["cells"].([]any)
+	for i, c := range cells {
+		c.(*keras.Object).Build = inputShape(shape)
+		if r, ok := l.Cells[i].(recurrentSpec); ok {
+			width, _ := r.recurrent()
+			shape = tensor.Shape{shape[0], width.Units}
+		}
 	}
 }

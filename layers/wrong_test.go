@@ -80,6 +80,24 @@ func TestWrong(t *testing.T) {
 		{layers.TimeDistributed{}, sequences, "TimeDistributed: expected a layer, got none"},
 		{layers.TimeDistributed{Layer: layers.Dense{Units: 2}}, vectors, "TimeDistributed: expected sequences (N, T, …), got floats (None, 4)"},
 		{layers.TimeDistributed{Layer: layers.LSTM{Units: 2}}, sequences, "TimeDistributed: layers: LSTM: expected sequences (N, T, C), got vectors (None, 4)"},
+		{layers.TimeDistributed{Layer: layers.GRU{Units: 2, ReturnState: true}}, tensor.Shape{open, open, 3, 4}, "TimeDistributed: expected a layer with one output, got GRU with 2"},
+		{layers.TimeDistributed{Layer: layers.GRU{Units: 2, Stateful: true}}, tensor.Shape{open, open, 3, 4}, "TimeDistributed: expected a layer without stateful, whose states would go on from step to step, got GRU"},
+		{layers.RNN{}, sequences, "RNN: expected a cell or a list of cells, got none"},
+		{layers.RNN{Cell: layers.GRU{Units: 2}, Cells: []layers.Spec{layers.GRU{Units: 2}}}, sequences, "RNN: expected a cell or a list of cells, got both"},
+		{layers.RNN{Cell: layers.Dense{Units: 2}}, sequences, "RNN: cell 0: expected SimpleRNN, LSTM, GRU or Recurrent, got Dense"},
+		{layers.RNN{Cells: []layers.Spec{layers.GRU{Units: 2}, nil}}, sequences, "RNN: cell 1: expected SimpleRNN, LSTM, GRU or Recurrent, got nothing"},
+		{layers.RNN{Cells: []layers.Spec{layers.GRU{Units: 2}, layers.RNN{}}}, sequences, "RNN: cell 1: expected SimpleRNN, LSTM, GRU or Recurrent, got RNN"},
+		{layers.RNN{Cell: layers.LSTM{Units: 2, ReturnSequences: true}}, sequences, "RNN: cell 0: return_sequences is an argument of the RNN, expected a cell without it, got one of LSTM"},
+		{layers.RNN{Cell: layers.LSTM{Units: 2, ActivityRegularizer: regularizers.L2{}}}, sequences, "RNN: cell 0: activity_regularizer is an argument of the RNN"},
+		{layers.RNN{Cells: []layers.Spec{layers.LSTM{Name: "a", Units: 2}, layers.GRU{Name: "a", Units: 2}}}, sequences, `RNN: cell 1: expected a name of its own, got "a" again`},
+		{layers.RNN{Cells: []layers.Spec{layers.LSTM{Units: 2}, layers.GRU{}}}, sequences, "RNN: GRUCell: units must be positive, got 0"},
+		{layers.RNN{Cells: []layers.Spec{layers.LSTM{Units: 2}, layers.GRU{Units: 2, Dropout: 2}}}, sequences, "RNN: GRUCell: dropout must be from 0 to 1, got 2"},
+		{layers.RNN{Cell: layers.LSTM{Units: 2}}, vectors, "RNN: expected sequences (N, T, C), got vectors (None, 4)"},
+		{layers.RNN{Cell: layers.LSTM{Units: 2}, ActivityRegularizer: regularizers.L2{L2: tensor.F(-1)}}, sequences, "RNN: activity_regularizer: regularizers: L2"},
+		{layers.Bidirectional{Layer: layers.RNN{}}, sequences, "Bidirectional: layers: RNN: expected a cell or a list of cells, got none"},
+		{layers.Bidirectional{Layer: layers.GRU{Units: 2}, MergeMode: "max"}, sequences, `Bidirectional: merge_mode must be concat, sum, mul, ave or none, got "max"`},
+		{layers.Bidirectional{Layer: layers.GRU{Units: 2}, BackwardLayer: layers.GRU{Units: 2, GoBackwards: true, ReturnState: true}}, sequences, "Bidirectional: expected two layers that agree in return_state, got false and true"},
+		{layers.Bidirectional{Layer: layers.GRU{Units: 2}, ActivityRegularizer: regularizers.L1{L1: tensor.F(-1)}}, sequences, "Bidirectional: activity_regularizer: regularizers: L1"},
 	} {
 		_, err := c.spec.Build(&layers.Builder{Name: "x"}, []layers.Signature{{Shape: c.in}})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -88,6 +106,32 @@ func TestWrong(t *testing.T) {
 		ids := []layers.Signature{{Shape: tensor.Shape{open, open}, IDs: true}}
 		if _, err := c.spec.Build(&layers.Builder{Name: "x"}, ids); err == nil {
 			t.Errorf("%s: expected an error for ids, got none", c.spec.Class())
+		}
+	}
+}
+
+// Initial states are one value for each state, as wide as it is.
+func TestWrongStates(t *testing.T) {
+	x := layers.Signature{Shape: tensor.Shape{open, open, 4}}
+	vector := func(w int) layers.Signature { return layers.Signature{Shape: tensor.Shape{open, w}} }
+	for _, c := range []struct {
+		spec layers.Spec
+		in   []layers.Signature
+		want string
+	}{
+		{layers.LSTM{Units: 2}, []layers.Signature{x, vector(2)}, "LSTM: initial_state must be one value for each of the 2 states, got 1"},
+		{layers.GRU{Units: 2}, []layers.Signature{x, vector(2), vector(2)}, "GRU: initial_state must be one value for each of the 1 states, got 2"},
+		{layers.LSTM{Units: 2}, []layers.Signature{x, vector(2), vector(3)}, "LSTM: initial_state 1 (c) must be floats (N, 2), got floats (None, 3)"},
+		{layers.SimpleRNN{Units: 2}, []layers.Signature{x, {Shape: tensor.Shape{open, 2}, IDs: true}}, "SimpleRNN: initial_state 0 (state) must be floats (N, 2), got ids (None, 2)"},
+		{layers.SimpleRNN{Units: 2}, []layers.Signature{x, x}, "SimpleRNN: initial_state 0 (state) must be floats (N, 2), got floats (None, None, 4)"},
+		{layers.RNN{Cells: []layers.Spec{layers.LSTM{Units: 2}, layers.GRU{Units: 3}}}, []layers.Signature{x, vector(2), vector(2), vector(2)}, "RNN: initial_state 2 (state) must be floats (N, 3), got floats (None, 2)"},
+		{layers.Bidirectional{Layer: layers.LSTM{Units: 2}}, []layers.Signature{x, vector(2), vector(2)}, "Bidirectional: initial_state must be one value for each of the 4 states, got 2"},
+		{layers.LSTM{Units: 2}, nil, "LSTM: expected sequences (N, T, C) with a known width, got "},
+		{layers.Bidirectional{Layer: layers.LSTM{Units: 2}}, nil, "LSTM: expected sequences (N, T, C) with a known width, got "},
+	} {
+		_, err := c.spec.Build(&layers.Builder{Name: "x"}, c.in)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: expected an error with %q, got %v", c.spec.Class(), c.want, err)
 		}
 	}
 }

@@ -91,6 +91,7 @@ class Case:
     scale: float = 1.0  # multiplies the last layer's kernel, to drive its activation into saturation
     train: bool = True  # False: only the inference output is recorded (dropout is random in training)
     static: bool = False  # the number of steps stands in the model
+    rows: bool = False  # the number of rows stands in the model, as stateful layers ask for
     implicit: bool = False  # no Input layer: built by the first batch, as in the lecture
     signed: bool = False  # targets of a hinge are -1 and 1, not 0 and 1
     rank1: bool = False  # targets (batch,) against outputs (batch, 1)
@@ -601,9 +602,52 @@ def penalty_cases():
     yield Case("constraint", "frozen", lambda: [layers.Dense(3, kernel_constraint=c.UnitNorm(), trainable=False), layers.Dense(2)], data, optimizer=fast)
 
 
+def rnn_cases():
+    bce = "binary_crossentropy"
+    cells = lambda **a: [layers.SimpleRNNCell(4, **a), layers.LSTMCell(3, **a), layers.GRUCell(4, **a)]
+    held = {"kernel_regularizer": "l2", "recurrent_constraint": "max_norm", "bias_regularizer": "l1"}
+    rnn = layers.RNN
+    for kind, cell in {"simple_rnn": layers.SimpleRNNCell, "lstm": layers.LSTMCell, "gru": layers.GRUCell}.items():
+        yield Case("rnn", kind, lambda c=cell: [rnn(c(4)), layers.Dense(2)])
+        yield Case("rnn", f"{kind}_arguments", lambda c=cell, b=kind == "gru": [rnn(c(4, activation="relu", use_bias=b, **held), return_sequences=True, go_backwards=True, activity_regularizer="l2")])
+    yield Case("rnn", "gru_reset_before", lambda: [rnn(layers.GRUCell(4, reset_after=False, recurrent_activation="hard_sigmoid"), zero_output_for_mask=True)])
+    yield Case("rnn", "dropout", lambda: [rnn(layers.LSTMCell(4, dropout=0.3, recurrent_dropout=0.2)), layers.Dense(2)])
+    yield Case("rnn", "stack", lambda: [rnn(cells(), return_sequences=True), layers.Dense(2)])
+    yield Case("rnn", "stack_named", lambda: [rnn([layers.GRUCell(3, name="low"), layers.GRUCell(2), layers.LSTMCell(2), layers.GRUCell(3)], go_backwards=True)], Floats(2, 4, 2))
+    yield Case("rnn", "stack_held", lambda: [rnn(cells(**held), activity_regularizer="l1", unroll=True)], static=True)
+    for padding in MASKS:
+        yield Case("rnn", f"stack_mask_{padding}", lambda: [layers.Embedding(9, 4, mask_zero=True), rnn(cells(), return_sequences=True), lstm(2), dense_1()], Ids(4, 6, 9, padding), bce)
+        yield Case("rnn", f"stack_mask_{padding}_backwards", lambda: [layers.Embedding(9, 4, mask_zero=True), rnn(cells(), go_backwards=True), dense_1()], Ids(4, 6, 9, padding), bce)
+    yield Case("rnn", "bidirectional", lambda: [layers.Bidirectional(rnn(cells(), return_sequences=True), merge_mode="sum"), layers.Dense(2)])
+    yield Case("rnn", "bidirectional_masked", lambda: [layers.Embedding(9, 4, mask_zero=True), layers.Bidirectional(rnn(cells(), return_sequences=True)), gru(3), dense_1()], Ids(4, 6, 9, "holes"), bce)
+    yield Case("rnn", "time_distributed", lambda: [layers.Reshape((3, 4, 2)), layers.TimeDistributed(rnn(cells())), gru(2), layers.Dense(2)], Floats(3, 6, 4), static=True)
+
+
+def state_cases():
+    """Layers that keep their states, in predictions and from one training step to the next."""
+    untracked = "on JAX, Keras's training loop does not take over the states"
+    for kind, layer in RECURRENT.items():
+        yield Case("stateful", kind, lambda l=layer: [l(4, stateful=True), layers.Dense(2)], rows=True, one_backend=untracked)
+    yield Case("stateful", "stack", lambda: [lstm(4, stateful=True, return_sequences=True), gru(3, stateful=True, go_backwards=True), layers.Dense(2)], rows=True, one_backend=untracked)
+    yield Case("stateful", "many_rows", lambda: [lstm(4, stateful=True), layers.Dense(2)], Floats(37, 3, 2), rows=True, one_backend=untracked)
+    yield Case("stateful", "bidirectional", lambda: [layers.Bidirectional(lstm(3, stateful=True)), layers.Dense(2)], rows=True, one_backend=untracked)
+    yield Case("stateful", "masked", lambda: [layers.Embedding(9, 4, mask_zero=True), lstm(3, stateful=True, return_sequences=True), gru(3, stateful=True), dense_1()], Ids(4, 6, 9, "holes"), "binary_crossentropy", rows=True, one_backend=untracked)
+    # Penalties on what the two layers of a Bidirectional return.
+    penalized = lambda **a: layers.Bidirectional(lstm(3, activity_regularizer="l2", return_sequences=True), **a)
+    yield Case("regularizer", "bidirectional_activity", lambda: [penalized(activity_regularizer="l1"), layers.Dense(2)])
+    yield Case("regularizer", "bidirectional_activity_mul", lambda: [penalized(merge_mode="mul"), gru(2)])
+    yield Case("regularizer", "backward_layer_activity", lambda: [layers.Embedding(9, 4, mask_zero=True), layers.Bidirectional(gru(3), merge_mode="ave", backward_layer=lstm(3, go_backwards=True, activity_regularizer="l1")), dense_1()], Ids(4, 6, 9, "holes"), "binary_crossentropy")
+    yield Case("regularizer", "time_distributed_activity", lambda: [layers.TimeDistributed(layers.Dense(3, activity_regularizer="l2"), activity_regularizer="l1")])
+    td = layers.TimeDistributed
+    yield Case("time_distributed", "batch_normalization", lambda: [td(layers.BatchNormalization(momentum=0.8)), layers.Dense(2)], Floats(6, 5, 3), static=True)
+    yield Case("time_distributed", "batch_normalization_wide", lambda: [layers.Reshape((3, 4, 2)), td(layers.BatchNormalization(axis=1)), layers.Dense(2)], Floats(5, 6, 4), static=True)
+    yield Case("time_distributed", "batch_normalization_masked", lambda: [layers.Embedding(9, 4, mask_zero=True), td(layers.BatchNormalization(momentum=0.8)), lstm(3), dense_1()], Ids(6, 5, 9, "left"), "binary_crossentropy", static=True)
+    yield Case("time_distributed", "bidirectional", lambda: [layers.Reshape((3, 4, 2)), td(layers.Bidirectional(gru(3))), gru(2), layers.Dense(2)], Floats(3, 6, 4), static=True)
+
+
 def all_cases():
     cases = []
-    for group in (embedding_cases, recurrent_cases, dense_cases, dropout_cases, bidirectional_cases, stack_cases, mask_cases, loss_cases, optimizer_cases, lecture_cases, activation_cases, masking_cases, noise_cases, normalization_cases, pooling_cases, conv1d_cases, reshaping_cases, time_distributed_cases, penalty_cases):
+    for group in (embedding_cases, recurrent_cases, dense_cases, dropout_cases, bidirectional_cases, stack_cases, mask_cases, loss_cases, optimizer_cases, lecture_cases, activation_cases, masking_cases, noise_cases, normalization_cases, pooling_cases, conv1d_cases, reshaping_cases, time_distributed_cases, penalty_cases, rnn_cases, state_cases):
         cases.extend(group())
     paths = [c.path for c in cases]
     assert len(set(paths)) == len(paths), "two cases have one name"

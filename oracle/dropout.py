@@ -17,7 +17,7 @@ def cells(model):
             parts = [layer.forward_layer, layer.backward_layer]
         for backward, part in enumerate(parts):
             cell = getattr(part, "cell", None)
-            if cell is not None and (cell.dropout or cell.recurrent_dropout):
+            if cell is not None and not isinstance(cell, keras.layers.StackedRNNCells) and (cell.dropout or cell.recurrent_dropout):
                 yield n, bool(backward), cell
 
 

@@ -42,7 +42,7 @@ def build(case):
     x = case.data.draw(rng)
     stack = case.layers()
     if not case.implicit:
-        stack.insert(0, keras.Input(case.data.input_shape(case.static), dtype=case.data.dtype))
+        stack.insert(0, keras.Input(case.data.input_shape(case.static), batch_size=case.data.batch if case.rows else None, dtype=case.data.dtype))
     model = keras.Sequential(stack)
     model.compile(case.make_optimizer(), case.make_loss(), jit_compile=False)
     shape = tuple(model(x).shape)
@@ -92,6 +92,9 @@ def record(case):
         masks, drawn = dropout.draw(model, x)
         dropout.give(model, masks, drawn)
         arrays |= {f"mask/{n}": mask for n, mask in enumerate(drawn)}
+    for layer in model.layers:
+        if getattr(layer, "stateful", False):
+            layer.reset_state()
     compute(model, arrays, case.train)
     if case.shipped:
         again, *_ = build(case)

@@ -16,7 +16,8 @@ class Input:
     """One input: the shape of a batch, the rows first. In the layer's signature the rows are open and, unless static, so is the
     second axis of three and more.
 
-    mask: which steps count. some: about two thirds, and the last of every row; empty: likewise, but row 0 has none.
+    mask: which steps count. some: about two thirds, and the last of every row; empty: likewise, but row 0 has none; left, right: rows of
+    different lengths, padded there; holes: about two thirds, but of row 0 neither the first nor the last, and two at least.
     whole: the values are small whole numbers, so that many are equal.
     """
 
@@ -33,7 +34,15 @@ class Input:
     def draw_mask(self, rng):
         if self.mask is None:
             return None
+        rows, steps = self.shape[:2]
+        if self.mask in ("left", "right"):
+            lengths = np.array([steps, 1, *rng.integers(1, steps + 1, rows)])[:rows, None]
+            count = np.arange(steps)[None, :]
+            return count >= steps - lengths if self.mask == "left" else count < lengths
         mask = rng.random(self.shape[:2]) < 0.65
+        if self.mask == "holes":
+            mask[0], mask[0, 1], mask[0, -2] = False, True, True
+            return mask
         mask[:, -1] = True
         if self.mask == "empty":
             mask[0] = False
@@ -54,6 +63,10 @@ class Case:
     inputs: tuple
     call: dict = dataclasses.field(default_factory=dict)  # further arguments of the call
     apart: bool = False  # the inputs are arguments of their own, not one list
+    # The inputs after the first are the initial states of a recurrent layer: so many in each part of the list that it takes. One number says that the
+    # list has no parts.
+    states: tuple = ()
+    before: bool = False  # a batch like the first input's goes through a stateful layer first
     one_backend: str | None = None  # why the other backend is not asked
 
     @property
@@ -116,8 +129,54 @@ def merging_cases():
         yield Case("merging", f"dot_wide{end}", dot((2, 3)), (Input((3, 2, 4, 3), static=True), Input((3, 5, 2, 4), static=True)))
 
 
+RECURRENT = {
+    "simple_rnn": (layers.SimpleRNN, {}, 1),
+    "lstm": (layers.LSTM, {}, 2),
+    "gru": (layers.GRU, {}, 1),
+    "gru_reset_before": (layers.GRU, {"reset_after": False}, 1),
+}
+FIRST = "before the first step that counts JAX puts out the first initial state, TensorFlow zeros"
+
+
+def recurrent_cases():
+    """Masked rows whose output before the first valid step shows are TensorFlow's alone, unless their states begin with zeros."""
+    masks = (None, "left", "right", "holes", "empty")
+
+    def case(name, layer, mask, states=(), width=4, before=False, shown=True):
+        inputs = (Input((4, 5, 3), mask), *(Input((4, width)) for _ in range(sum(states))))
+        alone = shown and mask in ("left", "holes", "empty") and (states or before)
+        return Case("recurrent", f"{name}_{mask or 'plain'}", layer, inputs, states=states, before=before, one_backend=FIRST if alone else None)
+
+    for mask in masks:
+        for kind, (layer, more, count) in RECURRENT.items():
+            make = lambda l=layer, m=more, **a: lambda: l(4, **m, **a)
+            yield case(f"{kind}_states", make(return_state=True), mask, (count,), shown=mask == "empty")
+            yield case(f"{kind}_states_sequences", make(return_state=True, return_sequences=True, go_backwards=kind == "gru"), mask, (count,))
+            yield case(f"{kind}_returns", make(return_state=True), mask)
+            yield case(f"{kind}_begins", make(go_backwards=kind == "lstm"), mask, (count,), shown=mask in ("empty", "holes"))
+            yield case(f"{kind}_stateful", make(stateful=True, return_state=kind != "gru"), mask, before=True, shown=mask == "empty")
+        yield case("lstm_zeros", lambda: layers.LSTM(4, return_state=True, return_sequences=True, zero_output_for_mask=True), mask, (2,), shown=False)
+        stack = lambda **a: lambda: layers.RNN([layers.SimpleRNNCell(4), layers.LSTMCell(4), layers.GRUCell(4, name="last")], **a)
+        yield case("rnn", lambda: layers.RNN(layers.LSTMCell(4), return_state=True), mask, (2,), shown=mask == "empty")
+        yield case("rnn_stack", stack(), mask)
+        yield case("rnn_stack_states", stack(return_state=True, return_sequences=True, go_backwards=True), mask, (1, 2, 1))
+        yield case("rnn_stack_zeros", stack(return_sequences=True, zero_output_for_mask=True), mask)
+        yield case("rnn_stack_stateful", stack(stateful=True), mask, before=True, shown=mask == "empty")
+        both = lambda inner, mode="concat", **a: lambda: layers.Bidirectional(inner(), merge_mode=mode, **a)
+        yield case("bidirectional_states", both(lambda: layers.LSTM(4, return_state=True)), mask, (4,), shown=mask in ("empty", "right", "holes"))
+        yield case("bidirectional_states_sequences", both(lambda: layers.GRU(4, return_state=True, return_sequences=True), "mul"), mask, (2,), shown=False)
+        yield case("bidirectional_apart", both(lambda: layers.LSTM(4), None), mask)
+        yield case("bidirectional_apart_states", both(lambda: layers.SimpleRNN(4, return_state=True, return_sequences=True), None), mask, (2,), shown=False)
+        other = lambda: layers.LSTM(4, go_backwards=True, return_sequences=True)
+        yield case("bidirectional_other", lambda: layers.Bidirectional(layers.GRU(4, return_sequences=True), "ave", backward_layer=other()), mask)
+        yield case("bidirectional_stack", both(lambda: layers.RNN([layers.GRUCell(4), layers.SimpleRNNCell(3)])), mask)
+        yield case("bidirectional_stateful", both(lambda: layers.LSTM(4, stateful=True)), mask, before=True, shown=mask in ("empty", "right", "holes"))
+    yield case("rnn_stack_of_one", lambda: layers.RNN([layers.LSTMCell(4)]), None)
+    yield Case("recurrent", "lstm_unrolled", lambda: layers.LSTM(4, unroll=True, return_state=True), (Input((4, 5, 3), "holes", static=True),))
+
+
 def all_cases():
-    cases = [*merging_cases()]
+    cases = [*merging_cases(), *recurrent_cases()]
     names = [c.path for c in cases]
     assert len(names) == len(set(names)), "two cases of one name"
     return cases

@@ -34,9 +34,32 @@ def call(layer, xs, masks, meta, training):
     for x, mask in zip(xs, masks, strict=True):
         if mask is not None:
             set_mask(x, keras.ops.convert_to_tensor(mask))
+    return applied(layer, xs, meta, training=training, **meta["call"])
+
+
+def applied(layer, xs, meta, **more):
+    """The outputs of the layer, a list."""
     inputs = xs if meta["apart"] else [xs]
-    out = layer(*inputs, training=training, **meta["call"])
-    return list(out) if isinstance(out, (list, tuple)) else [out]
+    if meta.get("states"):
+        given, lists = list(xs[1:]), []
+        for n in meta["states"]:
+            lists.append(given[:n])
+            given = given[n:]
+        inputs, more = xs[:1], more | {"initial_state": lists if len(lists) > 1 else lists[0]}
+    elif "states" in meta:
+        inputs = xs
+    return keras.tree.flatten(layer(*inputs, **more))
+
+
+def go_through(layer, arrays, meta):
+    """Resets a stateful layer and takes the batch through it that comes first."""
+    if not meta.get("before"):
+        return
+    parts = [layer.forward_layer, layer.backward_layer] if isinstance(layer, keras.layers.Bidirectional) else [layer]
+    for state in keras.tree.flatten([p.states for p in parts]):  # reset_state fails on a stack of cells in Keras 3.15.1
+        state.assign(keras.ops.zeros_like(state))
+    mask = arrays["bm/0"].astype(bool) if "bm/0" in arrays else None
+    call(layer, [keras.ops.convert_to_tensor(arrays["b/0"])], [mask], meta, False)
 
 
 def outputs(layer, xs, masks, meta, training=False):
@@ -79,6 +102,7 @@ def compute(layer, arrays, meta):
     masks = [None if m is None else m.astype(bool) for m in masks]
     if "drop" in arrays:
         random.dropout = lambda inputs, rate, noise_shape=None, seed=None: inputs * arrays["drop"]
+    go_through(layer, arrays, meta)
     out, out_masks = outputs(layer, xs, masks, meta)
     for i, o in enumerate(out):
         arrays[f"out/{i}"] = o
@@ -86,6 +110,7 @@ def compute(layer, arrays, meta):
             arrays[f"om/{i}"] = out_masks[i].astype(np.uint8)
     if "drop" in arrays:
         arrays |= {f"train/{i}": o for i, o in enumerate(outputs(layer, xs, masks, meta, True)[0])}
+    go_through(layer, arrays, meta)
     gx, gs = gradients(layer, xs, masks, meta, [arrays[f"d/{i}"] for i in range(len(out))])
     arrays |= {f"gx/{i}": g for i, g in enumerate(gx)} | {f"g/{n}": g for n, g in enumerate(gs)}
 
@@ -93,13 +118,18 @@ def compute(layer, arrays, meta):
 def symbolic(case):
     """(layer, what a model's file says of it, signatures of its outputs)."""
     layer = case.layer()
-    ins = [keras.Input(i.signature()) for i in case.inputs]
+    batch = case.inputs[0].shape[0] if case.before else None
+    new_inputs = lambda: [keras.Input(batch_shape=(batch, *i.signature())) for i in case.inputs]
+    ins = new_inputs()
     for x, i in zip(ins, case.inputs, strict=True):
         if i.mask:
             set_mask(x, keras.KerasTensor((None, i.signature()[0]), dtype="bool"))
-    out = layer(*(ins if case.apart else [ins]), **case.call)
-    out = list(out) if isinstance(out, (list, tuple)) else [out]
+    recurrent = {"states": case.states} if case.group == "recurrent" else {}
+    out = applied(layer, ins, {"apart": case.apart} | recurrent, **case.call)
     signatures = [{"shape": list(o.shape), "masked": get_mask(o) is not None} for o in out]
+    if recurrent:  # takes the mask for an input, which a model's would have to be
+        ins = new_inputs()
+        out = applied(layer, ins, {"apart": case.apart} | recurrent, **case.call)
     model = json.loads(keras.Model(ins, out).to_json())
     return layer, next(entry for entry in model["config"]["layers"] if entry["name"] == layer.name), signatures
 
@@ -115,6 +145,10 @@ def record(case):
         arrays[f"x/{i}"] = given.draw(rng)
         if given.mask:
             arrays[f"m/{i}"] = given.draw_mask(rng).astype(np.uint8)
+    if case.before:
+        arrays["b/0"] = case.inputs[0].draw(rng)
+        if case.inputs[0].mask:
+            arrays["bm/0"] = case.inputs[0].draw_mask(rng).astype(np.uint8)
     for n, w in enumerate(layer.weights):
         value = np.asarray(keras.ops.convert_to_numpy(w))
         arrays[f"w/{n}"] = value + np.float32(0.1) * rng.standard_normal(value.shape).astype(np.float32)
@@ -129,11 +163,14 @@ def record(case):
         "layer": {k: entry[k] for k in ("module", "class_name", "config", "registered_name", "build_config") if k in entry},
         "call": {k: v for k, v in kwargs.items() if not isinstance(v, dict)},
         "apart": case.apart,
-        "inputs": [{"shape": [None, *i.signature()], "masked": i.mask is not None} for i in case.inputs],
+        "inputs": [{"shape": [i.shape[0] if case.before else None, *i.signature()], "masked": i.mask is not None} for i in case.inputs],
         "outputs": signatures,
         "weights": [{"path": w.path, "shape": list(w.shape)} for w in layer.weights],
         "tolerances": TOLERANCES,
     }
+    if case.group == "recurrent":
+        meta |= {"states": list(case.states), "before": case.before}
+        meta["call"] = {k: v for k, v in meta["call"].items() if v is not None and k not in ("initial_state", "training")}
     if case.one_backend:
         meta["one_backend"] = case.one_backend
     drawn, original = [], random.dropout
@@ -164,7 +201,7 @@ def second_opinion(folder):
         layer = keras.saving.deserialize_keras_object(meta["layer"])
         for n, w in enumerate(layer.weights):
             w.assign(first[f"w/{n}"])
-        second = {k: v for k, v in first.items() if k.split("/")[0] in ("x", "m", "d", "drop")}
+        second = {k: v for k, v in first.items() if k.split("/")[0] in ("x", "m", "b", "bm", "d", "drop")}
         original = random.dropout
         compute(layer, second, meta)
         random.dropout = original

@@ -221,7 +221,7 @@ func harmless(name string) []string {
 		return []string{"true"}
 	case "dtype":
 		return []string{"float32"}
-	case "unroll", "use_cudnn":
+	case "use_cudnn":
 		return []string{"auto", "true", "false"}
 	case "implementation":
 		return []string{"0", "1", "2"}

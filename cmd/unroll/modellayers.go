@@ -49,7 +49,7 @@ func modelSpecs(text string, cells cellTexts) (specs []layers.Spec, err error) {
 
 // layerNames are the layers that a text may name, with or without R's layer_ before them.
 func layerNames() []string {
-	names := []string{"input", "embedding", "simple_rnn", "lstm", "gru", "recurrent", "lecture_lstm", "bidirectional", "time_distributed", "dense"}
+	names := []string{"input", "embedding", "simple_rnn", "lstm", "gru", "recurrent", "lecture_lstm", "rnn", "bidirectional", "time_distributed", "dense"}
 	for _, k := range kerasLayers() {
 		names = append(names, k.name)
 	}
@@ -134,6 +134,7 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
 			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
+			Stateful: a.bool("stateful", false), Unroll: a.bool("unroll", false),
 			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
 			KernelRegularizer: a.regularizer("kernel_regularizer"), RecurrentRegularizer: a.regularizer("recurrent_regularizer"),
 			BiasRegularizer:  a.regularizer("bias_regularizer"),
@@ -153,6 +154,7 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
 			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
+			Stateful: a.bool("stateful", false), Unroll: a.bool("unroll", false),
 			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
 			KernelRegularizer: a.regularizer("kernel_regularizer"), RecurrentRegularizer: a.regularizer("recurrent_regularizer"),
 			BiasRegularizer: a.regularizer("bias_regularizer"), ActivityRegularizer: a.regularizer("activity_regularizer"),
@@ -172,6 +174,7 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
 			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
+			Stateful: a.bool("stateful", false), Unroll: a.bool("unroll", false),
 			Dropout: a.float("dropout"), RecurrentDropout: a.float("recurrent_dropout"),
 			KernelRegularizer: a.regularizer("kernel_regularizer"), RecurrentRegularizer: a.regularizer("recurrent_regularizer"),
 			BiasRegularizer: a.regularizer("bias_regularizer"), ActivityRegularizer: a.regularizer("activity_regularizer"),
@@ -180,6 +183,8 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 		}
 	case "recurrent", "lecture_lstm":
 		spec, a = m.recurrent(c, name)
+	case "rnn":
+		spec, a = m.rnn(c)
 	case "bidirectional":
 		a = m.bind(c, "layer", "merge_mode", "weights", "backward_layer")
 		v := a.get("layer")
@@ -228,6 +233,43 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 	return spec, shape
 }
 
+// rnn is a cell, or a list of them, walked over time.
+func (m *meaning) rnn(c *call) (layers.Spec, *arguments) {
+	a := m.bind(c, "cell", "return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask", "activity_regularizer")
+	v := a.get("cell")
+	l := layers.RNN{Name: a.text("name"), ReturnSequences: a.bool("return_sequences", false), GoBackwards: a.bool("go_backwards", false),
+		Stateful: a.bool("stateful", false), Unroll: a.bool("unroll", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
+		ActivityRegularizer: a.regularizer("activity_regularizer")}
+	switch {
+	case v != nil && v.kind == callValue:
+		l.Cell = m.cell(v.call)
+	case v != nil && v.kind == listValue && len(v.list) > 0:
+		for _, e := range v.list {
+			if e.kind != callValue {
+				m.fail(e.at, "cell: expected a cell, as in lstm_cell(32), got %s", e)
+			}
+			l.Cells = append(l.Cells, m.cell(e.call))
+		}
+	default:
+		m.fail(c.at, "expected a cell or a list of cells in rnn(), as in rnn([lstm_cell(32), gru_cell(16)]), got %s", described(v))
+	}
+	return l, a
+}
+
+// cell is a cell, called as in Python (lstm_cell), as in R (rnn_cell_lstm), or as its layer is.
+func (m *meaning) cell(c *call) layers.Spec {
+	own := *c
+	own.name = strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(c.name, "layer_"), "rnn_cell_"), "_cell")
+	if own.name == "simple" {
+		own.name = "simple_rnn"
+	}
+	spec, shape := m.layer(&own)
+	if shape != nil {
+		m.fail(c.at, "expected input_shape on the first layer alone, got it on %s", clip(c.name))
+	}
+	return spec
+}
+
 func (m *meaning) input(c *call) layers.Spec {
 	in := layers.Input{}
 	var axes []value
@@ -265,7 +307,7 @@ func (m *meaning) input(c *call) layers.Spec {
 // recurrent is a layer with equations of its own: every argument that no layer has is a width that the equations name.
 func (m *meaning) recurrent(c *call, name string) (layers.Spec, *arguments) {
 	names := []string{"units", "cell", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
-		"bias_initializer", "return_sequences", "go_backwards", "dropout", "recurrent_dropout", "zero_output_for_mask"}
+		"bias_initializer", "return_sequences", "go_backwards", "stateful", "unroll", "dropout", "recurrent_dropout", "zero_output_for_mask"}
 	if name == "lecture_lstm" {
 		names = slices.Delete(names, 1, 2)
 	}
@@ -304,7 +346,7 @@ func (m *meaning) recurrent(c *call, name string) (layers.Spec, *arguments) {
 	l.BiasInitializer = a.initializer("bias_initializer")
 	l.ReturnSequences, l.GoBackwards = a.bool("return_sequences", false), a.bool("go_backwards", false)
 	l.Dropout, l.RecurrentDropout = a.float("dropout"), a.float("recurrent_dropout")
-	l.ZeroOutputForMask = a.bool("zero_output_for_mask", false)
+	l.ZeroOutputForMask, l.Stateful, l.Unroll = a.bool("zero_output_for_mask", false), a.bool("stateful", false), a.bool("unroll", false)
 	return l, a
 }
 

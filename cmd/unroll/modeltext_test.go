@@ -50,7 +50,14 @@ func TestModelText(t *testing.T) {
 			layers.GRU{Units: 4, NoResetAfter: true, GoBackwards: true, RecurrentActivation: activations.HardSigmoid},
 		}},
 		{"defaults said", "simple_rnn(4, tanh, True, dropout=0, recurrent_dropout=0.0, kernel_regularizer=NULL, stateful=FALSE, unroll=TRUE)", []layers.Spec{
-			layers.SimpleRNN{Units: 4, Activation: activations.Tanh},
+			layers.SimpleRNN{Units: 4, Activation: activations.Tanh, Unroll: true},
+		}},
+		{"stateful", "lstm(4, stateful=TRUE) |> bidirectional(gru(2, stateful=true))", []layers.Spec{
+			layers.LSTM{Units: 4, Stateful: true}, layers.Bidirectional{Layer: layers.GRU{Units: 2, Stateful: true}},
+		}},
+		{"cells", "rnn([lstm_cell(4), gru_cell(2, dropout=0.5)], return_sequences=true) |> layer_rnn(cell = list(rnn_cell_simple(units = 3))) |> rnn(rnn_cell_lstm(2), stateful=TRUE)", []layers.Spec{
+			layers.RNN{Cells: []layers.Spec{layers.LSTM{Units: 4}, layers.GRU{Units: 2, Dropout: 0.5}}, ReturnSequences: true},
+			layers.RNN{Cells: []layers.Spec{layers.SimpleRNN{Units: 3}}}, layers.RNN{Cell: layers.LSTM{Units: 2}, Stateful: true},
 		}},
 		{"dropout in the layer", "bidirectional(gru(4, dropout=0.2, recurrent_dropout=0.1), backward_layer=lstm(3, go_backwards=true, zero_output_for_mask=true))", []layers.Spec{
 			layers.Bidirectional{
@@ -138,7 +145,7 @@ func TestModelTextMistakes(t *testing.T) {
 		{"dense(1) |>", `model, column 12: expected a layer, got the end`},
 		{"dense(1) > dense(2)", `model, column 10: expected |> or %>% and the next layer, or the end, got ">"`},
 		{"embedding(10, 3) |> simplernn(32)", `model, column 21: unknown layer "simplernn"; did you mean simple_rnn?`},
-		{"embedding(10, 3) |>\n  transformer(32)", `model, line 2, column 3: unknown layer "transformer"; expected one of input, embedding, simple_rnn, lstm, gru, recurrent, lecture_lstm, bidirectional, time_distributed, dense, dropout, spatial_dropout1d, `},
+		{"embedding(10, 3) |>\n  transformer(32)", `model, line 2, column 3: unknown layer "transformer"; expected one of input, embedding, simple_rnn, lstm, gru, recurrent, lecture_lstm, rnn, bidirectional, time_distributed, dense, dropout, spatial_dropout1d, `},
 		{"conv1d(8)", `model, column 1: conv1d: expected kernel_size, got none`},
 		{"conv1d(8, three)", `model, column 11: kernel_size: expected an integer, got "three"`},
 		{"conv1d(8, 3, 2, dilation_rate=2)", `model, column 1: Conv1D: strides must be 1 where dilation_rate is 2, got 2`},
@@ -157,7 +164,11 @@ func TestModelTextMistakes(t *testing.T) {
 		{"lstm(32, tahn)", `model, column 10: activation: expected the name of an activation, got "tahn"; did you mean tanh`},
 		{"lstm(32, units=3)", `model, column 10: lstm: expected units once, got it twice`},
 		{"dropout(0.5, 1, 2, 3)", `model, column 20: dropout: expected at most 3 arguments without a name, got 3`},
-		{"lstm(32, stateful=true)", `model, column 19: lstm: stateful is not supported, got true`},
+		{"rnn()", "model, column 1: expected a cell or a list of cells in rnn(), as in rnn([lstm_cell(32), gru_cell(16)]), got "},
+		{"rnn([3])", "model, column 6: cell: expected a cell, as in lstm_cell(32), got 3"},
+		{"rnn(cell=lstn_cell(3))", `model, column 10: unknown layer "lstn"; did you mean lstm`},
+		{"lstm(32, return_state=true)", `model, column 23: lstm: return_state is not supported, got true`},
+		{"lstm(32, unroll=maybe)", `model, column 17: unroll: expected true or false, got maybe`},
 		{"lstm(32, dropout=half)", `model, column 18: dropout: expected a number, got half`},
 		{"bidirectional(lstm(3), backward_layer=3)", `model, column 39: backward_layer: expected a recurrent layer, as in lstm(32, go_backwards=true), got 3`},
 		{"lstm(32, use_bias=maybe)", `model, column 19: use_bias: expected true or false, got maybe`},

@@ -14,6 +14,9 @@ type Layer struct {
 	X       []*tensor.Tensor
 	Masks   [][]bool // by input; nil where it has none
 	Weights []*tensor.Tensor
+	// Before is a batch that a stateful layer has seen before X, and its mask; nil in most files.
+	Before     *tensor.Tensor
+	BeforeMask []bool
 
 	Out      []*tensor.Tensor // in prediction
 	OutMasks [][]bool         // by output; nil where it has none
@@ -31,6 +34,8 @@ type LayerMeta struct {
 	Layer   json.RawMessage // as in the config.json of a .keras file
 	Call    map[string]any  // further arguments of the call, as there
 	Apart   bool            // the inputs are arguments of their own, not one list
+	States  []int           // nil unless the layer is recurrent: how many initial states each part of that list has
+	Before  bool            // the file has a batch that comes first
 	Inputs  []LayerSignature
 	Outputs []LayerSignature // what Keras says of them before there are data
 	Weights []struct {
@@ -98,6 +103,9 @@ func LoadLayer(path string) (*Layer, error) {
 		if x != nil {
 			l.GradX = append(l.GradX, r.floats(fmt.Sprintf("gx/%d", i), x.Shape))
 		}
+	}
+	if l.Meta.Before {
+		l.Before, l.BeforeMask = r.floats("b/0", nil), r.bools("bm/0", l.Meta.Inputs[0].Masked)
 	}
 	if _, ok := arrays["drop"]; ok {
 		l.Drop = r.floats("drop", nil)
