@@ -70,7 +70,7 @@ func fronts() map[string][]layers.Spec {
 		"lstm":         {layers.LSTM{Units: 6}},
 		"gru":          {layers.GRU{Units: 4}},
 		"gru_before":   {layers.GRU{Units: 4, NoResetAfter: true}},
-		"lecture_lstm": {layers.LectureLSTM(3)},
+		"lecture_lstm": {layers.LectureLSTM(3)}, "peephole_lstm": {layers.PeepholeLSTM(3)}, "projected_lstm": {layers.ProjectedLSTM(5, 3)},
 		"stack":        {layers.SimpleRNN{Units: 5, ReturnSequences: true}, layers.GRU{Units: 4, ReturnSequences: true}, layers.LSTM{Units: 3}},
 		"held":         {layers.GRU{Units: 4, KernelRegularizer: regularizers.L2{}, RecurrentConstraint: constraints.MaxNorm{}}, layers.BatchNormalization{}},
 		"no_state":     {layers.Recurrent{Units: 4, Cell: "output_t = tanh(dot(input_t, W) + b)"}},

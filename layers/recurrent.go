@@ -47,15 +47,12 @@ type Recurrent struct {
 	KernelConstraint, RecurrentConstraint, BiasConstraint    constraints.Constraint
 }
 
-// Class is "Recurrent". Keras has no such class.
-func (Recurrent) Class() string { return "Recurrent" }
-
 // GivenName is the name that the user gave.
 func (l Recurrent) GivenName() string { return l.Name }
 
 // Build checks the equations and makes their weights.
 func (l Recurrent) Build(b *Builder, in []Signature) (Layer, error) {
-	return buildRecurrent(b.In("cell"), in, "Recurrent", l)
+	return buildRecurrent(b.In("cell"), in, l.Class(), l)
 }
 
 // recurrentSpec is implemented by the Specs of recurrent layers.

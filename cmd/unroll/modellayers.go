@@ -1,10 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/unroll-ml/unroll/internal/keras"
@@ -29,7 +26,7 @@ func modelSpecs(text string, cells cellTexts) (specs []layers.Spec, err error) {
 		calls = calls[1:]
 	}
 	for _, c := range calls {
-		m.r = m.r || strings.HasPrefix(c.name, "layer_") && c.name != layerNormalization
+		m.r = m.r || strings.HasPrefix(c.name, "layer_") && c.name != layerNormalization && !isEquations(c.name)
 	}
 	for _, c := range calls {
 		m.add(c)
@@ -49,7 +46,8 @@ func modelSpecs(text string, cells cellTexts) (specs []layers.Spec, err error) {
 
 // layerNames are the layers that a text may name, with or without R's layer_ before them.
 func layerNames() []string {
-	names := []string{"input", "embedding", "simple_rnn", "lstm", "gru", "recurrent", "lecture_lstm", "bidirectional", "time_distributed", "dense"}
+	names := []string{"input", "embedding", "simple_rnn", "lstm", "gru", "recurrent"}
+	names = append(append(names, equationNames()...), "bidirectional", "time_distributed", "dense")
 	for _, k := range kerasLayers() {
 		names = append(names, k.name)
 	}
@@ -107,7 +105,7 @@ func (m *meaning) add(c *call) {
 // layer is the layer of a call, and the shape of its input where the call has one.
 func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 	name := c.name
-	if name != layerNormalization || m.r {
+	if !isEquations(name) && (name != layerNormalization || m.r) {
 		name = strings.TrimPrefix(name, "layer_")
 	}
 	var a *arguments
@@ -178,8 +176,8 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			KernelConstraint: a.constraint("kernel_constraint"), RecurrentConstraint: a.constraint("recurrent_constraint"),
 			BiasConstraint: a.constraint("bias_constraint"),
 		}
-	case "recurrent", "lecture_lstm":
-		spec, a = m.recurrent(c, name)
+	case "recurrent":
+		spec, a = m.recurrent(c)
 	case "bidirectional":
 		a = m.bind(c, "layer", "merge_mode", "weights", "backward_layer")
 		v := a.get("layer")
@@ -217,6 +215,10 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 		inner, _ := m.layer(v.call)
 		spec = layers.TimeDistributed{Name: a.text("name"), Layer: inner}
 	default:
+		if l, ok := findEquations(name); ok {
+			spec, a = m.equations(c, l)
+			break
+		}
 		k, ok := findKeras(name)
 		if !ok {
 			m.fail(c.at, "%s", unknown("layer", name, layerNames()))
@@ -260,52 +262,6 @@ func (m *meaning) input(c *call) layers.Spec {
 	}
 	a.done()
 	return in
-}
-
-// recurrent is a layer with equations of its own: every argument that no layer has is a width that the equations name.
-func (m *meaning) recurrent(c *call, name string) (layers.Spec, *arguments) {
-	names := []string{"units", "cell", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
-		"bias_initializer", "return_sequences", "go_backwards", "dropout", "recurrent_dropout", "zero_output_for_mask"}
-	if name == "lecture_lstm" {
-		names = slices.Delete(names, 1, 2)
-	}
-	sizes := map[string]int{}
-	rest := &call{name: c.name, at: c.at}
-	for _, a := range c.args {
-		n, err := strconv.Atoi(strings.TrimSuffix(a.value.text, "L"))
-		if a.name != "" && !slices.Contains(names, a.name) && !slices.Contains(everyLayer(), a.name) && a.value.kind == numberValue && err == nil {
-			sizes[a.name] = n
-			continue
-		}
-		rest.args = append(rest.args, a)
-	}
-	a := m.bind(rest, names...)
-	l := layers.LectureLSTM(a.needInt("units"))
-	if name == "recurrent" {
-		v := a.get("cell")
-		if v == nil || v.kind != wordValue && v.kind != stringValue {
-			m.fail(c.at, "expected the equations in recurrent(), as in recurrent(32, cell=my.cell), got %s", described(v))
-		}
-		text, err := m.cells(v.text)
-		var fault *cellFault
-		if errors.As(err, &fault) {
-			panic(stop{fault})
-		} else if err != nil {
-			m.fail(v.at, "cell: %v", err)
-		}
-		l.Cell = text
-	}
-	if len(sizes) > 0 {
-		l.Sizes = sizes
-	}
-	l.Name, l.Activation, l.RecurrentActivation = a.text("name"), a.activation("activation"), a.activation("recurrent_activation")
-	l.NoBias = !a.bool("use_bias", true)
-	l.KernelInitializer, l.RecurrentInitializer = a.initializer("kernel_initializer"), a.initializer("recurrent_initializer")
-	l.BiasInitializer = a.initializer("bias_initializer")
-	l.ReturnSequences, l.GoBackwards = a.bool("return_sequences", false), a.bool("go_backwards", false)
-	l.Dropout, l.RecurrentDropout = a.float("dropout"), a.float("recurrent_dropout")
-	l.ZeroOutputForMask = a.bool("zero_output_for_mask", false)
-	return l, a
 }
 
 // axes is a shape without the batch; None, NULL and NA are open axes.

@@ -72,6 +72,16 @@ func TestModelText(t *testing.T) {
 		{"lecture's LSTM", "lecture_lstm(32, activation=sigmoid)", []layers.Spec{
 			layers.Recurrent{Units: 32, Cell: layers.LectureLSTM(1).Cell, Activation: activations.Sigmoid},
 		}},
+		{"equations that are built in", "projected_lstm(6, proj_size=2, return_sequences=true) |> layer_norm_lstm(3, return_sequences=TRUE) |> layer_normalization() |> irnn(4)", []layers.Spec{
+			layers.Recurrent{Units: 6, Cell: layers.ProjectedLSTM(6, 2).Cell, Sizes: map[string]int{"proj_size": 2}, ReturnSequences: true},
+			layers.Recurrent{Units: 3, Cell: layers.LayerNormLSTM(3).Cell, ReturnSequences: true},
+			layers.LayerNormalization{}, layers.IRNN(4),
+		}},
+		{"the same in R", "layer_peephole_lstm(units = 3, return_sequences = TRUE) %>% layer_layer_norm_lstm(units = 2, return_sequences = TRUE) %>% layer_minimal_gated_unit(2, return_sequences = TRUE) %>% layer_coupled_lstm(2)", []layers.Spec{
+			layers.Recurrent{Units: 3, Cell: layers.PeepholeLSTM(3).Cell, ReturnSequences: true},
+			layers.Recurrent{Units: 2, Cell: layers.LayerNormLSTM(3).Cell, ReturnSequences: true},
+			layers.Recurrent{Units: 2, Cell: layers.MinimalGatedUnit(3).Cell, ReturnSequences: true}, layers.CoupledLSTM(2),
+		}},
 		{"bidirectional", "bidirectional(lstm(8, return_sequences=true), merge_mode=sum) |> layer_bidirectional(layer = layer_gru(units = 2))", []layers.Spec{
 			layers.Bidirectional{Layer: layers.LSTM{Units: 8, ReturnSequences: true}, MergeMode: "sum"}, layers.Bidirectional{Layer: layers.GRU{Units: 2}},
 		}},
@@ -138,7 +148,7 @@ func TestModelTextMistakes(t *testing.T) {
 		{"dense(1) |>", `model, column 12: expected a layer, got the end`},
 		{"dense(1) > dense(2)", `model, column 10: expected |> or %>% and the next layer, or the end, got ">"`},
 		{"embedding(10, 3) |> simplernn(32)", `model, column 21: unknown layer "simplernn"; did you mean simple_rnn?`},
-		{"embedding(10, 3) |>\n  transformer(32)", `model, line 2, column 3: unknown layer "transformer"; expected one of input, embedding, simple_rnn, lstm, gru, recurrent, lecture_lstm, bidirectional, time_distributed, dense, dropout, spatial_dropout1d, `},
+		{"embedding(10, 3) |>\n  transformer(32)", `model, line 2, column 3: unknown layer "transformer"; expected one of input, embedding, simple_rnn, lstm, gru, recurrent, lecture_lstm, peephole_lstm, projected_lstm, layer_norm_lstm, minimal_gated_unit, coupled_lstm, irnn, bidirectional, time_distributed, dense, dropout, spatial_dropout1d, `},
 		{"conv1d(8)", `model, column 1: conv1d: expected kernel_size, got none`},
 		{"conv1d(8, three)", `model, column 11: kernel_size: expected an integer, got "three"`},
 		{"conv1d(8, 3, 2, dilation_rate=2)", `model, column 1: Conv1D: strides must be 1 where dilation_rate is 2, got 2`},

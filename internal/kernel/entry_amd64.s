@@ -507,64 +507,104 @@ TEXT ·entries(SB), $0-8
 	MOVQ CX, 1992(AX)
 	LEAQ ·fusedMinimalGatedUnitBack2AVX2+0(SB), CX
 	MOVQ CX, 2000(AX)
-	LEAQ ·fusedCoupledLSTMStep1AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep3AVX2+0(SB), CX
 	MOVQ CX, 2008(AX)
-	LEAQ ·fusedCoupledLSTMBack1AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack3AVX2+0(SB), CX
 	MOVQ CX, 2016(AX)
-	LEAQ ·fusedLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitAfter1AVX2+0(SB), CX
 	MOVQ CX, 2024(AX)
-	LEAQ ·fusedLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedCoupledLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 2032(AX)
-	LEAQ ·fusedLSTMStep2AVX512+0(SB), CX
+	LEAQ ·fusedCoupledLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 2040(AX)
-	LEAQ ·fusedLSTMBack2AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 2048(AX)
-	LEAQ ·fusedGRUStep1AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMStep2AVX2+0(SB), CX
 	MOVQ CX, 2056(AX)
-	LEAQ ·fusedGRUBack1AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 2064(AX)
-	LEAQ ·fusedGRUStep2AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMBack2AVX2+0(SB), CX
 	MOVQ CX, 2072(AX)
-	LEAQ ·fusedGRUAfter1AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMAfter1AVX2+0(SB), CX
 	MOVQ CX, 2080(AX)
-	LEAQ ·fusedGRUResetBeforeStep1AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMStep3AVX2+0(SB), CX
 	MOVQ CX, 2088(AX)
-	LEAQ ·fusedGRUResetBeforeStep2AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMStep4AVX2+0(SB), CX
 	MOVQ CX, 2096(AX)
-	LEAQ ·fusedGRUResetBeforeBack1AVX512+0(SB), CX
+	LEAQ ·fusedLSTMStep1AVX512+0(SB), CX
 	MOVQ CX, 2104(AX)
-	LEAQ ·fusedGRUResetBeforeBack2AVX512+0(SB), CX
+	LEAQ ·fusedLSTMBack1AVX512+0(SB), CX
 	MOVQ CX, 2112(AX)
-	LEAQ ·fusedGRUResetBeforeBack3AVX512+0(SB), CX
+	LEAQ ·fusedLSTMStep2AVX512+0(SB), CX
 	MOVQ CX, 2120(AX)
-	LEAQ ·fusedGRUResetBeforeStep3AVX512+0(SB), CX
+	LEAQ ·fusedLSTMBack2AVX512+0(SB), CX
 	MOVQ CX, 2128(AX)
-	LEAQ ·fusedGRUResetBeforeStep4AVX512+0(SB), CX
+	LEAQ ·fusedGRUStep1AVX512+0(SB), CX
 	MOVQ CX, 2136(AX)
-	LEAQ ·fusedGRUResetBeforeBack4AVX512+0(SB), CX
+	LEAQ ·fusedGRUBack1AVX512+0(SB), CX
 	MOVQ CX, 2144(AX)
-	LEAQ ·fusedLectureLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedGRUStep2AVX512+0(SB), CX
 	MOVQ CX, 2152(AX)
-	LEAQ ·fusedLectureLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedGRUAfter1AVX512+0(SB), CX
 	MOVQ CX, 2160(AX)
-	LEAQ ·fusedLectureLSTMBack2AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep1AVX512+0(SB), CX
 	MOVQ CX, 2168(AX)
-	LEAQ ·fusedPeepholeLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep2AVX512+0(SB), CX
 	MOVQ CX, 2176(AX)
-	LEAQ ·fusedPeepholeLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack1AVX512+0(SB), CX
 	MOVQ CX, 2184(AX)
-	LEAQ ·fusedPeepholeLSTMAfter1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack2AVX512+0(SB), CX
 	MOVQ CX, 2192(AX)
-	LEAQ ·fusedMinimalGatedUnitStep1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack3AVX512+0(SB), CX
 	MOVQ CX, 2200(AX)
-	LEAQ ·fusedMinimalGatedUnitStep2AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep3AVX512+0(SB), CX
 	MOVQ CX, 2208(AX)
-	LEAQ ·fusedMinimalGatedUnitBack1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep4AVX512+0(SB), CX
 	MOVQ CX, 2216(AX)
-	LEAQ ·fusedMinimalGatedUnitBack2AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack4AVX512+0(SB), CX
 	MOVQ CX, 2224(AX)
-	LEAQ ·fusedCoupledLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedLectureLSTMStep1AVX512+0(SB), CX
 	MOVQ CX, 2232(AX)
-	LEAQ ·fusedCoupledLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedLectureLSTMBack1AVX512+0(SB), CX
 	MOVQ CX, 2240(AX)
+	LEAQ ·fusedLectureLSTMBack2AVX512+0(SB), CX
+	MOVQ CX, 2248(AX)
+	LEAQ ·fusedPeepholeLSTMStep1AVX512+0(SB), CX
+	MOVQ CX, 2256(AX)
+	LEAQ ·fusedPeepholeLSTMBack1AVX512+0(SB), CX
+	MOVQ CX, 2264(AX)
+	LEAQ ·fusedPeepholeLSTMAfter1AVX512+0(SB), CX
+	MOVQ CX, 2272(AX)
+	LEAQ ·fusedMinimalGatedUnitStep1AVX512+0(SB), CX
+	MOVQ CX, 2280(AX)
+	LEAQ ·fusedMinimalGatedUnitStep2AVX512+0(SB), CX
+	MOVQ CX, 2288(AX)
+	LEAQ ·fusedMinimalGatedUnitBack1AVX512+0(SB), CX
+	MOVQ CX, 2296(AX)
+	LEAQ ·fusedMinimalGatedUnitBack2AVX512+0(SB), CX
+	MOVQ CX, 2304(AX)
+	LEAQ ·fusedMinimalGatedUnitStep3AVX512+0(SB), CX
+	MOVQ CX, 2312(AX)
+	LEAQ ·fusedMinimalGatedUnitBack3AVX512+0(SB), CX
+	MOVQ CX, 2320(AX)
+	LEAQ ·fusedMinimalGatedUnitAfter1AVX512+0(SB), CX
+	MOVQ CX, 2328(AX)
+	LEAQ ·fusedCoupledLSTMStep1AVX512+0(SB), CX
+	MOVQ CX, 2336(AX)
+	LEAQ ·fusedCoupledLSTMBack1AVX512+0(SB), CX
+	MOVQ CX, 2344(AX)
+	LEAQ ·fusedLayerNormLSTMStep1AVX512+0(SB), CX
+	MOVQ CX, 2352(AX)
+	LEAQ ·fusedLayerNormLSTMStep2AVX512+0(SB), CX
+	MOVQ CX, 2360(AX)
+	LEAQ ·fusedLayerNormLSTMBack1AVX512+0(SB), CX
+	MOVQ CX, 2368(AX)
+	LEAQ ·fusedLayerNormLSTMBack2AVX512+0(SB), CX
+	MOVQ CX, 2376(AX)
+	LEAQ ·fusedLayerNormLSTMAfter1AVX512+0(SB), CX
+	MOVQ CX, 2384(AX)
+	LEAQ ·fusedLayerNormLSTMStep3AVX512+0(SB), CX
+	MOVQ CX, 2392(AX)
+	LEAQ ·fusedLayerNormLSTMStep4AVX512+0(SB), CX
+	MOVQ CX, 2400(AX)
 	RET

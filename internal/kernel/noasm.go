@@ -684,9 +684,29 @@ func fusedMinimalGatedUnitBack1AVX2(operands **float32, n int) { panic(noAssembl
 
 func fusedMinimalGatedUnitBack2AVX2(operands **float32, n int) { panic(noAssembly) }
 
+func fusedMinimalGatedUnitStep3AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitBack3AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitAfter1AVX2(operands **float32, n int) { panic(noAssembly) }
+
 func fusedCoupledLSTMStep1AVX2(operands **float32, n int) { panic(noAssembly) }
 
 func fusedCoupledLSTMBack1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep2AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMBack1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMBack2AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMAfter1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep3AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep4AVX2(operands **float32, n int) { panic(noAssembly) }
 
 func fusedLSTMStep1AVX512(operands **float32, n int) { panic(noAssembly) }
 
@@ -740,8 +760,28 @@ func fusedMinimalGatedUnitBack1AVX512(operands **float32, n int) { panic(noAssem
 
 func fusedMinimalGatedUnitBack2AVX512(operands **float32, n int) { panic(noAssembly) }
 
+func fusedMinimalGatedUnitStep3AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitBack3AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitAfter1AVX512(operands **float32, n int) { panic(noAssembly) }
+
 func fusedCoupledLSTMStep1AVX512(operands **float32, n int) { panic(noAssembly) }
 
 func fusedCoupledLSTMBack1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep2AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMBack1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMBack2AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMAfter1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep3AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep4AVX512(operands **float32, n int) { panic(noAssembly) }
 
 func entries(table *uintptr) { panic(noAssembly) }
