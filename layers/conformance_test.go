@@ -99,6 +99,7 @@ func recurrentCases() []layertest.Case {
 		{Spec: layers.LSTM{Units: 3}, In: in, Out: out, Params: 96, Mask: layertest.Drops},
 		{Name: "LSTM sequences", Spec: layers.LSTM{Units: 3, ReturnSequences: true, ZeroOutputForMask: true}, In: in, Out: all, Params: 96},
 		{Name: "LSTM dropout", Spec: layers.LSTM{Units: 3, Dropout: 0.3, RecurrentDropout: 0.2, Seed: tensor.F(4)}, In: in, Out: out, Params: 96, Mask: layertest.Drops, Random: true},
+		{Name: "LSTM of Keras 2", Spec: layers.LSTM{Units: 3, RecurrentActivation: activations.HardSigmoidKeras2}, In: in, Out: out, Params: 96, Mask: layertest.Drops, Kinks: true},
 		{Spec: layers.GRU{Units: 3, NoBias: true}, In: in, Out: out, Params: 63, Mask: layertest.Drops},
 		{Name: "GRU reset before", Spec: layers.GRU{Units: 3, NoResetAfter: true, ReturnSequences: true}, In: in, Out: all, Params: 72},
 		{Spec: layers.LectureLSTM(3), In: in, Out: out, Params: 105, Mask: layertest.Drops},

@@ -13,13 +13,13 @@ import (
 type cellTexts func(name string) (string, error)
 
 // modelSpecs is the layers that a text of a MODEL means.
-func modelSpecs(text string, cells cellTexts) (specs []layers.Spec, err error) {
+func modelSpecs(text string, cells cellTexts, p profile) (specs []layers.Spec, err error) {
 	calls, err := parseText("model", text)
 	if err != nil {
 		return nil, err
 	}
 	defer catch(&err)
-	m := &meaning{what: "model", text: text, cells: cells}
+	m := &meaning{what: "model", text: text, cells: cells, profile: p}
 	if calls[0].name == "keras_model_sequential" {
 		m.r = true
 		m.sequential(calls[0])
@@ -41,7 +41,7 @@ func modelSpecs(text string, cells cellTexts) (specs []layers.Spec, err error) {
 			m.specs[0] = in
 		}
 	}
-	return m.specs, nil
+	return p.specs(m.specs), nil
 }
 
 // layerNames are the layers that a text may name, with or without R's layer_ before them.
@@ -58,6 +58,7 @@ func layerNames() []string {
 type meaning struct {
 	what, text string
 	cells      cellTexts
+	profile    profile
 	specs      []layers.Spec
 	r          bool // R's names
 }
@@ -146,7 +147,7 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			"zero_output_for_mask")
 		spec = layers.LSTM{
 			Name: a.text("name"), Units: a.needInt("units"), Activation: a.activation("activation"),
-			RecurrentActivation: a.activation("recurrent_activation"), NoBias: !a.bool("use_bias", true),
+			RecurrentActivation: m.profile.gates(a.activation("recurrent_activation")), NoBias: !a.bool("use_bias", true),
 			NoUnitForgetBias:  !a.bool("unit_forget_bias", true),
 			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
@@ -165,8 +166,8 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			"zero_output_for_mask")
 		spec = layers.GRU{
 			Name: a.text("name"), Units: a.needInt("units"), Activation: a.activation("activation"),
-			RecurrentActivation: a.activation("recurrent_activation"), NoBias: !a.bool("use_bias", true),
-			NoResetAfter:      !a.bool("reset_after", true),
+			RecurrentActivation: m.profile.gates(a.activation("recurrent_activation")), NoBias: !a.bool("use_bias", true),
+			NoResetAfter:      !a.bool("reset_after", m.profile != keras2),
 			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
 			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),

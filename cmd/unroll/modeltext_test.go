@@ -128,7 +128,7 @@ func TestModelText(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := modelSpecs(c.text, fakeCells)
+			got, err := modelSpecs(c.text, fakeCells, keras3)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -136,6 +136,34 @@ func TestModelText(t *testing.T) {
 				t.Errorf("%s\n(-want +got)\n%s", c.text, diff)
 			}
 		})
+	}
+}
+
+// The layers of the lecture's time: the functions of their gates, the reset gate's place, and their names, unless the text says otherwise.
+func TestModelTextOfKeras2(t *testing.T) {
+	got, err := modelSpecs("layer_lstm(units = 4, return_sequences = TRUE) %>% layer_lstm(3, recurrent_activation = 'sigmoid', return_sequences = TRUE) %>% "+
+		"bidirectional(gru(2, return_sequences=true), name='both') |> gru(2, reset_after=true, recurrent_activation=hard_sigmoid) |> dense(1, hard_sigmoid) |> activation(hard_sigmoid)", fakeCells, keras2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hard := activations.HardSigmoidKeras2
+	want := []layers.Spec{
+		layers.LSTM{Name: "lstm_1", Units: 4, RecurrentActivation: hard, ReturnSequences: true},
+		layers.LSTM{Name: "lstm_2", Units: 3, RecurrentActivation: activations.Sigmoid, ReturnSequences: true},
+		layers.Bidirectional{Name: "both", Layer: layers.GRU{Name: "gru_1", Units: 2, RecurrentActivation: hard, NoResetAfter: true, ReturnSequences: true}},
+		layers.GRU{Name: "gru_2", Units: 2, RecurrentActivation: hard},
+		layers.Dense{Name: "dense_1", Units: 1, Activation: hard}, layers.Activation{Name: "activation_1", Activation: hard},
+	}
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(tensor.Float{})); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	// In Go too; there nothing tells a GRU that is given its default from one that is not.
+	spec := layers.Keras2(layers.LSTM{Units: 4, ReturnSequences: true}, layers.LSTM{Units: 3, RecurrentActivation: activations.Sigmoid, ReturnSequences: true},
+		layers.Bidirectional{Name: "both", Layer: layers.GRU{Units: 2, ReturnSequences: true}}, layers.GRU{Units: 2, RecurrentActivation: activations.HardSigmoid},
+		layers.Dense{Units: 1, Activation: activations.HardSigmoid}, layers.Activation{Activation: activations.HardSigmoid})
+	want[3] = layers.GRU{Name: "gru_2", Units: 2, RecurrentActivation: hard, NoResetAfter: true}
+	if d := cmp.Diff(want, spec, cmp.AllowUnexported(tensor.Float{})); d != "" {
+		t.Errorf("Keras2 (-want +got):\n%s", d)
 	}
 }
 
@@ -189,7 +217,7 @@ func TestModelTextMistakes(t *testing.T) {
 		{strings.Repeat("bidirectional(", 60), `expected at most 50 parentheses in one another`},
 		{strings.Repeat("dense(1) |> ", 6000), `expected at most 65536 bytes`},
 	} {
-		_, err := modelSpecs(c.text, fakeCells)
+		_, err := modelSpecs(c.text, fakeCells, keras3)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.60q\n got: %v\nwant: %s", c.text, err, c.want)
 		}
@@ -201,7 +229,7 @@ func FuzzModelText(f *testing.F) {
 	f.Add("input(shape=(None, 3)) |> bidirectional(recurrent(32, cell='cells/my.cell', proj=8), merge_mode=ave) # end")
 	f.Add("lstm(32, kernel_initializer=constant(value=[1, -2e3, {]))")
 	f.Fuzz(func(t *testing.T, text string) {
-		specs, err := modelSpecs(text, fakeCells)
+		specs, err := modelSpecs(text, fakeCells, keras3)
 		if (err == nil) != (len(specs) > 0) {
 			t.Fatalf("%d layers and the error %v", len(specs), err)
 		}

@@ -390,6 +390,8 @@ func hardTanhAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 func hardSigmoidAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
+func hardSigmoidKeras2AVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
 func sqrtAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 func absAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
@@ -454,6 +456,8 @@ func sigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAss
 
 func hardSigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
+func hardSigmoidKeras2GradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
 func expGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
 func eluGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
@@ -485,6 +489,8 @@ func relu6AVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
 func hardTanhAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 func hardSigmoidAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func hardSigmoidKeras2AVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 func sqrtAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
 
@@ -546,6 +552,8 @@ func sigmoidGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noA
 
 func hardSigmoidGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
+func hardSigmoidKeras2GradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
 func expGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
 func eluGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
@@ -573,6 +581,10 @@ func nesterovAVX2(w *float32, m *float32, grad *float32, lr float32, mu float32,
 }
 
 func rmsPropAVX2(w *float32, v *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int) {
+	panic(noAssembly)
+}
+
+func rmsPropKeras2AVX2(w *float32, v *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int) {
 	panic(noAssembly)
 }
 
@@ -609,6 +621,10 @@ func nesterovAVX512(w *float32, m *float32, grad *float32, lr float32, mu float3
 }
 
 func rmsPropAVX512(w *float32, v *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int) {
+	panic(noAssembly)
+}
+
+func rmsPropKeras2AVX512(w *float32, v *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int) {
 	panic(noAssembly)
 }
 
