@@ -251,7 +251,7 @@ func TestWrongGraphs(t *testing.T) {
 		"Apply: Dense: input 0 is no value: it was made by neither Input nor Apply":                      {{row}, {Apply(layers.Dense{Units: 1}, Symbol{})}},
 		"Apply: Dense: expected at least one input, got none":                                            {{row}, {Apply(layers.Dense{Units: 1})}},
 		"Apply: expected a layer, got nil":                                                               {{row}, {Apply(nil, row)}},
-		`layer "d": layers: Dense: expected a last axis of 3, got 4`:                            {{row, words}, {Apply(dense, row), Apply(dense, lstm)}},
+		`layer "d": layers: Dense: expected a last axis of 3, got 4`:                                     {{row, words}, {Apply(dense, row), Apply(dense, lstm)}},
 		"Functional: input 1 is given twice":                                                             {{row, row}, {Apply(layers.Dense{Units: 1}, row)}},
 		`Functional: expected a name of its own for every layer, got "a" twice`:                          {{row}, {Apply(layers.Dense{Name: "a", Units: 1}, Apply(layers.Dense{Name: "a", Units: 1}, row))}},
 		`LSTM: initial_state must be one value for each of the 2 states, got 1`:                          {{words}, {Apply(layers.LSTM{Units: 4}, Apply(layers.Embedding{InputDim: 9, OutputDim: 2}, words), lstm)}},

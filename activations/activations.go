@@ -38,6 +38,10 @@ const (
 	SparseSigmoid Activation = "sparse_sigmoid" // 0 up to -1, 1 from 1, (x + 1) / 2 between
 	Exponential   Activation = "exponential"    // exp(x)
 
+	// HardSigmoidKeras2 is min(max(0.2 x + 0.5, 0), 1), which Keras 2 called hard_sigmoid. Keras 3 has no such function, and does not read
+	// a file that names it.
+	HardSigmoidKeras2 Activation = "hard_sigmoid_keras2"
+
 	Softmax    Activation = "softmax"     // exp(x) over its sum
 	LogSoftmax Activation = "log_softmax" // log(softmax(x))
 	Sparsemax  Activation = "sparsemax"   // the nearest point of the probability simplex; Martins and Astudillo, 2016

@@ -47,11 +47,12 @@ func elementwise() map[activations.Activation]func(x float64) float64 {
 			}
 			return x
 		},
-		activations.Sigmoid:     sigmoid,
-		activations.HardSigmoid: func(x float64) float64 { return between(x+3, 0, 6) / 6 },
-		activations.LogSigmoid:  func(x float64) float64 { return -softplus(-x) },
-		activations.Mish:        func(x float64) float64 { return x * math.Tanh(softplus(x)) },
-		activations.Squareplus:  func(x float64) float64 { return (x + math.Sqrt(x*x+4)) / 2 },
+		activations.Sigmoid:           sigmoid,
+		activations.HardSigmoid:       func(x float64) float64 { return between(x+3, 0, 6) / 6 },
+		activations.HardSigmoidKeras2: func(x float64) float64 { return between(0.2*x+0.5, 0, 1) },
+		activations.LogSigmoid:        func(x float64) float64 { return -softplus(-x) },
+		activations.Mish:              func(x float64) float64 { return x * math.Tanh(softplus(x)) },
+		activations.Squareplus:        func(x float64) float64 { return (x + math.Sqrt(x*x+4)) / 2 },
 		activations.SparsePlus: func(x float64) float64 {
 			if x >= 1 {
 				return x

@@ -10,7 +10,7 @@ import (
 func names() []string {
 	return []string{"linear", "relu", "leaky_relu", "relu6", "elu", "selu", "celu", "gelu", "silu", "hard_silu", "softplus", "softsign",
 		"tanh", "hard_tanh", "tanh_shrink", "soft_shrink", "hard_shrink", "sigmoid", "hard_sigmoid", "log_sigmoid", "mish", "squareplus",
-		"sparse_plus", "sparse_sigmoid", "exponential", "softmax", "log_softmax", "sparsemax", "glu", "swish", "hard_swish"}
+		"sparse_plus", "sparse_sigmoid", "exponential", "softmax", "log_softmax", "sparsemax", "glu", "swish", "hard_swish", "hard_sigmoid_keras2"}
 }
 
 // ByName is the activation of that Keras name; swish and hard_swish are silu and hard_silu. The error names what is near.

@@ -19,6 +19,7 @@ type EarlyStopping struct {
 	Baseline           tensor.Float
 	RestoreBestWeights bool // a training ends with the weights of its best epoch, stopped or not
 	StartFromEpoch     int  // epochs that are not looked at
+	Keras2             bool // the best weights come back only where this stops the training, as in Keras 2.2.4
 
 	monitor monitor
 	wait    int
@@ -84,7 +85,8 @@ func (c *EarlyStopping) keep(t *unroll.Training) {
 
 // TrainEnd implements unroll.Callback.
 func (c *EarlyStopping) TrainEnd(t *unroll.Training) error {
-	if c.weights == nil {
+	if c.weights == nil || c.Keras2 && c.StoppedEpoch == 0 {
+		c.weights = nil
 		return nil
 	}
 	for i, w := range t.Model.Weights() {

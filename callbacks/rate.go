@@ -20,6 +20,7 @@ type ReduceLROnPlateau struct {
 	MinDelta tensor.Float // 0.0001
 	Cooldown int
 	MinRate  float64 // min_lr
+	Keras2   bool    // the history's key is lr
 
 	monitor        monitor
 	wait, cooldown int
@@ -44,7 +45,7 @@ func (c *ReduceLROnPlateau) TrainBegin(*unroll.Training) (err error) {
 
 // EpochEnd implements unroll.Callback.
 func (c *ReduceLROnPlateau) EpochEnd(t *unroll.Training, logs unroll.Logs) error {
-	rate, err := logRate(t)
+	rate, err := logRate(t, c.Keras2)
 	if err != nil {
 		return err
 	}
@@ -78,6 +79,7 @@ func (c *ReduceLROnPlateau) EpochEnd(t *unroll.Training, logs unroll.Logs) error
 type LearningRateScheduler struct {
 	unroll.NoCallback
 	Schedule func(epoch int, rate float64) float64
+	Keras2   bool // the history's key is lr
 }
 
 // TrainBegin implements unroll.Callback.
@@ -102,17 +104,21 @@ func (c *LearningRateScheduler) EpochBegin(t *unroll.Training) error {
 
 // EpochEnd implements unroll.Callback.
 func (c *LearningRateScheduler) EpochEnd(t *unroll.Training, _ unroll.Logs) error {
-	_, err := logRate(t)
+	_, err := logRate(t, c.Keras2)
 	return err
 }
 
-// logRate adds the rate to the epoch's logs.
-func logRate(t *unroll.Training) (float64, error) {
+// logRate adds the rate to the epoch's logs, under the name of Keras 3 or of Keras 2.
+func logRate(t *unroll.Training, keras2 bool) (float64, error) {
 	rate, err := t.Model.LearningRate()
 	if err != nil {
 		return 0, err
 	}
-	t.Add("learning_rate", asVariable(rate))
+	key := "learning_rate"
+	if keras2 {
+		key = "lr"
+	}
+	t.Add(key, asVariable(rate))
 	return asVariable(rate), nil
 }
 

@@ -81,13 +81,17 @@ func TestConfigRoundTrip(t *testing.T) {
 	}
 	for _, s := range []layers.Spec{
 		layers.Embedding{InputDim: 12, OutputDim: 3}, layers.SimpleRNN{Units: 3}, layers.LSTM{Units: 3}, layers.GRU{Units: 3},
-		layers.LectureLSTM(3), layers.Dense{Units: 3}, layers.Dropout{}, layers.Bidirectional{Layer: layers.LSTM{Units: 2}},
+		layers.LectureLSTM(3), layers.PeepholeLSTM(3), layers.ProjectedLSTM(3, 2), layers.LayerNormLSTM(3), layers.MinimalGatedUnit(3),
+		layers.CoupledLSTM(3), layers.IRNN(3), layers.Dense{Units: 3}, layers.Dropout{}, layers.Bidirectional{Layer: layers.LSTM{Units: 2}},
 		layers.Bidirectional{Layer: layers.LectureLSTM(2), MergeMode: "sum"},
 		layers.Bidirectional{Layer: layers.GRU{Units: 2}, BackwardLayer: layers.LSTM{Units: 3, GoBackwards: true}},
 	} {
 		got, first := through(t, s, "given_name")
 		if name := got.GivenName(); name != "given_name" {
 			t.Errorf("%s: expected the name given_name, got %q", s.Class(), name)
+		}
+		if got.Class() != s.Class() {
+			t.Errorf("%s: comes back as %s", s.Class(), got.Class())
 		}
 		_, second := through(t, got, "given_name")
 		if d := cmp.Diff(first, second); d != "" {

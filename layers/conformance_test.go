@@ -133,15 +133,27 @@ b_t+1 = 0.9 * b_t + output_t * a_t`
 func recurrentCases() []layertest.Case {
 	in, out, all := tensor.Shape{open, open, 4}, tensor.Shape{open, 3}, tensor.Shape{open, open, 3}
 	bias := initializers.RandomNormal{}
+	projected, irnn := layers.ProjectedLSTM(5, 3), layers.IRNN(3)
+	projected.ReturnSequences, projected.RecurrentDropout, projected.Seed = true, 0.3, tensor.F(2)
+	irnn.KernelInitializer, irnn.BiasInitializer = nil, initializers.Ones{}
 	return []layertest.Case{
 		{Spec: layers.SimpleRNN{Units: 3, BiasInitializer: bias}, In: in, Out: out, Params: 24, Mask: layertest.Drops},
 		{Name: "SimpleRNN sequences", Spec: layers.SimpleRNN{Units: 3, ReturnSequences: true, GoBackwards: true, Activation: activations.SiLU}, In: in, Out: all, Params: 24},
 		{Spec: layers.LSTM{Units: 3}, In: in, Out: out, Params: 96, Mask: layertest.Drops},
 		{Name: "LSTM sequences", Spec: layers.LSTM{Units: 3, ReturnSequences: true, ZeroOutputForMask: true}, In: in, Out: all, Params: 96},
 		{Name: "LSTM dropout", Spec: layers.LSTM{Units: 3, Dropout: 0.3, RecurrentDropout: 0.2, Seed: tensor.F(4)}, In: in, Out: out, Params: 96, Mask: layertest.Drops, Random: true},
+		{Name: "LSTM of Keras 2", Spec: layers.LSTM{Units: 3, RecurrentActivation: activations.HardSigmoidKeras2}, In: in, Out: out, Params: 96, Mask: layertest.Drops, Kinks: true},
 		{Spec: layers.GRU{Units: 3, NoBias: true}, In: in, Out: out, Params: 63, Mask: layertest.Drops},
 		{Name: "GRU reset before", Spec: layers.GRU{Units: 3, NoResetAfter: true, ReturnSequences: true}, In: in, Out: all, Params: 72},
 		{Spec: layers.LectureLSTM(3), In: in, Out: out, Params: 105, Mask: layertest.Drops},
+		{Spec: layers.PeepholeLSTM(3), In: in, Out: out, Params: 105, Mask: layertest.Drops},
+		{Spec: layers.ProjectedLSTM(5, 3), In: in, Out: out, Params: 175, Mask: layertest.Drops},
+		{Name: "ProjectedLSTM sequences", Spec: projected, In: in, Out: all, Params: 175, Random: true},
+		{Spec: layers.LayerNormLSTM(3), In: in, Out: out, Params: 114, Mask: layertest.Drops},
+		{Spec: layers.MinimalGatedUnit(3), In: in, Out: out, Params: 48, Mask: layertest.Drops},
+		{Spec: layers.CoupledLSTM(3), In: in, Out: out, Params: 72, Mask: layertest.Drops},
+		{Spec: irnn, In: in, Out: out, Params: 24, Mask: layertest.Drops, Kinks: true},
+		{Spec: layers.Bidirectional{Layer: layers.PeepholeLSTM(3)}, In: in, Out: tensor.Shape{open, 6}, Params: 210, Mask: layertest.Drops},
 		{Spec: layers.Bidirectional{Layer: layers.GRU{Units: 3, ReturnSequences: true}}, In: in, Out: tensor.Shape{open, open, 6}, Params: 162},
 		{Name: "Bidirectional sum", Spec: layers.Bidirectional{Layer: layers.LSTM{Units: 3, Dropout: 0.5}, MergeMode: "mul"}, In: in, Out: out, Params: 192, Mask: layertest.Drops, Random: true},
 	}

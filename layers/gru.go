@@ -1,22 +1,12 @@
 package layers
 
 import (
-	_ "embed"
-
 	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
-)
-
-// One step of GRU, in its two forms.
-var (
-	//go:embed cells/gru.cell
-	gruCell string
-	//go:embed cells/gru_reset_before.cell
-	gruResetBeforeCell string
 )
 
 // GRU is the gated recurrent unit of Keras: gates z and r with RecurrentActivation, candidate h with Activation; z keeps the old
@@ -78,9 +68,9 @@ func readGRU(r *keras.Reader) Spec {
 func (l GRU) Build(b *Builder, in []Signature) (Layer, error) { return buildRecurrent(b, in, l) }
 
 func (l GRU) recurrent() (Recurrent, string) {
-	text := gruCell
+	text := cellNamed("gru")
 	if l.NoResetAfter {
-		text = gruResetBeforeCell
+		text = cellNamed("gru_reset_before")
 	}
 	return Recurrent{
 		Units: l.Units, Cell: text, Activation: l.Activation, RecurrentActivation: l.RecurrentActivation, NoBias: l.NoBias,

@@ -1,7 +1,6 @@
 package layers
 
 import (
-	_ "embed"
 	"strings"
 
 	"github.com/unroll-ml/unroll/activations"
@@ -10,14 +9,6 @@ import (
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
-)
-
-// One step of Keras's LSTM, and of the lecture's.
-var (
-	//go:embed cells/lstm.cell
-	lstmCell string
-	//go:embed cells/lecture_lstm.cell
-	lectureLSTMCell string
 )
 
 // LSTM is the long short-term memory of Keras: gates i, f, o with RecurrentActivation, candidate and output with Activation,
@@ -79,7 +70,7 @@ func readLSTM(r *keras.Reader) Spec {
 func (l LSTM) Build(b *Builder, in []Signature) (Layer, error) { return buildRecurrent(b, in, l) }
 
 func (l LSTM) recurrent() (Recurrent, string) {
-	text := lstmCell
+	text := cellNamed("lstm")
 	if l.NoUnitForgetBias {
 		text = strings.Replace(text, "param bias.f init=ones\n", "", 1)
 	}
@@ -94,7 +85,3 @@ func (l LSTM) recurrent() (Recurrent, string) {
 		KernelConstraint:    l.KernelConstraint, RecurrentConstraint: l.RecurrentConstraint, BiasConstraint: l.BiasConstraint,
 	}, "lstm_cell"
 }
-
-// LectureLSTM is the LSTM of the lecture as equations: one activation for all gates, a full matrix on the incoming carry at
-// the output, and the output itself as the next state. Give it Units, and what else a Recurrent takes.
-func LectureLSTM(units int) Recurrent { return Recurrent{Units: units, Cell: lectureLSTMCell} }

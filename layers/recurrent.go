@@ -47,9 +47,6 @@ type Recurrent struct {
 	KernelConstraint, RecurrentConstraint, BiasConstraint    constraints.Constraint
 }
 
-// Class is "Recurrent". Keras has no such class.
-func (Recurrent) Class() string { return "Recurrent" }
-
 // GivenName is the name that the user gave.
 func (l Recurrent) GivenName() string { return l.Name }
 

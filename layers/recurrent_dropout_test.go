@@ -28,7 +28,7 @@ func TestHasDropout(t *testing.T) {
 		{SimpleRNN{Units: 2}, cell.Dropout{}},
 		{SimpleRNN{Units: 2, Dropout: 0.1}, cell.Dropout{Input: true}},
 		{SimpleRNN{Units: 2, Dropout: 1, RecurrentDropout: 1}, cell.Dropout{Input: true, State: true, Each: true}},
-		{Recurrent{Units: 2, Cell: simpleRNNCell, RecurrentDropout: 1}, cell.Dropout{State: true, Each: true}},
+		{Recurrent{Units: 2, Cell: cellNamed("simple_rnn"), RecurrentDropout: 1}, cell.Dropout{State: true, Each: true}},
 		{LSTM{Units: 2, Dropout: 0.1, RecurrentDropout: 0.1}, cell.Dropout{Input: true, State: true, Each: true}},
 		{LSTM{Units: 2, Dropout: 0.1, RecurrentDropout: 1}, cell.Dropout{Input: true, Each: true}},
 		{GRU{Units: 2, Dropout: 1}, cell.Dropout{}},

@@ -1,8 +1,6 @@
 package layers
 
 import (
-	_ "embed"
-
 	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/initializers"
@@ -10,11 +8,6 @@ import (
 	"github.com/unroll-ml/unroll/regularizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
-
-// simpleRNNCell is one step of SimpleRNN.
-//
-//go:embed cells/simple_rnn.cell
-var simpleRNNCell string
 
 // SimpleRNN is the fully connected recurrent network: output_t = activation(input_t·kernel + state_t·recurrent_kernel + bias),
 // which is also the next state. An activity
@@ -70,7 +63,7 @@ func (l SimpleRNN) Build(b *Builder, in []Signature) (Layer, error) { return bui
 
 func (l SimpleRNN) recurrent() (Recurrent, string) {
 	return Recurrent{
-		Units: l.Units, Cell: simpleRNNCell, Activation: l.Activation, NoBias: l.NoBias,
+		Units: l.Units, Cell: cellNamed("simple_rnn"), Activation: l.Activation, NoBias: l.NoBias,
 		KernelInitializer: l.KernelInitializer, RecurrentInitializer: l.RecurrentInitializer, BiasInitializer: l.BiasInitializer,
 		ReturnSequences: l.ReturnSequences, ReturnState: l.ReturnState, GoBackwards: l.GoBackwards, Stateful: l.Stateful, Unroll: l.Unroll,
 		ZeroOutputForMask: l.ZeroOutputForMask,

@@ -14,14 +14,17 @@ type BinaryCrossentropy struct {
 	LabelSmoothing float64   // s, 0 to 1
 	Reduction      Reduction // SumOverBatchSize
 	Name           string    // "binary_crossentropy"
+	// Keras2 computes as Keras 2.2.4 does: of the probability, clipped to [1e-7, 1 - 1e-7], also where it comes from a sigmoid, whose argument is
+	// otherwise used, as Keras 3 on TensorFlow does. A clipped probability has no slope.
+	Keras2 bool
 }
 
 func (BinaryCrossentropy) Class() string       { return "BinaryCrossentropy" }
 func (l BinaryCrossentropy) Reduce() Reduction { return l.Reduction.or() }
 
 func (l BinaryCrossentropy) Config() map[string]any {
-	return map[string]any{"name": named(l.Name, l.Class()), "reduction": string(l.Reduce()), "from_logits": l.FromLogits,
-		"label_smoothing": l.LabelSmoothing, "axis": -1}
+	return keras2(l.Keras2, map[string]any{"name": named(l.Name, l.Class()), "reduction": string(l.Reduce()), "from_logits": l.FromLogits,
+		"label_smoothing": l.LabelSmoothing, "axis": -1})
 }
 
 // Check implements Loss.
@@ -43,11 +46,19 @@ func (BinaryCrossentropy) CheckTarget(Target, int, int) error { return nil }
 
 // AsLogits implements Loss.
 func (l BinaryCrossentropy) AsLogits(activation string) (Loss, bool) {
-	if activation != "sigmoid" {
+	if activation != "sigmoid" || l.Keras2 {
 		return nil, false
 	}
 	l.FromLogits = true
 	return l, true
+}
+
+// keras2 says in a config that a crossentropy computes as Keras 2 does. Keras 3 does not read it.
+func keras2(on bool, c map[string]any) map[string]any {
+	if on {
+		c["keras2"] = true
+	}
+	return c
 }
 
 func (l BinaryCrossentropy) smooth(y float64) float64 {

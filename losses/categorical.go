@@ -15,6 +15,7 @@ type CategoricalCrossentropy struct {
 	LabelSmoothing float64   // s, 0 to 1
 	Reduction      Reduction // SumOverBatchSize
 	Name           string    // "categorical_crossentropy"
+	Keras2         bool      // see BinaryCrossentropy
 }
 
 // SparseCategoricalCrossentropy is CategoricalCrossentropy for targets that name the class by its id, from 0.
@@ -23,6 +24,7 @@ type SparseCategoricalCrossentropy struct {
 	IgnoreClass tensor.Float // an id whose items do not count, out of range or not; unset: none
 	Reduction   Reduction    // SumOverBatchSize
 	Name        string       // "sparse_categorical_crossentropy"
+	Keras2      bool         // see BinaryCrossentropy
 }
 
 func (CategoricalCrossentropy) Class() string       { return "CategoricalCrossentropy" }
@@ -32,8 +34,8 @@ func (l CategoricalCrossentropy) Reduce() Reduction       { return l.Reduction.o
 func (l SparseCategoricalCrossentropy) Reduce() Reduction { return l.Reduction.or() }
 
 func (l CategoricalCrossentropy) Config() map[string]any {
-	return map[string]any{"name": named(l.Name, l.Class()), "reduction": string(l.Reduce()), "from_logits": l.FromLogits,
-		"label_smoothing": l.LabelSmoothing, "axis": -1}
+	return keras2(l.Keras2, map[string]any{"name": named(l.Name, l.Class()), "reduction": string(l.Reduce()), "from_logits": l.FromLogits,
+		"label_smoothing": l.LabelSmoothing, "axis": -1})
 }
 
 func (l SparseCategoricalCrossentropy) Config() map[string]any {
@@ -42,7 +44,7 @@ func (l SparseCategoricalCrossentropy) Config() map[string]any {
 	if l.IgnoreClass.IsSet() {
 		c["ignore_class"] = int(l.IgnoreClass.Or(0))
 	}
-	return c
+	return keras2(l.Keras2, c)
 }
 
 // Check implements Loss.
@@ -143,7 +145,7 @@ func checkID(class string, target Target, i, m int) error {
 
 // AsLogits implements Loss.
 func (l CategoricalCrossentropy) AsLogits(activation string) (Loss, bool) {
-	if activation != "softmax" {
+	if activation != "softmax" || l.Keras2 {
 		return nil, false
 	}
 	l.FromLogits = true
@@ -152,7 +154,7 @@ func (l CategoricalCrossentropy) AsLogits(activation string) (Loss, bool) {
 
 // AsLogits implements Loss.
 func (l SparseCategoricalCrossentropy) AsLogits(activation string) (Loss, bool) {
-	if activation != "softmax" {
+	if activation != "softmax" || l.Keras2 {
 		return nil, false
 	}
 	l.FromLogits = true

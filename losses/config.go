@@ -67,20 +67,20 @@ func FromConfig(path, class string, config map[string]any) (Loss, error) {
 	switch keras.Snake(canonical(class)) {
 	case "binary_crossentropy":
 		r.Only("axis", -1.0)
-		l = BinaryCrossentropy{r.Bool("from_logits", false), smoothing(r), reduction, name}
+		l = BinaryCrossentropy{r.Bool("from_logits", false), smoothing(r), reduction, name, r.Bool("keras2", false)}
 	case "binary_focal_crossentropy":
 		r.Only("axis", -1.0)
 		l = BinaryFocalCrossentropy{r.Bool("apply_class_balancing", false), number(r, "alpha"), number(r, "gamma"), r.Bool("from_logits", false), smoothing(r),
 			reduction, name}
 	case "categorical_crossentropy":
 		r.Only("axis", -1.0)
-		l = CategoricalCrossentropy{r.Bool("from_logits", false), smoothing(r), reduction, name}
+		l = CategoricalCrossentropy{r.Bool("from_logits", false), smoothing(r), reduction, name, r.Bool("keras2", false)}
 	case "categorical_focal_crossentropy":
 		r.Only("axis", -1.0)
 		l = CategoricalFocalCrossentropy{number(r, "alpha"), number(r, "gamma"), r.Bool("from_logits", false), smoothing(r), reduction, name}
 	case "sparse_categorical_crossentropy":
 		r.Only("axis", -1.0)
-		s := SparseCategoricalCrossentropy{FromLogits: r.Bool("from_logits", false), Reduction: reduction, Name: name}
+		s := SparseCategoricalCrossentropy{FromLogits: r.Bool("from_logits", false), Reduction: reduction, Name: name, Keras2: r.Bool("keras2", false)}
 		if !r.Null("ignore_class") {
 			s.IgnoreClass = tensor.F(float64(r.Int("ignore_class")))
 		}

@@ -2,6 +2,7 @@ package optimizers
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/unroll-ml/unroll/internal/keras"
@@ -27,11 +28,9 @@ func config(o Optimizer, rate tensor.Float, def float64, s schedules.Schedule, d
 
 // rates reads the keys that every optimizer has, less Common's.
 func rates(r *keras.Reader) (rate tensor.Float, s schedules.Schedule, decay tensor.Float, name string) {
-	// Keras 2's learning rate was lr, and it divided the rate by 1 + decay · step.
 	if !r.Has("learning_rate") {
-		rate = number(r, "lr")
+		rate = number(r, "lr") // Keras 2's name
 	}
-	r.Only("decay", nil, 0.0)
 	switch v := r.Value("learning_rate").(type) {
 	case map[string]any:
 		if o := r.Object("learning_rate"); o != nil {
@@ -69,13 +68,14 @@ func FromConfig(path, class string, config map[string]any) (Optimizer, error) {
 	r := keras.Read(path, config)
 	rate, s, decay, name := rates(r)
 	common := readCommon(r)
+	falls := r.Float("decay", 0)
 	num := func(key string) tensor.Float { return number(r, key) }
 	var o Optimizer
 	switch strings.ToLower(class) {
 	case "sgd":
 		o = SGD{rate, s, r.Float("momentum", 0), r.Bool("nesterov", false), decay, name, common}
 	case "rmsprop":
-		o = RMSprop{rate, s, num("rho"), r.Float("momentum", 0), num("epsilon"), r.Bool("centered", false), decay, name, common}
+		o = RMSprop{rate, s, num("rho"), r.Float("momentum", 0), num("epsilon"), r.Bool("centered", false), r.Bool("keras2", false), decay, name, common}
 	case "adam":
 		o = Adam{rate, s, num("beta_1"), num("beta_2"), num("epsilon"), r.Bool("amsgrad", false), decay, name, common}
 	case "adamw":
@@ -112,7 +112,23 @@ func FromConfig(path, class string, config map[string]any) (Optimizer, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
+	if falls != 0 {
+		return falling(path, class, config, o, falls)
+	}
 	return o, nil
+}
+
+// falling is an optimizer with Keras 2's decay: the rate is divided by 1 + decay · step, which Keras 3 has as a schedule.
+func falling(path, class string, config map[string]any, o Optimizer, falls float64) (Optimizer, error) {
+	rate, s := o.Rate()
+	if s != nil {
+		return nil, fmt.Errorf("optimizers: %s.decay: expected a number as learning rate beside it, got the schedule %s", path, s.Class())
+	}
+	config = maps.Clone(config)
+	delete(config, "decay")
+	delete(config, "lr")
+	config["learning_rate"] = schedules.Object(schedules.InverseTimeDecay{Initial: rate, Steps: 1, Rate: falls})
+	return FromConfig(path, class, config)
 }
 
 // Object is the optimizer as a compile_config has it.

@@ -23,6 +23,7 @@ func every() []optimizers.Optimizer {
 		optimizers.SGD{}, optimizers.SGD{LearningRate: f(0.1), Momentum: 0.9}, optimizers.SGD{LearningRate: f(0.1), Momentum: 0.9, Nesterov: true},
 		optimizers.SGD{WeightDecay: f(0.1)},
 		optimizers.RMSprop{}, optimizers.RMSprop{LearningRate: f(0.01), Rho: f(0.8), Epsilon: f(1e-3)}, optimizers.RMSprop{Momentum: 0.5},
+		optimizers.RMSprop{Keras2: true}, optimizers.RMSprop{Keras2: true, Rho: f(0.8), Epsilon: f(1e-2)},
 		optimizers.RMSprop{Centered: true}, optimizers.RMSprop{Momentum: 0.5, Centered: true, WeightDecay: f(0.01)},
 		optimizers.Adam{}, optimizers.Adam{LearningRate: f(0.1), Beta1: f(0.5), Beta2: f(0.9), Epsilon: f(1e-3)}, optimizers.Adam{AMSGrad: true, Beta2: f(0.5)},
 		optimizers.Adam{WeightDecay: f(0.02)}, optimizers.AdamW{}, optimizers.AdamW{WeightDecay: f(0.1), AMSGrad: true},
@@ -69,7 +70,11 @@ func reference(o optimizers.Optimizer, s *state, g, lr float64, t int) {
 			s.b = rho*s.b + (1-rho)*g
 			v -= s.b * s.b
 		}
-		s.c = o.Momentum*s.c + lr*g/math.Sqrt(v+o.Epsilon.Or(1e-7))
+		root := math.Sqrt(v + o.Epsilon.Or(1e-7))
+		if o.Keras2 {
+			root = math.Sqrt(v) + o.Epsilon.Or(1e-7)
+		}
+		s.c = o.Momentum*s.c + lr*g/root
 		s.w -= s.c
 	case optimizers.Adagrad:
 		s.w -= lr * o.WeightDecay.Or(0) * s.w
@@ -532,7 +537,10 @@ func TestErrors(t *testing.T) {
 		{"SGD", map[string]any{"use_ema": 1}, "keras: o.use_ema: expected true or false, got 1"},
 		{"SGD", map[string]any{"loss_scale_factor": 2}, "keras: o.loss_scale_factor: expected null (nothing else is supported), got 2"},
 		{"Muon", nil, "optimizers: Muon: this optimizer of Keras's is not offered"},
-		{"SGD", map[string]any{"decay": 0.1}, "keras: o.decay: expected null or 0 (nothing else is supported), got 0.1"},
+		{"SGD", map[string]any{"decay": -0.1}, "schedules: InverseTimeDecay: decay_rate must be finite and from 0, got -0.1"},
+		{"SGD", map[string]any{"decay": 0.1, "learning_rate": schedules.Object(schedules.CosineDecay{Initial: 1, Steps: 2})},
+			"optimizers: o.decay: expected a number as learning rate beside it, got the schedule CosineDecay"},
+		{"RMSprop", map[string]any{"keras2": true, "momentum": 0.5}, "optimizers: RMSprop: Keras 2's has no momentum and is not centered, got momentum 0.5, centered false"},
 		{"SGD", map[string]any{"rho": 0.9}, `keras: o: unknown key "rho"`},
 		{"Adam", map[string]any{"beta_1": "x"}, `keras: o.beta_1: expected a number, got "x"`},
 		{"Adam", map[string]any{"beta_1": 2.0}, "optimizers: Adam: beta_1 must be in [0, 1), got 2"},

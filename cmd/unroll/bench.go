@@ -108,7 +108,7 @@ func (f *benchFlags) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.compile(cmd, m); err != nil {
+	if err := f.compile(cmd, m, keras3); err != nil {
 		return err
 	}
 	request := f.request(m.wants(), cmd.ErrOrStderr())

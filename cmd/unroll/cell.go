@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll/internal/cell"
-	"github.com/unroll-ml/unroll/layers"
 )
 
 // maxCell is how long a text of equations may be: the language's own bound is 64 KB.
@@ -43,13 +42,13 @@ func (f *cellFault) report(w io.Writer) {
 	excerpt(w, f.text, min(at+f.err.Col-1, len(f.text)))
 }
 
-// cellText is the equations of a file, or of the lecture's LSTM by its name, parsed once to find mistakes.
+// cellText is the equations of a file, or those that are built in under a name, parsed once to find mistakes.
 func cellText(name string) (string, error) {
-	if name == "lecture_lstm" {
-		return layers.LectureLSTM(1).Cell, nil
+	if l, ok := findEquations(name); ok {
+		return l.Cell, nil
 	}
 	if slices.Contains([]string{"simple_rnn", "lstm", "gru"}, name) {
-		return "", fmt.Errorf("expected a file or lecture_lstm, got the layer %s: write %s(…)", name, name)
+		return "", fmt.Errorf("expected a file or one of %s, got the layer %s: write %s(…)", strings.Join(equationNames(), ", "), name, name)
 	}
 	info, err := os.Stat(name)
 	switch {
@@ -58,7 +57,7 @@ func cellText(name string) (string, error) {
 	case err == nil && info.Size() > maxCell:
 		return "", fmt.Errorf("expected equations of at most 64 KB, got a file of %d bytes: %s", info.Size(), name)
 	case errors.Is(err, os.ErrNotExist):
-		return "", fmt.Errorf("no such file: %s (built in: lecture_lstm)", name)
+		return "", fmt.Errorf("no such file: %s (built in: %s)", name, strings.Join(equationNames(), ", "))
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
@@ -80,16 +79,18 @@ func faultIn(file, text string, err error) error {
 func cellCommand() *cobra.Command {
 	var units, input int
 	var sizes map[string]int
-	var asJSON bool
+	var asJSON, asText bool
 	var activation, recurrent string
 	cmd := &cobra.Command{
 		Use:   "cell FILE.cell",
 		Short: "Check a cell's equations and show what becomes of them",
 		Long: `cell checks the equations of a recurrent cell and prints its parameters, its states, and how a step is computed.
-FILE may be lecture_lstm, the LSTM that is built in as the lecture writes it.`,
+FILE may be the name of equations that are built in: ` + strings.Join(equationNames(), ", ") + `;
+--text prints them, to begin with.`,
 		Example: `  unroll cell my.cell
   unroll cell my.cell --units 64 --input 100 --size proj=16
-  unroll cell lecture_lstm`,
+  unroll cell lecture_lstm
+  unroll cell peephole_lstm --text > mine.cell`,
 		Args: between(1, 1, "a file of equations"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text, err := cellText(args[0])
@@ -108,6 +109,10 @@ FILE may be lecture_lstm, the LSTM that is built in as the lecture writes it.`,
 				}
 				return err
 			}
+			if asText {
+				_, err := io.WriteString(cmd.OutOrStdout(), text)
+				return err
+			}
 			d := describeCell(args[0], units, input, c, cell.NewPlan(c))
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), d)
@@ -121,6 +126,7 @@ FILE may be lecture_lstm, the LSTM that is built in as the lecture writes it.`,
 	f.StringToIntVar(&sizes, "size", nil, "width that a `value` line names, as NAME=N")
 	f.StringVar(&activation, "activation", "tanh", "what activation(x) is")
 	f.StringVar(&recurrent, "recurrent-activation", "sigmoid", "what recurrent_activation(x) is")
+	f.BoolVar(&asText, "text", false, "print the equations")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -35,8 +35,13 @@ func isText(name string) bool {
 
 // openModel reads a file, or makes what a text says. A file is read with how its model is trained, unless uncompiled.
 func openModel(name string, uncompiled bool) (*model, error) {
+	return openModelAs(keras3, name, uncompiled)
+}
+
+// openModelAs is openModel with a text as that Keras means it; a file says itself what its layers are.
+func openModelAs(p profile, name string, uncompiled bool) (*model, error) {
 	if isText(name) {
-		specs, err := modelSpecs(name, cellText)
+		specs, err := modelSpecs(name, cellText, p)
 		if err != nil {
 			return nil, err
 		}
@@ -45,6 +50,9 @@ func openModel(name string, uncompiled bool) (*model, error) {
 			return nil, stackHint(err)
 		}
 		return &model{Model: m, specs: specs}, nil
+	}
+	if p == keras2 {
+		return nil, usage("--profile keras2: expected a text as MODEL, got %s: a file says itself what its layers are", name)
 	}
 	info, err := os.Stat(name)
 	switch {

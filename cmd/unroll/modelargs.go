@@ -131,7 +131,7 @@ func (a *arguments) activation(name string) activations.Activation {
 	case v.kind != stringValue && v.kind != wordValue:
 		a.fail(v, name, "the name of an activation")
 	}
-	act, err := activations.ByName(strings.TrimPrefix(v.text, "activation_"))
+	act, err := activations.ByName(a.m.profile.function(strings.TrimPrefix(v.text, "activation_")))
 	if err != nil {
 		a.m.fail(v.at, "%s: %s", name, without(err, "activations: "))
 	}

@@ -74,6 +74,9 @@ func (m *meaning) keras(c *call, k kerasLayer) (layers.Spec, *arguments) {
 			config[name] = objectName(v.text)
 		default:
 			config[name] = m.plain(v)
+			if function, ok := config[name].(string); ok && name == "activation" {
+				config[name] = m.profile.function(function)
+			}
 		}
 	}
 	s, err := layers.FromConfig(k.name, &keras.Object{Class: k.class, Config: config})

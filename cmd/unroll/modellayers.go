@@ -1,10 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/unroll-ml/unroll/internal/keras"
@@ -16,20 +13,20 @@ import (
 type cellTexts func(name string) (string, error)
 
 // modelSpecs is the layers that a text of a MODEL means.
-func modelSpecs(text string, cells cellTexts) (specs []layers.Spec, err error) {
+func modelSpecs(text string, cells cellTexts, p profile) (specs []layers.Spec, err error) {
 	calls, err := parseText("model", text)
 	if err != nil {
 		return nil, err
 	}
 	defer catch(&err)
-	m := &meaning{what: "model", text: text, cells: cells}
+	m := &meaning{what: "model", text: text, cells: cells, profile: p}
 	if calls[0].name == "keras_model_sequential" {
 		m.r = true
 		m.sequential(calls[0])
 		calls = calls[1:]
 	}
 	for _, c := range calls {
-		m.r = m.r || strings.HasPrefix(c.name, "layer_") && c.name != layerNormalization
+		m.r = m.r || strings.HasPrefix(c.name, "layer_") && c.name != layerNormalization && !isEquations(c.name)
 	}
 	for _, c := range calls {
 		m.add(c)
@@ -44,12 +41,13 @@ func modelSpecs(text string, cells cellTexts) (specs []layers.Spec, err error) {
 			m.specs[0] = in
 		}
 	}
-	return m.specs, nil
+	return p.specs(m.specs), nil
 }
 
 // layerNames are the layers that a text may name, with or without R's layer_ before them.
 func layerNames() []string {
-	names := []string{"input", "embedding", "simple_rnn", "lstm", "gru", "recurrent", "lecture_lstm", "rnn", "bidirectional", "time_distributed", "dense"}
+	names := []string{"input", "embedding", "simple_rnn", "lstm", "gru", "recurrent"}
+	names = append(append(names, equationNames()...), "rnn", "bidirectional", "time_distributed", "dense")
 	for _, k := range kerasLayers() {
 		names = append(names, k.name)
 	}
@@ -60,6 +58,7 @@ func layerNames() []string {
 type meaning struct {
 	what, text string
 	cells      cellTexts
+	profile    profile
 	specs      []layers.Spec
 	r          bool // R's names
 }
@@ -107,7 +106,7 @@ func (m *meaning) add(c *call) {
 // layer is the layer of a call, and the shape of its input where the call has one.
 func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 	name := c.name
-	if name != layerNormalization || m.r {
+	if !isEquations(name) && (name != layerNormalization || m.r) {
 		name = strings.TrimPrefix(name, "layer_")
 	}
 	var a *arguments
@@ -149,7 +148,7 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			"zero_output_for_mask")
 		spec = layers.LSTM{
 			Name: a.text("name"), Units: a.needInt("units"), Activation: a.activation("activation"),
-			RecurrentActivation: a.activation("recurrent_activation"), NoBias: !a.bool("use_bias", true),
+			RecurrentActivation: m.profile.gates(a.activation("recurrent_activation")), NoBias: !a.bool("use_bias", true),
 			NoUnitForgetBias:  !a.bool("unit_forget_bias", true),
 			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
@@ -169,8 +168,8 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			"zero_output_for_mask")
 		spec = layers.GRU{
 			Name: a.text("name"), Units: a.needInt("units"), Activation: a.activation("activation"),
-			RecurrentActivation: a.activation("recurrent_activation"), NoBias: !a.bool("use_bias", true),
-			NoResetAfter:      !a.bool("reset_after", true),
+			RecurrentActivation: m.profile.gates(a.activation("recurrent_activation")), NoBias: !a.bool("use_bias", true),
+			NoResetAfter:      !a.bool("reset_after", m.profile != keras2),
 			KernelInitializer: a.initializer("kernel_initializer"), RecurrentInitializer: a.initializer("recurrent_initializer"),
 			BiasInitializer: a.initializer("bias_initializer"), ReturnSequences: a.bool("return_sequences", false),
 			GoBackwards: a.bool("go_backwards", false), ZeroOutputForMask: a.bool("zero_output_for_mask", false),
@@ -181,8 +180,8 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 			KernelConstraint: a.constraint("kernel_constraint"), RecurrentConstraint: a.constraint("recurrent_constraint"),
 			BiasConstraint: a.constraint("bias_constraint"),
 		}
-	case "recurrent", "lecture_lstm":
-		spec, a = m.recurrent(c, name)
+	case "recurrent":
+		spec, a = m.recurrent(c)
 	case "rnn":
 		spec, a = m.rnn(c)
 	case "bidirectional":
@@ -222,6 +221,10 @@ func (m *meaning) layer(c *call) (spec layers.Spec, shape tensor.Shape) {
 		inner, _ := m.layer(v.call)
 		spec = layers.TimeDistributed{Name: a.text("name"), Layer: inner}
 	default:
+		if l, ok := findEquations(name); ok {
+			spec, a = m.equations(c, l)
+			break
+		}
 		k, ok := findKeras(name)
 		if !ok {
 			m.fail(c.at, "%s", unknown("layer", name, layerNames()))
@@ -302,52 +305,6 @@ func (m *meaning) input(c *call) layers.Spec {
 	}
 	a.done()
 	return in
-}
-
-// recurrent is a layer with equations of its own: every argument that no layer has is a width that the equations name.
-func (m *meaning) recurrent(c *call, name string) (layers.Spec, *arguments) {
-	names := []string{"units", "cell", "activation", "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer",
-		"bias_initializer", "return_sequences", "go_backwards", "stateful", "unroll", "dropout", "recurrent_dropout", "zero_output_for_mask"}
-	if name == "lecture_lstm" {
-		names = slices.Delete(names, 1, 2)
-	}
-	sizes := map[string]int{}
-	rest := &call{name: c.name, at: c.at}
-	for _, a := range c.args {
-		n, err := strconv.Atoi(strings.TrimSuffix(a.value.text, "L"))
-		if a.name != "" && !slices.Contains(names, a.name) && !slices.Contains(everyLayer(), a.name) && a.value.kind == numberValue && err == nil {
-			sizes[a.name] = n
-			continue
-		}
-		rest.args = append(rest.args, a)
-	}
-	a := m.bind(rest, names...)
-	l := layers.LectureLSTM(a.needInt("units"))
-	if name == "recurrent" {
-		v := a.get("cell")
-		if v == nil || v.kind != wordValue && v.kind != stringValue {
-			m.fail(c.at, "expected the equations in recurrent(), as in recurrent(32, cell=my.cell), got %s", described(v))
-		}
-		text, err := m.cells(v.text)
-		var fault *cellFault
-		if errors.As(err, &fault) {
-			panic(stop{fault})
-		} else if err != nil {
-			m.fail(v.at, "cell: %v", err)
-		}
-		l.Cell = text
-	}
-	if len(sizes) > 0 {
-		l.Sizes = sizes
-	}
-	l.Name, l.Activation, l.RecurrentActivation = a.text("name"), a.activation("activation"), a.activation("recurrent_activation")
-	l.NoBias = !a.bool("use_bias", true)
-	l.KernelInitializer, l.RecurrentInitializer = a.initializer("kernel_initializer"), a.initializer("recurrent_initializer")
-	l.BiasInitializer = a.initializer("bias_initializer")
-	l.ReturnSequences, l.GoBackwards = a.bool("return_sequences", false), a.bool("go_backwards", false)
-	l.Dropout, l.RecurrentDropout = a.float("dropout"), a.float("recurrent_dropout")
-	l.ZeroOutputForMask, l.Stateful, l.Unroll = a.bool("zero_output_for_mask", false), a.bool("stateful", false), a.bool("unroll", false)
-	return l, a
 }
 
 // axes is a shape without the batch; None, NULL and NA are open axes.

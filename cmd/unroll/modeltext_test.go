@@ -79,6 +79,16 @@ func TestModelText(t *testing.T) {
 		{"lecture's LSTM", "lecture_lstm(32, activation=sigmoid)", []layers.Spec{
 			layers.Recurrent{Units: 32, Cell: layers.LectureLSTM(1).Cell, Activation: activations.Sigmoid},
 		}},
+		{"equations that are built in", "projected_lstm(6, proj_size=2, return_sequences=true) |> layer_norm_lstm(3, return_sequences=TRUE) |> layer_normalization() |> irnn(4)", []layers.Spec{
+			layers.Recurrent{Units: 6, Cell: layers.ProjectedLSTM(6, 2).Cell, Sizes: map[string]int{"proj_size": 2}, ReturnSequences: true},
+			layers.Recurrent{Units: 3, Cell: layers.LayerNormLSTM(3).Cell, ReturnSequences: true},
+			layers.LayerNormalization{}, layers.IRNN(4),
+		}},
+		{"the same in R", "layer_peephole_lstm(units = 3, return_sequences = TRUE) %>% layer_layer_norm_lstm(units = 2, return_sequences = TRUE) %>% layer_minimal_gated_unit(2, return_sequences = TRUE) %>% layer_coupled_lstm(2)", []layers.Spec{
+			layers.Recurrent{Units: 3, Cell: layers.PeepholeLSTM(3).Cell, ReturnSequences: true},
+			layers.Recurrent{Units: 2, Cell: layers.LayerNormLSTM(3).Cell, ReturnSequences: true},
+			layers.Recurrent{Units: 2, Cell: layers.MinimalGatedUnit(3).Cell, ReturnSequences: true}, layers.CoupledLSTM(2),
+		}},
 		{"bidirectional", "bidirectional(lstm(8, return_sequences=true), merge_mode=sum) |> layer_bidirectional(layer = layer_gru(units = 2))", []layers.Spec{
 			layers.Bidirectional{Layer: layers.LSTM{Units: 8, ReturnSequences: true}, MergeMode: "sum"}, layers.Bidirectional{Layer: layers.GRU{Units: 2}},
 		}},
@@ -125,7 +135,7 @@ func TestModelText(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := modelSpecs(c.text, fakeCells)
+			got, err := modelSpecs(c.text, fakeCells, keras3)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -133,6 +143,34 @@ func TestModelText(t *testing.T) {
 				t.Errorf("%s\n(-want +got)\n%s", c.text, diff)
 			}
 		})
+	}
+}
+
+// The layers of the lecture's time: the functions of their gates, the reset gate's place, and their names, unless the text says otherwise.
+func TestModelTextOfKeras2(t *testing.T) {
+	got, err := modelSpecs("layer_lstm(units = 4, return_sequences = TRUE) %>% layer_lstm(3, recurrent_activation = 'sigmoid', return_sequences = TRUE) %>% "+
+		"bidirectional(gru(2, return_sequences=true), name='both') |> gru(2, reset_after=true, recurrent_activation=hard_sigmoid) |> dense(1, hard_sigmoid) |> activation(hard_sigmoid)", fakeCells, keras2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hard := activations.HardSigmoidKeras2
+	want := []layers.Spec{
+		layers.LSTM{Name: "lstm_1", Units: 4, RecurrentActivation: hard, ReturnSequences: true},
+		layers.LSTM{Name: "lstm_2", Units: 3, RecurrentActivation: activations.Sigmoid, ReturnSequences: true},
+		layers.Bidirectional{Name: "both", Layer: layers.GRU{Name: "gru_1", Units: 2, RecurrentActivation: hard, NoResetAfter: true, ReturnSequences: true}},
+		layers.GRU{Name: "gru_2", Units: 2, RecurrentActivation: hard},
+		layers.Dense{Name: "dense_1", Units: 1, Activation: hard}, layers.Activation{Name: "activation_1", Activation: hard},
+	}
+	if d := cmp.Diff(want, got, cmp.AllowUnexported(tensor.Float{})); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	// In Go too; there nothing tells a GRU that is given its default from one that is not.
+	spec := layers.Keras2(layers.LSTM{Units: 4, ReturnSequences: true}, layers.LSTM{Units: 3, RecurrentActivation: activations.Sigmoid, ReturnSequences: true},
+		layers.Bidirectional{Name: "both", Layer: layers.GRU{Units: 2, ReturnSequences: true}}, layers.GRU{Units: 2, RecurrentActivation: activations.HardSigmoid},
+		layers.Dense{Units: 1, Activation: activations.HardSigmoid}, layers.Activation{Activation: activations.HardSigmoid})
+	want[3] = layers.GRU{Name: "gru_2", Units: 2, RecurrentActivation: hard, NoResetAfter: true}
+	if d := cmp.Diff(want, spec, cmp.AllowUnexported(tensor.Float{})); d != "" {
+		t.Errorf("Keras2 (-want +got):\n%s", d)
 	}
 }
 
@@ -145,7 +183,7 @@ func TestModelTextMistakes(t *testing.T) {
 		{"dense(1) |>", `model, column 12: expected a layer, got the end`},
 		{"dense(1) > dense(2)", `model, column 10: expected |> or %>% and the next layer, or the end, got ">"`},
 		{"embedding(10, 3) |> simplernn(32)", `model, column 21: unknown layer "simplernn"; did you mean simple_rnn?`},
-		{"embedding(10, 3) |>\n  transformer(32)", `model, line 2, column 3: unknown layer "transformer"; expected one of input, embedding, simple_rnn, lstm, gru, recurrent, lecture_lstm, rnn, bidirectional, time_distributed, dense, dropout, spatial_dropout1d, `},
+		{"embedding(10, 3) |>\n  transformer(32)", `model, line 2, column 3: unknown layer "transformer"; expected one of input, embedding, simple_rnn, lstm, gru, recurrent, lecture_lstm, peephole_lstm, projected_lstm, layer_norm_lstm, minimal_gated_unit, coupled_lstm, irnn, rnn, bidirectional, time_distributed, dense, dropout, spatial_dropout1d, `},
 		{"conv1d(8)", `model, column 1: conv1d: expected kernel_size, got none`},
 		{"conv1d(8, three)", `model, column 11: kernel_size: expected an integer, got "three"`},
 		{"conv1d(8, 3, 2, dilation_rate=2)", `model, column 1: Conv1D: strides must be 1 where dilation_rate is 2, got 2`},
@@ -190,7 +228,7 @@ func TestModelTextMistakes(t *testing.T) {
 		{strings.Repeat("bidirectional(", 60), `expected at most 50 parentheses in one another`},
 		{strings.Repeat("dense(1) |> ", 6000), `expected at most 65536 bytes`},
 	} {
-		_, err := modelSpecs(c.text, fakeCells)
+		_, err := modelSpecs(c.text, fakeCells, keras3)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.60q\n got: %v\nwant: %s", c.text, err, c.want)
 		}
@@ -202,7 +240,7 @@ func FuzzModelText(f *testing.F) {
 	f.Add("input(shape=(None, 3)) |> bidirectional(recurrent(32, cell='cells/my.cell', proj=8), merge_mode=ave) # end")
 	f.Add("lstm(32, kernel_initializer=constant(value=[1, -2e3, {]))")
 	f.Fuzz(func(t *testing.T, text string) {
-		specs, err := modelSpecs(text, fakeCells)
+		specs, err := modelSpecs(text, fakeCells, keras3)
 		if (err == nil) != (len(specs) > 0) {
 			t.Fatalf("%d layers and the error %v", len(specs), err)
 		}

@@ -8,7 +8,7 @@ import (
 )
 
 func summaryCommand() *cobra.Command {
-	var style string
+	var style, profile string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "summary MODEL",
@@ -21,10 +21,14 @@ func summaryCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			m, err := openModel(args[0], false)
+			p, err := parseProfile(profile)
+			if err != nil {
+				return err
+			}
+			m, err := openModelAs(p, args[0], false)
 			if err != nil {
 				// A table needs no optimizer, so one that is not offered here is no obstacle.
-				if bare, failed := openModel(args[0], true); failed == nil {
+				if bare, failed := openModelAs(p, args[0], true); failed == nil {
 					m, err = bare, nil
 				}
 			}
@@ -42,6 +46,7 @@ func summaryCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&style, "style", "keras3", "the table of keras2, as the lecture prints it, or keras3")
+	cmd.Flags().StringVar(&profile, "profile", "keras3", "the Keras whose defaults are meant: keras2 is the lecture's time")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the weights as JSON")
 	return cmd
 }

@@ -24,7 +24,7 @@ type trainFlags struct {
 	seed                     uint64
 	shuffle, json            bool
 	out, history, plot       string
-	style                    string
+	style, profile           string
 }
 
 func trainCommand() *cobra.Command {
@@ -69,6 +69,7 @@ DATA is reviews (made up, always there), imdb (fetched once), or a file:
 	fs.StringVar(&f.history, "history", "", "write losses and metrics by epoch to `FILE.json`, as Keras's history.history")
 	fs.StringVar(&f.plot, "plot", "", "draw the history to `FILE`: .svg, .png or .pdf")
 	fs.StringVar(&f.style, "style", "keras2", "the table of keras2, as the lecture prints it, or keras3")
+	fs.StringVar(&f.profile, "profile", "keras3", "the Keras whose defaults and formulas are meant: keras2 is the lecture's time")
 	fs.BoolVar(&f.json, "json", false, "print the results as one JSON object")
 	return cmd
 }
@@ -82,11 +83,15 @@ func (f *trainFlags) run(cmd *cobra.Command, name string) error {
 		return err
 	}
 	given := cmd.Flags().Changed("optimizer") || cmd.Flags().Changed("loss") || cmd.Flags().Changed("metrics")
-	m, err := openModel(name, given)
+	p, err := parseProfile(f.profile)
 	if err != nil {
 		return err
 	}
-	if err := f.compile(cmd, m); err != nil {
+	m, err := openModelAs(p, name, given)
+	if err != nil {
+		return err
+	}
+	if err := f.compile(cmd, m, p); err != nil {
 		return err
 	}
 	out, history, picture, err := f.outputs()
@@ -164,7 +169,7 @@ func (f *trainFlags) check() error {
 }
 
 // compile says how the model is trained; a model from a file that was compiled keeps its own way where no flag says otherwise.
-func (f *trainFlags) compile(cmd *cobra.Command, m *model) error {
+func (f *trainFlags) compile(cmd *cobra.Command, m *model, p profile) error {
 	opt, err := parseOptimizer(f.optimizer)
 	if err != nil {
 		return asUsage(err)
@@ -172,6 +177,9 @@ func (f *trainFlags) compile(cmd *cobra.Command, m *model) error {
 	loss, err := parseLoss(f.loss)
 	if err != nil {
 		return asUsage(err)
+	}
+	if opt, loss, err = p.training(opt, loss); err != nil {
+		return err
 	}
 	ms, err := parseMetrics(f.metrics)
 	if err != nil {

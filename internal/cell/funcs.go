@@ -37,6 +37,7 @@ var funcs = [...]Func{
 	{Name: "sparse_plus", NeedsX: true},
 	{Name: "sparse_sigmoid", NeedsX: true},
 	{Name: "linear"},
+	{Name: "hard_sigmoid_keras2", NeedsY: true}, // Keras 2's hard_sigmoid
 
 	{Name: "exp", NeedsY: true},
 	{Name: "log", NeedsX: true},

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,22 +13,21 @@ import (
 // The references were computed by hand-written float64 code that knows nothing of the language: outputs, and every gradient of
 // sum(y * r). 1e-5 of the largest magnitude is float32 rounding over six steps.
 func TestReferenceCells(t *testing.T) {
-	files, err := filepath.Glob("../cell/testdata/*.npz")
-	if err != nil || len(files) < 6 {
-		t.Fatalf("expected six references, got %d (%v)", len(files), err)
-	}
-	for _, f := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(f), ".npz"), func(t *testing.T) {
-			text, err := os.ReadFile(strings.TrimSuffix(f, ".npz") + ".cell")
-			if err != nil {
-				t.Fatal(err)
-			}
-			ref, err := npy.ReadNPZ(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkReference(t, string(text), ref)
-		})
+	for texts, references := range map[string]string{"../cell/testdata/": "../cell/testdata/", "../../layers/cells/": "../../testdata/cells/"} {
+		files, err := filepath.Glob(references + "*.npz")
+		if err != nil || len(files) < 6 {
+			t.Fatalf("expected six references in %s, got %d (%v)", references, len(files), err)
+		}
+		for _, f := range files {
+			name := strings.TrimSuffix(filepath.Base(f), ".npz")
+			t.Run(name, func(t *testing.T) {
+				ref, err := npy.ReadNPZ(f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkReference(t, fileText(t, texts+name+".cell"), ref)
+			})
+		}
 	}
 }
 

@@ -128,8 +128,8 @@ func TestFusedIsTheSame(t *testing.T) {
 		t.Fatalf("expected six references, got %d (%v)", len(files), err)
 	}
 	layers, err := filepath.Glob("../../layers/cells/*.cell")
-	if err != nil || len(layers) < 5 {
-		t.Fatalf("expected five cells of layers, got %d (%v)", len(layers), err)
+	if err != nil || len(layers) < 11 {
+		t.Fatalf("expected eleven cells of layers, got %d (%v)", len(layers), err)
 	}
 	texts := map[string]string{"peephole": peepholeLSTM, "minimal gated unit": minimalGatedUnit, "coupled": coupledLSTM}
 	for _, f := range append(files, layers...) {
@@ -138,9 +138,11 @@ func TestFusedIsTheSame(t *testing.T) {
 	for name, text := range texts {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			for _, width := range []int{1, 3, 8, 13, 32} {
-				o := cell.Options{Units: width, Input: 5, Sizes: map[string]int{"proj": 4}}
-				if !strings.Contains(text, "proj") {
-					o.Sizes = nil
+				o := cell.Options{Units: width, Input: 5}
+				for _, size := range []string{"proj", "proj_size"} {
+					if strings.Contains(text, "size="+size+"\n") {
+						o.Sizes = map[string]int{size: 4}
+					}
 				}
 				p := planOf(t, text, o)
 				for _, n := range []int{1, 2, 7} {
@@ -239,9 +241,11 @@ z_t = tanh(dot(input_t, Wz) + Bz + dot(state_t, Uz))
 carry_t+1 = carry_t * x_t + z_t * y_t
 output_t = q_t`,
 		}},
-		{peepholeLSTM, "step: 4 products, PeepholeLSTMStep1; step back: 4 products, PeepholeLSTMBack1", nil},
-		{minimalGatedUnit, "step: 2 products, MinimalGatedUnitStep1, MinimalGatedUnitStep2; step back: 2 products, MinimalGatedUnitBack1, MinimalGatedUnitBack2, GRUResetBeforeBack3", nil},
-		{coupledLSTM, "step: 3 products, CoupledLSTMStep1; step back: 3 products, CoupledLSTMBack1", nil},
+		{fileText(t, "../../layers/cells/peephole_lstm.cell"), "step: 4 products, PeepholeLSTMStep1; step back: 4 products, PeepholeLSTMBack1", map[string]string{"other names": peepholeLSTM}},
+		{fileText(t, "../../layers/cells/minimal_gated_unit.cell"), "step: 2 products, MinimalGatedUnitStep1, MinimalGatedUnitStep2; step back: 2 products, MinimalGatedUnitBack1, MinimalGatedUnitBack2, GRUResetBeforeBack3",
+			map[string]string{"other names": minimalGatedUnit}},
+		{fileText(t, "../../layers/cells/coupled_lstm.cell"), "step: 3 products, CoupledLSTMStep1; step back: 3 products, CoupledLSTMBack1", map[string]string{"other names": coupledLSTM}},
+		{fileText(t, "../../layers/cells/irnn.cell"), "step: 1 product, alone: relu; step back: 1 product, alone: relu'", nil},
 		{fileText(t, "../../layers/cells/simple_rnn.cell"), "step: 1 product, alone: tanh; step back: 1 product, alone: tanh'", nil},
 	} {
 		texts := map[string]string{"itself": c.cell}
@@ -257,6 +261,24 @@ output_t = q_t`,
 				if strings.Join(got, "; ") != c.want {
 					t.Errorf("%s, %+v: got\n%s\nwant\n%s\nfor\n%s", name, o, strings.Join(got, "; "), c.want, text)
 				}
+			}
+		}
+	}
+}
+
+// Row functions stand between loops: each is a pass of its own, of assembly too.
+func TestLayerNormHasLoops(t *testing.T) {
+	const rows = "layer_norm, layer_norm, layer_norm, layer_norm, layer_norm"
+	for _, text := range []string{fileText(t, "../../layers/cells/layer_norm_lstm.cell"), layerNormLSTM} {
+		for noBias, loop := range map[bool]string{false: "LayerNormLSTMStep1, LayerNormLSTMStep2", true: "LayerNormLSTMStep3, LayerNormLSTMStep4"} {
+			var got []string
+			for _, path := range loops(New(planOf(t, text, cell.Options{Units: 32, Input: 16, NoBias: noBias}))) {
+				got = append(got, path.String())
+			}
+			want := "step: 4 products, " + loop + ", alone: " + rows + "; step back: 4 products, LayerNormLSTMBack1, LayerNormLSTMBack2, alone: " +
+				strings.ReplaceAll(rows, "norm", "norm'")
+			if strings.Join(got, "; ") != want {
+				t.Errorf("without biases %v: got\n%s\nwant\n%s", noBias, strings.Join(got, "; "), want)
 			}
 		}
 	}

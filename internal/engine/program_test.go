@@ -19,7 +19,7 @@ func TestProgramsAreTheSame(t *testing.T) {
 		"output no state": "output_t = dot(h_t, V) + tanh(dot(input_t, W)) * u\nh_t+1 = relu(dot(h_t, U) + dot(input_t, W2) - 2 * h_t)"}
 	texts["layer_norm"], texts["softmax"] = layerNormLSTM, "output_t = softmax(dot(input_t, W) + dot(state_t, U) + b)"
 	texts["functions"] = "output_t = softsign(dot(input_t, W) + dot(state_t, U)) * silu(dot(state_t, V)) + hard_shrink(squareplus(state_t)) - sparse_plus(abs(state_t))"
-	for _, name := range []string{"simple_rnn", "lstm", "gru", "gru_reset_before", "lecture_lstm"} {
+	for _, name := range []string{"simple_rnn", "lstm", "gru", "gru_reset_before", "lecture_lstm", "layer_norm_lstm", "irnn"} {
 		texts[name] = fileText(t, "../../layers/cells/"+name+".cell")
 	}
 	active := map[string][]int{"all": nil, "late": {1, 1, 1, 3, 3, 6, 6, 6, 6}, "early": {6, 6, 6, 6, 4, 4, 4, 1, 1}, "none at first": {0, 0, 2, 2, 2, 2, 6, 6, 6}}

@@ -40,6 +40,16 @@ func hardTanh(x float32) float32 {
 	return x
 }
 
+func hardSigmoidKeras2(x float32) float32 {
+	switch x = float32(0.2*x) + 0.5; {
+	case x < 0:
+		return 0
+	case x > 1:
+		return 1
+	}
+	return x
+}
+
 // hardSilu is x hard_sigmoid(x): its limit at -Inf is 0, no infinite factor.
 func hardSilu(x float32) float32 { return max(x, -math.MaxFloat32) * (relu6(x+3) / 6) }
 

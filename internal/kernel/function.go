@@ -7,40 +7,41 @@ type Func uint8
 
 // The functions.
 const (
-	Linear        Func = iota // x
-	Relu                      // max(x, 0)
-	LeakyRelu                 // x, or 0.2 x below 0
-	Relu6                     // min(max(x, 0), 6)
-	Elu                       // x, or exp(x) - 1 below 0
-	Selu                      // 1.0507 x, or 1.0507 * 1.6733 (exp(x) - 1) below 0
-	Celu                      // Elu, at Keras's default argument
-	Gelu                      // x (1 + erf(x / sqrt 2)) / 2
-	Silu                      // x sigmoid(x)
-	HardSilu                  // x hard_sigmoid(x)
-	Softplus                  // log(1 + exp(x))
-	Softsign                  // x / (1 + |x|)
-	Tanh                      //
-	HardTanh                  // min(max(x, -1), 1)
-	TanhShrink                // x - tanh(x)
-	SoftShrink                // x less 0.5 in magnitude, 0 within
-	HardShrink                // x, or 0 where |x| <= 0.5
-	Sigmoid                   // 1 / (1 + exp(-x))
-	HardSigmoid               // relu6(x + 3) / 6
-	LogSigmoid                // -softplus(-x)
-	Mish                      // x tanh(softplus(x))
-	Squareplus                // (x + sqrt(x^2 + 4)) / 2
-	SparsePlus                // 0 up to -1, x from 1, (x + 1)^2 / 4 between
-	SparseSigmoid             // 0 up to -1, 1 from 1, (x + 1) / 2 between
-	Exp                       // named exponential as an activation
-	Log                       //
-	Sqrt                      //
-	Abs                       //
-	Square                    // x^2
+	Linear            Func = iota // x
+	Relu                          // max(x, 0)
+	LeakyRelu                     // x, or 0.2 x below 0
+	Relu6                         // min(max(x, 0), 6)
+	Elu                           // x, or exp(x) - 1 below 0
+	Selu                          // 1.0507 x, or 1.0507 * 1.6733 (exp(x) - 1) below 0
+	Celu                          // Elu, at Keras's default argument
+	Gelu                          // x (1 + erf(x / sqrt 2)) / 2
+	Silu                          // x sigmoid(x)
+	HardSilu                      // x hard_sigmoid(x)
+	Softplus                      // log(1 + exp(x))
+	Softsign                      // x / (1 + |x|)
+	Tanh                          //
+	HardTanh                      // min(max(x, -1), 1)
+	TanhShrink                    // x - tanh(x)
+	SoftShrink                    // x less 0.5 in magnitude, 0 within
+	HardShrink                    // x, or 0 where |x| <= 0.5
+	Sigmoid                       // 1 / (1 + exp(-x))
+	HardSigmoid                   // relu6(x + 3) / 6
+	HardSigmoidKeras2             // min(max(0.2 x + 0.5, 0), 1), which Keras 2 called hard_sigmoid
+	LogSigmoid                    // -softplus(-x)
+	Mish                          // x tanh(softplus(x))
+	Squareplus                    // (x + sqrt(x^2 + 4)) / 2
+	SparsePlus                    // 0 up to -1, x from 1, (x + 1)^2 / 4 between
+	SparseSigmoid                 // 0 up to -1, 1 from 1, (x + 1) / 2 between
+	Exp                           // named exponential as an activation
+	Log                           //
+	Sqrt                          //
+	Abs                           //
+	Square                        // x^2
 	funcs
 )
 
 var funcNames = [funcs]string{"linear", "relu", "leaky_relu", "relu6", "elu", "selu", "celu", "gelu", "silu", "hard_silu", "softplus",
-	"softsign", "tanh", "hard_tanh", "tanh_shrink", "soft_shrink", "hard_shrink", "sigmoid", "hard_sigmoid", "log_sigmoid", "mish",
+	"softsign", "tanh", "hard_tanh", "tanh_shrink", "soft_shrink", "hard_shrink", "sigmoid", "hard_sigmoid", "hard_sigmoid_keras2", "log_sigmoid", "mish",
 	"squareplus", "sparse_plus", "sparse_sigmoid", "exp", "log", "sqrt", "abs", "square"}
 
 // String is the name that FuncByName takes.
@@ -75,7 +76,7 @@ func (f Func) NeedsX() bool { return f != Linear && !f.NeedsY() }
 // NeedsY reports whether ApplyGrad reads y, the value of the function. No function needs both.
 func (f Func) NeedsY() bool {
 	switch f {
-	case Relu, LeakyRelu, Relu6, Elu, Selu, Celu, Tanh, Sigmoid, HardSigmoid, Exp, Sqrt:
+	case Relu, LeakyRelu, Relu6, Elu, Selu, Celu, Tanh, Sigmoid, HardSigmoid, HardSigmoidKeras2, Exp, Sqrt:
 		return true
 	}
 	return false
@@ -181,6 +182,10 @@ func applyGeneric(f Func, dst, x []float32) {
 	case HardSigmoid:
 		for i, v := range x {
 			dst[i] = relu6(v+3) / 6
+		}
+	case HardSigmoidKeras2:
+		for i, v := range x {
+			dst[i] = hardSigmoidKeras2(v)
 		}
 	case LogSigmoid:
 		for i, v := range x {

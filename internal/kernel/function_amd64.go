@@ -49,6 +49,11 @@ func hardTanhAVX2(dst *float32, x *float32, n int)
 //go:noescape
 func hardSigmoidAVX2(dst *float32, x *float32, n int)
 
+// hardSigmoidKeras2AVX2 is dst = min(max(0.2 x + 0.5, 0), 1), for n > 0 values.
+//
+//go:noescape
+func hardSigmoidKeras2AVX2(dst *float32, x *float32, n int)
+
 // sqrtAVX2 is dst = sqrt(x), for n > 0 values.
 //
 //go:noescape
@@ -208,6 +213,11 @@ func sigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int)
 //
 //go:noescape
 func hardSigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int)
+
+// hardSigmoidKeras2GradAVX2 is dst = 0.2 dy where 0 < y < 1 or y is NaN, else dy * 0, for n > 0 values.
+//
+//go:noescape
+func hardSigmoidKeras2GradAVX2(dst *float32, dy *float32, y *float32, n int)
 
 // expGradAVX2 is dst = dy * y, for n > 0 values.
 //

@@ -1205,6 +1205,79 @@ DATA c40400000<>+24(SB)/4, $0x40400000
 DATA c40400000<>+28(SB)/4, $0x40400000
 GLOBL c40400000<>(SB), RODATA|NOPTR, $32
 
+// func hardSigmoidKeras2AVX2(dst *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·hardSigmoidKeras2AVX2(SB), $0-24
+	MOVQ    dst+0(FP), AX
+	MOVQ    x+8(FP), CX
+	VMOVUPS c00000000<>+0(SB), Y0
+	VMOVUPS c3f800000<>+0(SB), Y1
+	VMOVUPS c3e4ccccd<>+0(SB), Y2
+	VMOVUPS c3f000000<>+0(SB), Y3
+	MOVQ    n+16(FP), DX
+
+blocks2:
+	CMPQ    DX, $0x10
+	JLT     blocks2end
+	VMOVUPS (CX), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y3, Y4, Y4
+	VMAXPS  Y4, Y0, Y4
+	VMINPS  Y4, Y1, Y4
+	VMOVUPS Y4, (AX)
+	VMOVUPS 32(CX), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y3, Y4, Y4
+	VMAXPS  Y4, Y0, Y4
+	VMINPS  Y4, Y1, Y4
+	VMOVUPS Y4, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x10, DX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    DX, $0x08
+	JLT     blocks1end
+	VMOVUPS (CX), Y4
+	VMULPS  Y2, Y4, Y4
+	VADDPS  Y3, Y4, Y4
+	VMAXPS  Y4, Y0, Y4
+	VMINPS  Y4, Y1, Y4
+	VMOVUPS Y4, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	SUBQ    $0x08, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      DX, DX
+	JEQ        end
+	NEGQ       DX
+	LEAQ       mask<>+0(SB), BX
+	VMOVUPS    32(BX)(DX*4), Y4
+	VMASKMOVPS (CX), Y4, Y5
+	VMULPS     Y2, Y5, Y5
+	VADDPS     Y3, Y5, Y5
+	VMAXPS     Y5, Y0, Y5
+	VMINPS     Y5, Y1, Y5
+	VMASKMOVPS Y5, Y4, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c3f000000<>+0(SB)/4, $0x3f000000
+DATA c3f000000<>+4(SB)/4, $0x3f000000
+DATA c3f000000<>+8(SB)/4, $0x3f000000
+DATA c3f000000<>+12(SB)/4, $0x3f000000
+DATA c3f000000<>+16(SB)/4, $0x3f000000
+DATA c3f000000<>+20(SB)/4, $0x3f000000
+DATA c3f000000<>+24(SB)/4, $0x3f000000
+DATA c3f000000<>+28(SB)/4, $0x3f000000
+GLOBL c3f000000<>(SB), RODATA|NOPTR, $32
+
 // func sqrtAVX2(dst *float32, x *float32, n int)
 // Requires: AVX
 TEXT ·sqrtAVX2(SB), $0-24
@@ -1741,16 +1814,6 @@ blocks1end:
 end:
 	VZEROUPPER
 	RET
-
-DATA c3f000000<>+0(SB)/4, $0x3f000000
-DATA c3f000000<>+4(SB)/4, $0x3f000000
-DATA c3f000000<>+8(SB)/4, $0x3f000000
-DATA c3f000000<>+12(SB)/4, $0x3f000000
-DATA c3f000000<>+16(SB)/4, $0x3f000000
-DATA c3f000000<>+20(SB)/4, $0x3f000000
-DATA c3f000000<>+24(SB)/4, $0x3f000000
-DATA c3f000000<>+28(SB)/4, $0x3f000000
-GLOBL c3f000000<>(SB), RODATA|NOPTR, $32
 
 DATA c3ed413cd<>+0(SB)/4, $0x3ed413cd
 DATA c3ed413cd<>+4(SB)/4, $0x3ed413cd
@@ -3818,6 +3881,76 @@ DATA c3e2aaaab<>+20(SB)/4, $0x3e2aaaab
 DATA c3e2aaaab<>+24(SB)/4, $0x3e2aaaab
 DATA c3e2aaaab<>+28(SB)/4, $0x3e2aaaab
 GLOBL c3e2aaaab<>(SB), RODATA|NOPTR, $32
+
+// func hardSigmoidKeras2GradAVX2(dst *float32, dy *float32, y *float32, n int)
+// Requires: AVX
+TEXT ·hardSigmoidKeras2GradAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ y+16(FP), DX
+	MOVQ n+24(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x10
+	JLT     blocks2end
+	VMOVUPS (DX), Y0
+	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y1
+	VCMPPS  $0x19, c3f800000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3e4ccccd<>+0(SB), Y1, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	VMOVUPS 32(DX), Y0
+	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y1
+	VCMPPS  $0x19, c3f800000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3e4ccccd<>+0(SB), Y1, Y0
+	VMOVUPS 32(CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x08
+	JLT     blocks1end
+	VMOVUPS (DX), Y0
+	VCMPPS  $0x16, c00000000<>+0(SB), Y0, Y1
+	VCMPPS  $0x19, c3f800000<>+0(SB), Y0, Y0
+	VANDPS  Y1, Y0, Y1
+	VANDPS  c3e4ccccd<>+0(SB), Y1, Y0
+	VMOVUPS (CX), Y1
+	VMULPS  Y0, Y1, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y0
+	VMASKMOVPS (DX), Y0, Y1
+	VCMPPS     $0x16, c00000000<>+0(SB), Y1, Y2
+	VCMPPS     $0x19, c3f800000<>+0(SB), Y1, Y1
+	VANDPS     Y2, Y1, Y2
+	VANDPS     c3e4ccccd<>+0(SB), Y2, Y1
+	VMASKMOVPS (CX), Y0, Y2
+	VMULPS     Y1, Y2, Y1
+	VMASKMOVPS Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
 
 // func expGradAVX2(dst *float32, dy *float32, y *float32, n int)
 // Requires: AVX

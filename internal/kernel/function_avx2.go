@@ -31,6 +31,8 @@ func applyAVX2(f Func, dst, x []float32) bool {
 		hardTanhAVX2(&dst[0], &x[0], len(dst))
 	case HardSigmoid:
 		hardSigmoidAVX2(&dst[0], &x[0], len(dst))
+	case HardSigmoidKeras2:
+		hardSigmoidKeras2AVX2(&dst[0], &x[0], len(dst))
 	case Sqrt:
 		sqrtAVX2(&dst[0], &x[0], len(dst))
 	case Abs:
@@ -66,6 +68,8 @@ func applyGradAVX2(f Func, dst, dy, x, y []float32) bool {
 		sigmoidGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
 	case HardSigmoid:
 		hardSigmoidGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
+	case HardSigmoidKeras2:
+		hardSigmoidKeras2GradAVX2(&dst[0], &dy[0], &y[0], len(dst))
 	case Elu, Celu:
 		eluGradAVX2(&dst[0], &dy[0], &y[0], len(dst))
 	case Selu:

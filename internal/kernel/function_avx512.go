@@ -31,6 +31,8 @@ func applyAVX512(f Func, dst, x []float32) bool {
 		hardTanhAVX512(&dst[0], &x[0], len(dst))
 	case HardSigmoid:
 		hardSigmoidAVX512(&dst[0], &x[0], len(dst))
+	case HardSigmoidKeras2:
+		hardSigmoidKeras2AVX512(&dst[0], &x[0], len(dst))
 	case Sqrt:
 		sqrtAVX512(&dst[0], &x[0], len(dst))
 	case Abs:
@@ -64,6 +66,8 @@ func applyGradAVX512(f Func, dst, dy, x, y []float32) bool {
 		sigmoidGradAVX512(&dst[0], &dy[0], &y[0], len(dst))
 	case HardSigmoid:
 		hardSigmoidGradAVX512(&dst[0], &dy[0], &y[0], len(dst))
+	case HardSigmoidKeras2:
+		hardSigmoidKeras2GradAVX512(&dst[0], &dy[0], &y[0], len(dst))
 	case Elu, Celu:
 		eluGradAVX512(&dst[0], &dy[0], &y[0], len(dst))
 	case Selu:

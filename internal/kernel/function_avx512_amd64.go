@@ -49,6 +49,11 @@ func hardTanhAVX512(dst *float32, x *float32, n int)
 //go:noescape
 func hardSigmoidAVX512(dst *float32, x *float32, n int)
 
+// hardSigmoidKeras2AVX512 is dst = min(max(0.2 x + 0.5, 0), 1), for n > 0 values.
+//
+//go:noescape
+func hardSigmoidKeras2AVX512(dst *float32, x *float32, n int)
+
 // sqrtAVX512 is dst = sqrt(x), for n > 0 values.
 //
 //go:noescape
@@ -198,6 +203,11 @@ func sigmoidGradAVX512(dst *float32, dy *float32, y *float32, n int)
 //
 //go:noescape
 func hardSigmoidGradAVX512(dst *float32, dy *float32, y *float32, n int)
+
+// hardSigmoidKeras2GradAVX512 is dst = 0.2 dy where 0 < y < 1 or y is NaN, else dy * 0, for n > 0 values.
+//
+//go:noescape
+func hardSigmoidKeras2GradAVX512(dst *float32, dy *float32, y *float32, n int)
 
 // expGradAVX512 is dst = dy * y, for n > 0 values.
 //

@@ -955,6 +955,72 @@ end:
 DATA c40400000<>+0(SB)/4, $0x40400000
 GLOBL c40400000<>(SB), RODATA|NOPTR, $4
 
+// func hardSigmoidKeras2AVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·hardSigmoidKeras2AVX512(SB), $0-24
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	VBROADCASTSS c00000000<>+0(SB), Z0
+	VBROADCASTSS c3f800000<>+0(SB), Z1
+	VBROADCASTSS c3e4ccccd<>+0(SB), Z2
+	VBROADCASTSS c3f000000<>+0(SB), Z3
+	MOVQ         n+16(FP), DX
+
+blocks2:
+	CMPQ    DX, $0x20
+	JLT     blocks2end
+	VMOVUPS (CX), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z3, Z4, Z4
+	VMAXPS  Z4, Z0, Z4
+	VMINPS  Z4, Z1, Z4
+	VMOVUPS Z4, (AX)
+	VMOVUPS 64(CX), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z3, Z4, Z4
+	VMAXPS  Z4, Z0, Z4
+	VMINPS  Z4, Z1, Z4
+	VMOVUPS Z4, 64(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
+	SUBQ    $0x20, DX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    DX, $0x10
+	JLT     blocks1end
+	VMOVUPS (CX), Z4
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z3, Z4, Z4
+	VMAXPS  Z4, Z0, Z4
+	VMINPS  Z4, Z1, Z4
+	VMOVUPS Z4, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x10, DX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ     DX, DX
+	JEQ       end
+	MOVQ      $-1, BX
+	BZHIQ     DX, BX, BX
+	KMOVW     BX, K1
+	VMOVUPS.Z (CX), K1, Z4
+	VMULPS    Z2, Z4, Z4
+	VADDPS    Z3, Z4, Z4
+	VMAXPS    Z4, Z0, Z4
+	VMINPS    Z4, Z1, Z4
+	VMOVUPS   Z4, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c3f000000<>+0(SB)/4, $0x3f000000
+GLOBL c3f000000<>(SB), RODATA|NOPTR, $4
+
 // func sqrtAVX512(dst *float32, x *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·sqrtAVX512(SB), $0-24
@@ -1416,9 +1482,6 @@ blocks1end:
 end:
 	VZEROUPPER
 	RET
-
-DATA c3f000000<>+0(SB)/4, $0x3f000000
-GLOBL c3f000000<>(SB), RODATA|NOPTR, $4
 
 DATA c3ed413cd<>+0(SB)/4, $0x3ed413cd
 GLOBL c3ed413cd<>(SB), RODATA|NOPTR, $4
@@ -3278,6 +3341,79 @@ end:
 
 DATA c3e2aaaab<>+0(SB)/4, $0x3e2aaaab
 GLOBL c3e2aaaab<>(SB), RODATA|NOPTR, $4
+
+// func hardSigmoidKeras2GradAVX512(dst *float32, dy *float32, y *float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·hardSigmoidKeras2GradAVX512(SB), $0-32
+	VBROADCASTSS c00000000<>+0(SB), Z2
+	VBROADCASTSS c3f800000<>+0(SB), Z3
+	VBROADCASTSS c3e4ccccd<>+0(SB), Z4
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         y+16(FP), DX
+	MOVQ         n+24(FP), BX
+
+blocks2:
+	CMPQ      BX, $0x20
+	JLT       blocks2end
+	VMOVUPS   (DX), Z0
+	VCMPPS    $0x16, Z2, Z0, K1
+	VCMPPS    $0x19, Z3, Z0, K2
+	KANDW     K1, K2, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	VMOVUPS   64(DX), Z0
+	VCMPPS    $0x16, Z2, Z0, K1
+	VCMPPS    $0x19, Z3, Z0, K2
+	KANDW     K1, K2, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   64(CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, 64(AX)
+	ADDQ      $0x00000080, AX
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000080, DX
+	SUBQ      $0x20, BX
+	JMP       blocks2
+
+blocks2end:
+blocks1:
+	CMPQ      BX, $0x10
+	JLT       blocks1end
+	VMOVUPS   (DX), Z0
+	VCMPPS    $0x16, Z2, Z0, K1
+	VCMPPS    $0x19, Z3, Z0, K2
+	KANDW     K1, K2, K1
+	VMOVAPS.Z Z4, K1, Z0
+	VMOVUPS   (CX), Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, (AX)
+	ADDQ      $0x00000040, AX
+	ADDQ      $0x00000040, CX
+	ADDQ      $0x00000040, DX
+	SUBQ      $0x10, BX
+	JMP       blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z0
+	VCMPPS    $0x16, Z2, Z0, K2
+	VCMPPS    $0x19, Z3, Z0, K3
+	KANDW     K2, K3, K2
+	VMOVAPS.Z Z4, K2, Z0
+	VMOVUPS.Z (CX), K1, Z1
+	VMULPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
 
 // func expGradAVX512(dst *float32, dy *float32, y *float32, n int)
 // Requires: AVX, AVX512F, BMI2

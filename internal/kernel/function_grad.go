@@ -72,6 +72,8 @@ func slopeOfValue(f Func, y float32) float32 {
 		return indicator(!(y <= 0 || y >= 6))
 	case HardSigmoid:
 		return indicator(!(y <= 0 || y >= 1)) / 6
+	case HardSigmoidKeras2:
+		return indicator(!(y <= 0 || y >= 1)) * 0.2
 	case Elu, Celu:
 		if y < 0 {
 			return y + 1

@@ -16,29 +16,30 @@ var formulas = map[Func]func(x float64) float64{
 	Selu: func(x float64) float64 {
 		return 1.0507009873554805 * (math.Max(x, 0) + 1.6732632423543772*math.Expm1(math.Min(x, 0)))
 	},
-	Celu:          func(x float64) float64 { return math.Max(x, 0) + math.Expm1(math.Min(x, 0)) },
-	Gelu:          func(x float64) float64 { return x * math.Erfc(-x/math.Sqrt2) / 2 },
-	Silu:          func(x float64) float64 { return x * sigmoid64(x) },
-	HardSilu:      func(x float64) float64 { return x * math.Min(math.Max(x+3, 0), 6) / 6 },
-	Softplus:      func(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) },
-	Softsign:      func(x float64) float64 { return x / (1 + math.Abs(x)) },
-	Tanh:          math.Tanh,
-	HardTanh:      func(x float64) float64 { return math.Min(math.Max(x, -1), 1) },
-	TanhShrink:    func(x float64) float64 { return x - math.Tanh(x) },
-	SoftShrink:    func(x float64) float64 { return math.Max(x-0.5, 0) + math.Min(x+0.5, 0) },
-	HardShrink:    func(x float64) float64 { return map[bool]float64{true: x}[math.Abs(x) > 0.5] },
-	Sigmoid:       sigmoid64,
-	HardSigmoid:   func(x float64) float64 { return math.Min(math.Max(x+3, 0), 6) / 6 },
-	LogSigmoid:    func(x float64) float64 { return math.Min(x, 0) - math.Log1p(math.Exp(-math.Abs(x))) },
-	Mish:          func(x float64) float64 { return x * math.Tanh(math.Max(x, 0)+math.Log1p(math.Exp(-math.Abs(x)))) },
-	Squareplus:    func(x float64) float64 { return (x + math.Sqrt(x*x+4)) / 2 },
-	SparsePlus:    sparsePlus64,
-	SparseSigmoid: func(x float64) float64 { return math.Min(math.Max((x+1)/2, 0), 1) },
-	Exp:           math.Exp,
-	Log:           math.Log,
-	Sqrt:          math.Sqrt,
-	Abs:           math.Abs,
-	Square:        func(x float64) float64 { return x * x },
+	Celu:              func(x float64) float64 { return math.Max(x, 0) + math.Expm1(math.Min(x, 0)) },
+	Gelu:              func(x float64) float64 { return x * math.Erfc(-x/math.Sqrt2) / 2 },
+	Silu:              func(x float64) float64 { return x * sigmoid64(x) },
+	HardSilu:          func(x float64) float64 { return x * math.Min(math.Max(x+3, 0), 6) / 6 },
+	Softplus:          func(x float64) float64 { return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) },
+	Softsign:          func(x float64) float64 { return x / (1 + math.Abs(x)) },
+	Tanh:              math.Tanh,
+	HardTanh:          func(x float64) float64 { return math.Min(math.Max(x, -1), 1) },
+	TanhShrink:        func(x float64) float64 { return x - math.Tanh(x) },
+	SoftShrink:        func(x float64) float64 { return math.Max(x-0.5, 0) + math.Min(x+0.5, 0) },
+	HardShrink:        func(x float64) float64 { return map[bool]float64{true: x}[math.Abs(x) > 0.5] },
+	Sigmoid:           sigmoid64,
+	HardSigmoid:       func(x float64) float64 { return math.Min(math.Max(x+3, 0), 6) / 6 },
+	HardSigmoidKeras2: func(x float64) float64 { return math.Min(math.Max(0.2*x+0.5, 0), 1) },
+	LogSigmoid:        func(x float64) float64 { return math.Min(x, 0) - math.Log1p(math.Exp(-math.Abs(x))) },
+	Mish:              func(x float64) float64 { return x * math.Tanh(math.Max(x, 0)+math.Log1p(math.Exp(-math.Abs(x)))) },
+	Squareplus:        func(x float64) float64 { return (x + math.Sqrt(x*x+4)) / 2 },
+	SparsePlus:        sparsePlus64,
+	SparseSigmoid:     func(x float64) float64 { return math.Min(math.Max((x+1)/2, 0), 1) },
+	Exp:               math.Exp,
+	Log:               math.Log,
+	Sqrt:              math.Sqrt,
+	Abs:               math.Abs,
+	Square:            func(x float64) float64 { return x * x },
 }
 
 // sigmoid64 does not lose small values to 1 + exp(-x).
@@ -231,7 +232,7 @@ func guardedCopy(x []float32) []float32 {
 
 // TestFunctionTwins: what does not approximate returns the twin's bits.
 func TestFunctionTwins(t *testing.T) {
-	for _, f := range []Func{Relu, LeakyRelu, Relu6, HardTanh, HardSigmoid, Sqrt, Abs, Square, HardSilu, Softsign, SoftShrink, HardShrink, Squareplus,
+	for _, f := range []Func{Relu, LeakyRelu, Relu6, HardTanh, HardSigmoid, HardSigmoidKeras2, Sqrt, Abs, Square, HardSilu, Softsign, SoftShrink, HardShrink, Squareplus,
 		SparsePlus, SparseSigmoid} {
 		for _, n := range lengths {
 			x := arrays(n, 2)
@@ -246,7 +247,7 @@ func TestFunctionTwins(t *testing.T) {
 
 // TestGradientTwins: where both exist, assembly and twin return the same bits.
 func TestGradientTwins(t *testing.T) {
-	for _, f := range []Func{Tanh, Sigmoid, HardSigmoid, Relu, Elu, Selu, Celu, Exp, LeakyRelu, Relu6, Sqrt, HardTanh, Log, Abs, Square, HardSilu,
+	for _, f := range []Func{Tanh, Sigmoid, HardSigmoid, HardSigmoidKeras2, Relu, Elu, Selu, Celu, Exp, LeakyRelu, Relu6, Sqrt, HardTanh, Log, Abs, Square, HardSilu,
 		Softsign, SoftShrink, HardShrink, Squareplus, SparsePlus, SparseSigmoid} {
 		for _, n := range lengths {
 			x := arrays(n, 3)

@@ -3315,6 +3315,249 @@ end:
 	VZEROUPPER
 	RET
 
+// func fusedMinimalGatedUnitStep3AVX2(operands **float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·fusedMinimalGatedUnitStep3AVX2(SB), $0-16
+	MOVQ operands+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), DI
+	MOVQ 40(AX), AX
+	MOVQ n+8(FP), R8
+	MOVQ R8, R9
+	ANDQ $-8, R9
+	SHLQ $0x02, R9
+	XORQ R10, R10
+
+strip:
+	CMPQ R10, R9
+	JGE  tail
+	MOVQ R9, R11
+
+phase0:
+	VMOVUPS     (CX)(R10*1), Y0
+	VMOVUPS     (DX)(R10*1), Y1
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     Y0, (SI)(R10*1)
+	VMOVUPS     (BX)(R10*1), Y1
+	VMOVUPS     cc2d10000<>+0(SB), Y2
+	VMOVUPS     c42200000<>+0(SB), Y3
+	VMAXPS      Y1, Y2, Y1
+	VMINPS      Y1, Y3, Y1
+	VMOVUPS     c4b40003f<>+0(SB), Y2
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS      c4b40003f<>+0(SB), Y2, Y3
+	VFMADD231PS c3f317200<>+0(SB), Y3, Y1
+	VFMADD231PS c35bfbe8e<>+0(SB), Y3, Y1
+	VMULPS      Y1, Y1, Y3
+	VMOVUPS     c42520000<>+0(SB), Y4
+	VFMADD231PS c3f5f2f78<>+0(SB), Y3, Y4
+	VMULPS      Y1, Y4, Y4
+	VMOVUPS     c42d20000<>+0(SB), Y1
+	VFMADD231PS c4127e5b0<>+0(SB), Y3, Y1
+	VADDPS      Y4, Y1, Y3
+	VSUBPS      Y4, Y1, Y1
+	VPSLLD      $0x17, Y2, Y2
+	VPSUBD      c20000000<>+0(SB), Y3, Y3
+	VFMADD213PS Y3, Y2, Y1
+	VDIVPS      Y1, Y3, Y1
+	VMOVUPS     Y1, (DI)(R10*1)
+	VMULPS      Y1, Y0, Y0
+	VMOVUPS     Y0, (AX)(R10*1)
+	ADDQ        $0x20, R10
+	CMPQ        R10, R11
+	JLT         phase0
+	MOVQ        R11, R10
+	JMP         strip
+
+tail:
+	ANDQ        $0x07, R8
+	JEQ         end
+	NEGQ        R8
+	LEAQ        mask<>+0(SB), R9
+	VMOVUPS     32(R9)(R8*4), Y0
+	VMASKMOVPS  (CX)(R10*1), Y0, Y1
+	VMASKMOVPS  (DX)(R10*1), Y0, Y2
+	VMULPS      Y2, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (SI)(R10*1)
+	VMASKMOVPS  (BX)(R10*1), Y0, Y2
+	VMOVUPS     cc2d10000<>+0(SB), Y3
+	VMOVUPS     c42200000<>+0(SB), Y4
+	VMAXPS      Y2, Y3, Y2
+	VMINPS      Y2, Y4, Y2
+	VMOVUPS     c4b40003f<>+0(SB), Y3
+	VFMADD231PS cbfb8aa3b<>+0(SB), Y2, Y3
+	VSUBPS      c4b40003f<>+0(SB), Y3, Y4
+	VFMADD231PS c3f317200<>+0(SB), Y4, Y2
+	VFMADD231PS c35bfbe8e<>+0(SB), Y4, Y2
+	VMULPS      Y2, Y2, Y4
+	VMOVUPS     c42520000<>+0(SB), Y5
+	VFMADD231PS c3f5f2f78<>+0(SB), Y4, Y5
+	VMULPS      Y2, Y5, Y5
+	VMOVUPS     c42d20000<>+0(SB), Y2
+	VFMADD231PS c4127e5b0<>+0(SB), Y4, Y2
+	VADDPS      Y5, Y2, Y4
+	VSUBPS      Y5, Y2, Y2
+	VPSLLD      $0x17, Y3, Y3
+	VPSUBD      c20000000<>+0(SB), Y4, Y4
+	VFMADD213PS Y4, Y3, Y2
+	VDIVPS      Y2, Y4, Y2
+	VMASKMOVPS  Y2, Y0, (DI)(R10*1)
+	VMULPS      Y2, Y1, Y1
+	VMASKMOVPS  Y1, Y0, (AX)(R10*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedMinimalGatedUnitBack3AVX2(operands **float32, n int)
+// Requires: AVX
+TEXT ·fusedMinimalGatedUnitBack3AVX2(SB), $0-16
+	MOVQ operands+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), DI
+	MOVQ 40(AX), R8
+	MOVQ 48(AX), R9
+	MOVQ n+8(FP), R10
+	MOVQ R10, R11
+	ANDQ $-8, R11
+	SHLQ $0x02, R11
+	XORQ R12, R12
+
+strip:
+	CMPQ R12, R11
+	JGE  tail
+	MOVQ R11, R13
+
+phase0:
+	VMOVUPS (CX)(R12*1), Y0
+	VMOVUPS (R8)(R12*1), Y1
+	VMULPS  Y1, Y0, Y0
+	MOVQ    56(AX), R14
+	VMOVUPS (R14)(R12*1), Y2
+	VMULPS  Y2, Y1, Y1
+	VMOVUPS (DI)(R12*1), Y3
+	VMULPS  Y1, Y3, Y1
+	VMOVUPS (DX)(R12*1), Y3
+	VMOVUPS (R9)(R12*1), Y4
+	VMULPS  Y4, Y3, Y3
+	VADDPS  Y1, Y3, Y1
+	MOVQ    64(AX), R14
+	VMOVUPS Y1, (R14)(R12*1)
+	VMOVUPS (BX)(R12*1), Y1
+	VMULPS  Y4, Y1, Y1
+	VMOVUPS (SI)(R12*1), Y3
+	VMULPS  Y4, Y3, Y3
+	VSUBPS  Y3, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS c3f800000<>+0(SB), Y1
+	VSUBPS  Y2, Y1, Y1
+	VMULPS  Y1, Y2, Y1
+	VMULPS  Y1, Y0, Y1
+	MOVQ    72(AX), R14
+	VMOVUPS Y1, (R14)(R12*1)
+	ADDQ    $0x20, R12
+	CMPQ    R12, R13
+	JLT     phase0
+	MOVQ    R13, R12
+	JMP     strip
+
+tail:
+	ANDQ       $0x07, R10
+	JEQ        end
+	NEGQ       R10
+	LEAQ       mask<>+0(SB), R11
+	VMOVUPS    32(R11)(R10*4), Y0
+	VMASKMOVPS (CX)(R12*1), Y0, Y1
+	VMASKMOVPS (R8)(R12*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	MOVQ       56(AX), CX
+	VMASKMOVPS (CX)(R12*1), Y0, Y3
+	VMULPS     Y3, Y2, Y2
+	VMASKMOVPS (DI)(R12*1), Y0, Y4
+	VMULPS     Y2, Y4, Y2
+	VMASKMOVPS (DX)(R12*1), Y0, Y4
+	VMASKMOVPS (R9)(R12*1), Y0, Y5
+	VMULPS     Y5, Y4, Y4
+	VADDPS     Y2, Y4, Y2
+	MOVQ       64(AX), CX
+	VMASKMOVPS Y2, Y0, (CX)(R12*1)
+	VMASKMOVPS (BX)(R12*1), Y0, Y2
+	VMULPS     Y5, Y2, Y2
+	VMASKMOVPS (SI)(R12*1), Y0, Y4
+	VMULPS     Y5, Y4, Y4
+	VSUBPS     Y4, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMOVUPS    c3f800000<>+0(SB), Y2
+	VSUBPS     Y3, Y2, Y2
+	VMULPS     Y2, Y3, Y2
+	VMULPS     Y2, Y1, Y2
+	MOVQ       72(AX), AX
+	VMASKMOVPS Y2, Y0, (AX)(R12*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedMinimalGatedUnitAfter1AVX2(operands **float32, n int)
+// Requires: AVX
+TEXT ·fusedMinimalGatedUnitAfter1AVX2(SB), $0-16
+	MOVQ operands+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), AX
+	MOVQ n+8(FP), DI
+	MOVQ DI, R8
+	ANDQ $-8, R8
+	SHLQ $0x02, R8
+	XORQ R9, R9
+
+strip:
+	CMPQ R9, R8
+	JGE  tail
+	MOVQ R8, R10
+
+phase0:
+	VMOVUPS (CX)(R9*1), Y0
+	VMOVUPS (DX)(R9*1), Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS (BX)(R9*1), Y1
+	VMOVUPS (SI)(R9*1), Y2
+	VMULPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (AX)(R9*1)
+	ADDQ    $0x20, R9
+	CMPQ    R9, R10
+	JLT     phase0
+	MOVQ    R10, R9
+	JMP     strip
+
+tail:
+	ANDQ       $0x07, DI
+	JEQ        end
+	NEGQ       DI
+	LEAQ       mask<>+0(SB), R8
+	VMOVUPS    32(R8)(DI*4), Y0
+	VMASKMOVPS (CX)(R9*1), Y0, Y1
+	VMASKMOVPS (DX)(R9*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	VMASKMOVPS (BX)(R9*1), Y0, Y2
+	VMASKMOVPS (SI)(R9*1), Y0, Y3
+	VMULPS     Y3, Y2, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS Y1, Y0, (AX)(R9*1)
+
+end:
+	VZEROUPPER
+	RET
+
 // func fusedCoupledLSTMStep1AVX2(operands **float32, n int)
 // Requires: AVX, AVX2, CMOV, FMA3
 TEXT ·fusedCoupledLSTMStep1AVX2(SB), $0-16
@@ -3696,6 +3939,1063 @@ tail:
 	VMULPS     Y1, Y2, Y1
 	MOVQ       80(AX), AX
 	VMASKMOVPS Y1, Y0, (AX)(R12*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedLayerNormLSTMStep1AVX2(operands **float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·fusedLayerNormLSTMStep1AVX2(SB), $0-16
+	MOVQ operands+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), DI
+	MOVQ 40(AX), R8
+	MOVQ 48(AX), R9
+	MOVQ n+8(FP), R10
+	MOVQ R10, R11
+	ANDQ $-8, R11
+	SHLQ $0x02, R11
+	XORQ R12, R12
+
+strip:
+	CMPQ R12, R11
+	JGE  tail
+	MOVQ R11, R13
+
+phase0:
+	VMOVUPS      (DI)(R12*1), Y0
+	VMOVUPS      (R8)(R12*1), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      (CX)(R12*1), Y1
+	VADDPS       Y0, Y1, Y0
+	VMOVUPS      cc2d10000<>+0(SB), Y1
+	VMOVUPS      c42200000<>+0(SB), Y2
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y2, Y0
+	VMOVUPS      c4b40003f<>+0(SB), Y1
+	VFMADD231PS  cbfb8aa3b<>+0(SB), Y0, Y1
+	VSUBPS       c4b40003f<>+0(SB), Y1, Y2
+	VFMADD231PS  c3f317200<>+0(SB), Y2, Y0
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y2, Y0
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      c42520000<>+0(SB), Y3
+	VFMADD231PS  c3f5f2f78<>+0(SB), Y2, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      c42d20000<>+0(SB), Y0
+	VFMADD231PS  c4127e5b0<>+0(SB), Y2, Y0
+	VADDPS       Y3, Y0, Y2
+	VSUBPS       Y3, Y0, Y0
+	VPSLLD       $0x17, Y1, Y1
+	VPSUBD       c20000000<>+0(SB), Y2, Y2
+	VFMADD213PS  Y2, Y1, Y0
+	VDIVPS       Y0, Y2, Y0
+	MOVQ         104(AX), R14
+	VMOVUPS      Y0, (R14)(R12*1)
+	VMOVUPS      (R9)(R12*1), Y0
+	MOVQ         56(AX), R14
+	VMOVUPS      (R14)(R12*1), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      (DX)(R12*1), Y1
+	VADDPS       Y0, Y1, Y0
+	VMOVUPS      cc2d10000<>+0(SB), Y1
+	VMOVUPS      c42200000<>+0(SB), Y2
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y2, Y0
+	VMOVUPS      c4b40003f<>+0(SB), Y1
+	VFMADD231PS  cbfb8aa3b<>+0(SB), Y0, Y1
+	VSUBPS       c4b40003f<>+0(SB), Y1, Y2
+	VFMADD231PS  c3f317200<>+0(SB), Y2, Y0
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y2, Y0
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      c42520000<>+0(SB), Y3
+	VFMADD231PS  c3f5f2f78<>+0(SB), Y2, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      c42d20000<>+0(SB), Y0
+	VFMADD231PS  c4127e5b0<>+0(SB), Y2, Y0
+	VADDPS       Y3, Y0, Y2
+	VSUBPS       Y3, Y0, Y0
+	VPSLLD       $0x17, Y1, Y1
+	VPSUBD       c20000000<>+0(SB), Y2, Y2
+	VFMADD213PS  Y2, Y1, Y0
+	VDIVPS       Y0, Y2, Y0
+	MOVQ         112(AX), R14
+	VMOVUPS      Y0, (R14)(R12*1)
+	MOVQ         96(AX), R14
+	VMOVUPS      (R14)(R12*1), Y1
+	VMULPS       Y0, Y1, Y0
+	MOVQ         64(AX), R14
+	VMOVUPS      (R14)(R12*1), Y1
+	MOVQ         72(AX), R14
+	VMOVUPS      (R14)(R12*1), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      (BX)(R12*1), Y2
+	VADDPS       Y1, Y2, Y1
+	VMOVUPS      cc2d10000<>+0(SB), Y2
+	VMOVUPS      c42200000<>+0(SB), Y3
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+	VMOVUPS      c4b40003f<>+0(SB), Y2
+	VFMADD231PS  cbfb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       c4b40003f<>+0(SB), Y2, Y3
+	VFMADD231PS  c3f317200<>+0(SB), Y3, Y1
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y3, Y1
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      c42520000<>+0(SB), Y4
+	VFMADD231PS  c3f5f2f78<>+0(SB), Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VMOVUPS      c42d20000<>+0(SB), Y1
+	VFMADD231PS  c4127e5b0<>+0(SB), Y3, Y1
+	VADDPS       Y4, Y1, Y3
+	VSUBPS       Y4, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       c20000000<>+0(SB), Y3, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VDIVPS       Y1, Y3, Y1
+	MOVQ         120(AX), R14
+	VMOVUPS      Y1, (R14)(R12*1)
+	MOVQ         80(AX), R14
+	VMOVUPS      (R14)(R12*1), Y2
+	MOVQ         88(AX), R14
+	VMOVUPS      (R14)(R12*1), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      (SI)(R12*1), Y3
+	VADDPS       Y2, Y3, Y2
+	VMOVUPS      c41200000<>+0(SB), Y3
+	VANDPS       c7fffffff<>+0(SB), Y2, Y4
+	VMINPS       Y4, Y3, Y4
+	VMOVUPS      c49c003f1<>+0(SB), Y3
+	VFMADD231PS  c4038aa3b<>+0(SB), Y4, Y3
+	VANDPS       cfffffff8<>+0(SB), Y3, Y3
+	VSUBPS       c49c003f0<>+0(SB), Y3, Y5
+	VFNMADD231PS c3eb17218<>+0(SB), Y5, Y4
+	VMULPS       Y4, Y4, Y5
+	VADDPS       c4170e03e<>+0(SB), Y5, Y6
+	VMULPS       Y4, Y6, Y6
+	VMOVUPS      c4170e03e<>+0(SB), Y4
+	VFMADD231PS  c40c09537<>+0(SB), Y5, Y4
+	VADDPS       Y6, Y4, Y5
+	VPSLLD       $0x14, Y3, Y3
+	VADDPS       cbf000000<>+0(SB), Y3, Y3
+	VFMADD231PS  Y5, Y3, Y6
+	VFMADD231PS  Y5, Y3, Y4
+	VDIVPS       Y4, Y6, Y6
+	VANDPS       c80000000<>+0(SB), Y2, Y2
+	VORPS        Y6, Y2, Y2
+	MOVQ         128(AX), R14
+	VMOVUPS      Y2, (R14)(R12*1)
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	MOVQ         136(AX), R14
+	VMOVUPS      Y0, (R14)(R12*1)
+	ADDQ         $0x20, R12
+	CMPQ         R12, R13
+	JLT          phase0
+	MOVQ         R13, R12
+	JMP          strip
+
+tail:
+	ANDQ         $0x07, R10
+	JEQ          end
+	NEGQ         R10
+	LEAQ         mask<>+0(SB), R11
+	VMOVUPS      32(R11)(R10*4), Y0
+	VMASKMOVPS   (DI)(R12*1), Y0, Y1
+	VMASKMOVPS   (R8)(R12*1), Y0, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   (CX)(R12*1), Y0, Y2
+	VADDPS       Y1, Y2, Y1
+	VMOVUPS      cc2d10000<>+0(SB), Y2
+	VMOVUPS      c42200000<>+0(SB), Y3
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+	VMOVUPS      c4b40003f<>+0(SB), Y2
+	VFMADD231PS  cbfb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       c4b40003f<>+0(SB), Y2, Y3
+	VFMADD231PS  c3f317200<>+0(SB), Y3, Y1
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y3, Y1
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      c42520000<>+0(SB), Y4
+	VFMADD231PS  c3f5f2f78<>+0(SB), Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VMOVUPS      c42d20000<>+0(SB), Y1
+	VFMADD231PS  c4127e5b0<>+0(SB), Y3, Y1
+	VADDPS       Y4, Y1, Y3
+	VSUBPS       Y4, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       c20000000<>+0(SB), Y3, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VDIVPS       Y1, Y3, Y1
+	MOVQ         104(AX), CX
+	VMASKMOVPS   Y1, Y0, (CX)(R12*1)
+	VMASKMOVPS   (R9)(R12*1), Y0, Y1
+	MOVQ         56(AX), CX
+	VMASKMOVPS   (CX)(R12*1), Y0, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   (DX)(R12*1), Y0, Y2
+	VADDPS       Y1, Y2, Y1
+	VMOVUPS      cc2d10000<>+0(SB), Y2
+	VMOVUPS      c42200000<>+0(SB), Y3
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+	VMOVUPS      c4b40003f<>+0(SB), Y2
+	VFMADD231PS  cbfb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       c4b40003f<>+0(SB), Y2, Y3
+	VFMADD231PS  c3f317200<>+0(SB), Y3, Y1
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y3, Y1
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      c42520000<>+0(SB), Y4
+	VFMADD231PS  c3f5f2f78<>+0(SB), Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VMOVUPS      c42d20000<>+0(SB), Y1
+	VFMADD231PS  c4127e5b0<>+0(SB), Y3, Y1
+	VADDPS       Y4, Y1, Y3
+	VSUBPS       Y4, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       c20000000<>+0(SB), Y3, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VDIVPS       Y1, Y3, Y1
+	MOVQ         112(AX), CX
+	VMASKMOVPS   Y1, Y0, (CX)(R12*1)
+	MOVQ         96(AX), CX
+	VMASKMOVPS   (CX)(R12*1), Y0, Y2
+	VMULPS       Y1, Y2, Y1
+	MOVQ         64(AX), CX
+	VMASKMOVPS   (CX)(R12*1), Y0, Y2
+	MOVQ         72(AX), CX
+	VMASKMOVPS   (CX)(R12*1), Y0, Y3
+	VMULPS       Y3, Y2, Y2
+	VMASKMOVPS   (BX)(R12*1), Y0, Y3
+	VADDPS       Y2, Y3, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y3
+	VMOVUPS      c42200000<>+0(SB), Y4
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y4, Y2
+	VMOVUPS      c4b40003f<>+0(SB), Y3
+	VFMADD231PS  cbfb8aa3b<>+0(SB), Y2, Y3
+	VSUBPS       c4b40003f<>+0(SB), Y3, Y4
+	VFMADD231PS  c3f317200<>+0(SB), Y4, Y2
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y4, Y2
+	VMULPS       Y2, Y2, Y4
+	VMOVUPS      c42520000<>+0(SB), Y5
+	VFMADD231PS  c3f5f2f78<>+0(SB), Y4, Y5
+	VMULPS       Y2, Y5, Y5
+	VMOVUPS      c42d20000<>+0(SB), Y2
+	VFMADD231PS  c4127e5b0<>+0(SB), Y4, Y2
+	VADDPS       Y5, Y2, Y4
+	VSUBPS       Y5, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VPSUBD       c20000000<>+0(SB), Y4, Y4
+	VFMADD213PS  Y4, Y3, Y2
+	VDIVPS       Y2, Y4, Y2
+	MOVQ         120(AX), CX
+	VMASKMOVPS   Y2, Y0, (CX)(R12*1)
+	MOVQ         80(AX), CX
+	VMASKMOVPS   (CX)(R12*1), Y0, Y3
+	MOVQ         88(AX), CX
+	VMASKMOVPS   (CX)(R12*1), Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMASKMOVPS   (SI)(R12*1), Y0, Y4
+	VADDPS       Y3, Y4, Y3
+	VMOVUPS      c41200000<>+0(SB), Y4
+	VANDPS       c7fffffff<>+0(SB), Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VMOVUPS      c49c003f1<>+0(SB), Y4
+	VFMADD231PS  c4038aa3b<>+0(SB), Y5, Y4
+	VANDPS       cfffffff8<>+0(SB), Y4, Y4
+	VSUBPS       c49c003f0<>+0(SB), Y4, Y6
+	VFNMADD231PS c3eb17218<>+0(SB), Y6, Y5
+	VMULPS       Y5, Y5, Y6
+	VADDPS       c4170e03e<>+0(SB), Y6, Y7
+	VMULPS       Y5, Y7, Y7
+	VMOVUPS      c4170e03e<>+0(SB), Y5
+	VFMADD231PS  c40c09537<>+0(SB), Y6, Y5
+	VADDPS       Y7, Y5, Y6
+	VPSLLD       $0x14, Y4, Y4
+	VADDPS       cbf000000<>+0(SB), Y4, Y4
+	VFMADD231PS  Y6, Y4, Y7
+	VFMADD231PS  Y6, Y4, Y5
+	VDIVPS       Y5, Y7, Y7
+	VANDPS       c80000000<>+0(SB), Y3, Y3
+	VORPS        Y7, Y3, Y3
+	MOVQ         128(AX), CX
+	VMASKMOVPS   Y3, Y0, (CX)(R12*1)
+	VMULPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	MOVQ         136(AX), AX
+	VMASKMOVPS   Y1, Y0, (AX)(R12*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedLayerNormLSTMStep2AVX2(operands **float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·fusedLayerNormLSTMStep2AVX2(SB), $0-16
+	MOVQ operands+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), DI
+	MOVQ 40(AX), AX
+	MOVQ n+8(FP), R8
+	MOVQ R8, R9
+	ANDQ $-8, R9
+	SHLQ $0x02, R9
+	XORQ R10, R10
+
+strip:
+	CMPQ R10, R9
+	JGE  tail
+	MOVQ R9, R11
+
+phase0:
+	VMOVUPS      (DX)(R10*1), Y0
+	VMOVUPS      (BX)(R10*1), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      (CX)(R10*1), Y1
+	VADDPS       Y0, Y1, Y0
+	VMOVUPS      c41200000<>+0(SB), Y1
+	VANDPS       c7fffffff<>+0(SB), Y0, Y2
+	VMINPS       Y2, Y1, Y2
+	VMOVUPS      c49c003f1<>+0(SB), Y1
+	VFMADD231PS  c4038aa3b<>+0(SB), Y2, Y1
+	VANDPS       cfffffff8<>+0(SB), Y1, Y1
+	VSUBPS       c49c003f0<>+0(SB), Y1, Y3
+	VFNMADD231PS c3eb17218<>+0(SB), Y3, Y2
+	VMULPS       Y2, Y2, Y3
+	VADDPS       c4170e03e<>+0(SB), Y3, Y4
+	VMULPS       Y2, Y4, Y4
+	VMOVUPS      c4170e03e<>+0(SB), Y2
+	VFMADD231PS  c40c09537<>+0(SB), Y3, Y2
+	VADDPS       Y4, Y2, Y3
+	VPSLLD       $0x14, Y1, Y1
+	VADDPS       cbf000000<>+0(SB), Y1, Y1
+	VFMADD231PS  Y3, Y1, Y4
+	VFMADD231PS  Y3, Y1, Y2
+	VDIVPS       Y2, Y4, Y4
+	VANDPS       c80000000<>+0(SB), Y0, Y0
+	VORPS        Y4, Y0, Y0
+	VMOVUPS      Y0, (DI)(R10*1)
+	VMOVUPS      (SI)(R10*1), Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (AX)(R10*1)
+	ADDQ         $0x20, R10
+	CMPQ         R10, R11
+	JLT          phase0
+	MOVQ         R11, R10
+	JMP          strip
+
+tail:
+	ANDQ         $0x07, R8
+	JEQ          end
+	NEGQ         R8
+	LEAQ         mask<>+0(SB), R9
+	VMOVUPS      32(R9)(R8*4), Y0
+	VMASKMOVPS   (DX)(R10*1), Y0, Y1
+	VMASKMOVPS   (BX)(R10*1), Y0, Y2
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   (CX)(R10*1), Y0, Y2
+	VADDPS       Y1, Y2, Y1
+	VMOVUPS      c41200000<>+0(SB), Y2
+	VANDPS       c7fffffff<>+0(SB), Y1, Y3
+	VMINPS       Y3, Y2, Y3
+	VMOVUPS      c49c003f1<>+0(SB), Y2
+	VFMADD231PS  c4038aa3b<>+0(SB), Y3, Y2
+	VANDPS       cfffffff8<>+0(SB), Y2, Y2
+	VSUBPS       c49c003f0<>+0(SB), Y2, Y4
+	VFNMADD231PS c3eb17218<>+0(SB), Y4, Y3
+	VMULPS       Y3, Y3, Y4
+	VADDPS       c4170e03e<>+0(SB), Y4, Y5
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      c4170e03e<>+0(SB), Y3
+	VFMADD231PS  c40c09537<>+0(SB), Y4, Y3
+	VADDPS       Y5, Y3, Y4
+	VPSLLD       $0x14, Y2, Y2
+	VADDPS       cbf000000<>+0(SB), Y2, Y2
+	VFMADD231PS  Y4, Y2, Y5
+	VFMADD231PS  Y4, Y2, Y3
+	VDIVPS       Y3, Y5, Y5
+	VANDPS       c80000000<>+0(SB), Y1, Y1
+	VORPS        Y5, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (DI)(R10*1)
+	VMASKMOVPS   (SI)(R10*1), Y0, Y2
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(R10*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedLayerNormLSTMBack1AVX2(operands **float32, n int)
+// Requires: AVX
+TEXT ·fusedLayerNormLSTMBack1AVX2(SB), $0-16
+	MOVQ operands+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), DI
+	MOVQ 40(AX), R8
+	MOVQ 48(AX), R9
+	MOVQ n+8(FP), R10
+	MOVQ R10, R11
+	ANDQ $-8, R11
+	SHLQ $0x02, R11
+	XORQ R12, R12
+
+strip:
+	CMPQ R12, R11
+	JGE  tail
+	MOVQ R11, R13
+
+phase0:
+	VMOVUPS (CX)(R12*1), Y0
+	VMOVUPS (BX)(R12*1), Y1
+	VMULPS  Y1, Y0, Y2
+	VMOVUPS (DX)(R12*1), Y3
+	VMULPS  Y3, Y0, Y0
+	VMOVUPS c3f800000<>+0(SB), Y4
+	VSUBPS  Y3, Y4, Y4
+	VMULPS  Y4, Y3, Y4
+	VMULPS  Y4, Y2, Y4
+	VMOVUPS Y4, (R8)(R12*1)
+	VMULPS  Y1, Y1, Y1
+	VMOVUPS c3f800000<>+0(SB), Y2
+	VSUBPS  Y1, Y2, Y1
+	VMULPS  Y1, Y0, Y1
+	MOVQ    56(AX), R14
+	VMOVUPS Y1, (R14)(R12*1)
+	VMOVUPS (SI)(R12*1), Y0
+	VMULPS  Y4, Y0, Y0
+	VMOVUPS Y0, (R9)(R12*1)
+	VMOVUPS (DI)(R12*1), Y0
+	VMULPS  Y1, Y0, Y0
+	MOVQ    64(AX), R14
+	VMOVUPS Y0, (R14)(R12*1)
+	ADDQ    $0x20, R12
+	CMPQ    R12, R13
+	JLT     phase0
+	MOVQ    R13, R12
+	JMP     strip
+
+tail:
+	ANDQ       $0x07, R10
+	JEQ        end
+	NEGQ       R10
+	LEAQ       mask<>+0(SB), R11
+	VMOVUPS    32(R11)(R10*4), Y0
+	VMASKMOVPS (CX)(R12*1), Y0, Y1
+	VMASKMOVPS (BX)(R12*1), Y0, Y2
+	VMULPS     Y2, Y1, Y3
+	VMASKMOVPS (DX)(R12*1), Y0, Y4
+	VMULPS     Y4, Y1, Y1
+	VMOVUPS    c3f800000<>+0(SB), Y5
+	VSUBPS     Y4, Y5, Y5
+	VMULPS     Y5, Y4, Y5
+	VMULPS     Y5, Y3, Y5
+	VMASKMOVPS Y5, Y0, (R8)(R12*1)
+	VMULPS     Y2, Y2, Y2
+	VMOVUPS    c3f800000<>+0(SB), Y3
+	VSUBPS     Y2, Y3, Y2
+	VMULPS     Y2, Y1, Y2
+	MOVQ       56(AX), CX
+	VMASKMOVPS Y2, Y0, (CX)(R12*1)
+	VMASKMOVPS (SI)(R12*1), Y0, Y1
+	VMULPS     Y5, Y1, Y1
+	VMASKMOVPS Y1, Y0, (R9)(R12*1)
+	VMASKMOVPS (DI)(R12*1), Y0, Y1
+	VMULPS     Y2, Y1, Y1
+	MOVQ       64(AX), AX
+	VMASKMOVPS Y1, Y0, (AX)(R12*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedLayerNormLSTMBack2AVX2(operands **float32, n int)
+// Requires: AVX
+TEXT ·fusedLayerNormLSTMBack2AVX2(SB), $0-16
+	MOVQ operands+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), DI
+	MOVQ 40(AX), R8
+	MOVQ 48(AX), R9
+	MOVQ n+8(FP), R10
+	MOVQ R10, R11
+	ANDQ $-8, R11
+	SHLQ $0x02, R11
+	XORQ R12, R12
+
+strip:
+	CMPQ R12, R11
+	JGE  tail
+	MOVQ R11, R13
+
+phase0:
+	VMOVUPS (CX)(R12*1), Y0
+	VMOVUPS (DX)(R12*1), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS (BX)(R12*1), Y1
+	VMULPS  Y0, Y1, Y1
+	MOVQ    64(AX), R14
+	VMOVUPS (R14)(R12*1), Y2
+	VMOVUPS c3f800000<>+0(SB), Y3
+	VSUBPS  Y2, Y3, Y3
+	VMULPS  Y3, Y2, Y3
+	VMULPS  Y3, Y1, Y3
+	MOVQ    96(AX), R14
+	VMOVUPS Y3, (R14)(R12*1)
+	VMULPS  Y0, Y2, Y1
+	MOVQ    72(AX), R14
+	VMOVUPS Y1, (R14)(R12*1)
+	VMOVUPS (R9)(R12*1), Y1
+	VMULPS  Y3, Y1, Y1
+	MOVQ    104(AX), R14
+	VMOVUPS Y1, (R14)(R12*1)
+	VMOVUPS (DI)(R12*1), Y1
+	VMULPS  Y0, Y1, Y2
+	VMOVUPS (SI)(R12*1), Y3
+	VMULPS  Y0, Y3, Y0
+	VMOVUPS c3f800000<>+0(SB), Y4
+	VSUBPS  Y3, Y4, Y4
+	VMULPS  Y4, Y3, Y4
+	VMULPS  Y4, Y2, Y4
+	MOVQ    80(AX), R14
+	VMOVUPS Y4, (R14)(R12*1)
+	VMULPS  Y1, Y1, Y1
+	VMOVUPS c3f800000<>+0(SB), Y2
+	VSUBPS  Y1, Y2, Y1
+	VMULPS  Y1, Y0, Y1
+	MOVQ    112(AX), R14
+	VMOVUPS Y1, (R14)(R12*1)
+	VMOVUPS (R8)(R12*1), Y0
+	VMULPS  Y4, Y0, Y0
+	MOVQ    88(AX), R14
+	VMOVUPS Y0, (R14)(R12*1)
+	MOVQ    56(AX), R14
+	VMOVUPS (R14)(R12*1), Y0
+	VMULPS  Y1, Y0, Y0
+	MOVQ    120(AX), R14
+	VMOVUPS Y0, (R14)(R12*1)
+	ADDQ    $0x20, R12
+	CMPQ    R12, R13
+	JLT     phase0
+	MOVQ    R13, R12
+	JMP     strip
+
+tail:
+	ANDQ       $0x07, R10
+	JEQ        end
+	NEGQ       R10
+	LEAQ       mask<>+0(SB), R11
+	VMOVUPS    32(R11)(R10*4), Y0
+	VMASKMOVPS (CX)(R12*1), Y0, Y1
+	VMASKMOVPS (DX)(R12*1), Y0, Y2
+	VADDPS     Y2, Y1, Y1
+	VMASKMOVPS (BX)(R12*1), Y0, Y2
+	VMULPS     Y1, Y2, Y2
+	MOVQ       64(AX), CX
+	VMASKMOVPS (CX)(R12*1), Y0, Y3
+	VMOVUPS    c3f800000<>+0(SB), Y4
+	VSUBPS     Y3, Y4, Y4
+	VMULPS     Y4, Y3, Y4
+	VMULPS     Y4, Y2, Y4
+	MOVQ       96(AX), CX
+	VMASKMOVPS Y4, Y0, (CX)(R12*1)
+	VMULPS     Y1, Y3, Y2
+	MOVQ       72(AX), CX
+	VMASKMOVPS Y2, Y0, (CX)(R12*1)
+	VMASKMOVPS (R9)(R12*1), Y0, Y2
+	VMULPS     Y4, Y2, Y2
+	MOVQ       104(AX), CX
+	VMASKMOVPS Y2, Y0, (CX)(R12*1)
+	VMASKMOVPS (DI)(R12*1), Y0, Y2
+	VMULPS     Y1, Y2, Y3
+	VMASKMOVPS (SI)(R12*1), Y0, Y4
+	VMULPS     Y1, Y4, Y1
+	VMOVUPS    c3f800000<>+0(SB), Y5
+	VSUBPS     Y4, Y5, Y5
+	VMULPS     Y5, Y4, Y5
+	VMULPS     Y5, Y3, Y5
+	MOVQ       80(AX), CX
+	VMASKMOVPS Y5, Y0, (CX)(R12*1)
+	VMULPS     Y2, Y2, Y2
+	VMOVUPS    c3f800000<>+0(SB), Y3
+	VSUBPS     Y2, Y3, Y2
+	VMULPS     Y2, Y1, Y2
+	MOVQ       112(AX), CX
+	VMASKMOVPS Y2, Y0, (CX)(R12*1)
+	VMASKMOVPS (R8)(R12*1), Y0, Y1
+	VMULPS     Y5, Y1, Y1
+	MOVQ       88(AX), CX
+	VMASKMOVPS Y1, Y0, (CX)(R12*1)
+	MOVQ       56(AX), CX
+	VMASKMOVPS (CX)(R12*1), Y0, Y1
+	VMULPS     Y2, Y1, Y1
+	MOVQ       120(AX), AX
+	VMASKMOVPS Y1, Y0, (AX)(R12*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedLayerNormLSTMAfter1AVX2(operands **float32, n int)
+// Requires: AVX
+TEXT ·fusedLayerNormLSTMAfter1AVX2(SB), $0-16
+	MOVQ operands+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), DI
+	MOVQ 40(AX), R8
+	MOVQ 48(AX), R9
+	MOVQ n+8(FP), R10
+	MOVQ R10, R11
+	ANDQ $-8, R11
+	SHLQ $0x02, R11
+	XORQ R12, R12
+
+strip:
+	CMPQ R12, R11
+	JGE  tail
+	MOVQ R11, R13
+
+phase0:
+	VMOVUPS (CX)(R12*1), Y0
+	VMOVUPS (DX)(R12*1), Y1
+	VMULPS  Y1, Y0, Y0
+	MOVQ    80(AX), R14
+	VMOVUPS Y0, (R14)(R12*1)
+	VMOVUPS (BX)(R12*1), Y0
+	VMOVUPS (SI)(R12*1), Y1
+	VMULPS  Y1, Y0, Y0
+	MOVQ    88(AX), R14
+	VMOVUPS Y0, (R14)(R12*1)
+	VMOVUPS (DI)(R12*1), Y0
+	VMOVUPS (R8)(R12*1), Y1
+	VMULPS  Y1, Y0, Y0
+	MOVQ    96(AX), R14
+	VMOVUPS Y0, (R14)(R12*1)
+	VMOVUPS (R9)(R12*1), Y0
+	MOVQ    56(AX), R14
+	VMOVUPS (R14)(R12*1), Y1
+	VMULPS  Y1, Y0, Y0
+	MOVQ    104(AX), R14
+	VMOVUPS Y0, (R14)(R12*1)
+	MOVQ    64(AX), R14
+	VMOVUPS (R14)(R12*1), Y0
+	MOVQ    72(AX), R14
+	VMOVUPS (R14)(R12*1), Y1
+	VMULPS  Y1, Y0, Y0
+	MOVQ    112(AX), R14
+	VMOVUPS Y0, (R14)(R12*1)
+	ADDQ    $0x20, R12
+	CMPQ    R12, R13
+	JLT     phase0
+	MOVQ    R13, R12
+	JMP     strip
+
+tail:
+	ANDQ       $0x07, R10
+	JEQ        end
+	NEGQ       R10
+	LEAQ       mask<>+0(SB), R11
+	VMOVUPS    32(R11)(R10*4), Y0
+	VMASKMOVPS (CX)(R12*1), Y0, Y1
+	VMASKMOVPS (DX)(R12*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	MOVQ       80(AX), CX
+	VMASKMOVPS Y1, Y0, (CX)(R12*1)
+	VMASKMOVPS (BX)(R12*1), Y0, Y1
+	VMASKMOVPS (SI)(R12*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	MOVQ       88(AX), CX
+	VMASKMOVPS Y1, Y0, (CX)(R12*1)
+	VMASKMOVPS (DI)(R12*1), Y0, Y1
+	VMASKMOVPS (R8)(R12*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	MOVQ       96(AX), CX
+	VMASKMOVPS Y1, Y0, (CX)(R12*1)
+	VMASKMOVPS (R9)(R12*1), Y0, Y1
+	MOVQ       56(AX), CX
+	VMASKMOVPS (CX)(R12*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	MOVQ       104(AX), CX
+	VMASKMOVPS Y1, Y0, (CX)(R12*1)
+	MOVQ       64(AX), CX
+	VMASKMOVPS (CX)(R12*1), Y0, Y1
+	MOVQ       72(AX), CX
+	VMASKMOVPS (CX)(R12*1), Y0, Y2
+	VMULPS     Y2, Y1, Y1
+	MOVQ       112(AX), AX
+	VMASKMOVPS Y1, Y0, (AX)(R12*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedLayerNormLSTMStep3AVX2(operands **float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·fusedLayerNormLSTMStep3AVX2(SB), $0-16
+	MOVQ operands+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), DI
+	MOVQ 40(AX), R8
+	MOVQ 48(AX), R9
+	MOVQ n+8(FP), R10
+	MOVQ R10, R11
+	ANDQ $-8, R11
+	SHLQ $0x02, R11
+	XORQ R12, R12
+
+strip:
+	CMPQ R12, R11
+	JGE  tail
+	MOVQ R11, R13
+
+phase0:
+	VMOVUPS      (CX)(R12*1), Y0
+	VMOVUPS      (DX)(R12*1), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      cc2d10000<>+0(SB), Y1
+	VMOVUPS      c42200000<>+0(SB), Y2
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y2, Y0
+	VMOVUPS      c4b40003f<>+0(SB), Y1
+	VFMADD231PS  cbfb8aa3b<>+0(SB), Y0, Y1
+	VSUBPS       c4b40003f<>+0(SB), Y1, Y2
+	VFMADD231PS  c3f317200<>+0(SB), Y2, Y0
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y2, Y0
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      c42520000<>+0(SB), Y3
+	VFMADD231PS  c3f5f2f78<>+0(SB), Y2, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      c42d20000<>+0(SB), Y0
+	VFMADD231PS  c4127e5b0<>+0(SB), Y2, Y0
+	VADDPS       Y3, Y0, Y2
+	VSUBPS       Y3, Y0, Y0
+	VPSLLD       $0x17, Y1, Y1
+	VPSUBD       c20000000<>+0(SB), Y2, Y2
+	VFMADD213PS  Y2, Y1, Y0
+	VDIVPS       Y0, Y2, Y0
+	MOVQ         72(AX), R14
+	VMOVUPS      Y0, (R14)(R12*1)
+	VMOVUPS      (BX)(R12*1), Y0
+	VMOVUPS      (SI)(R12*1), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      cc2d10000<>+0(SB), Y1
+	VMOVUPS      c42200000<>+0(SB), Y2
+	VMAXPS       Y0, Y1, Y0
+	VMINPS       Y0, Y2, Y0
+	VMOVUPS      c4b40003f<>+0(SB), Y1
+	VFMADD231PS  cbfb8aa3b<>+0(SB), Y0, Y1
+	VSUBPS       c4b40003f<>+0(SB), Y1, Y2
+	VFMADD231PS  c3f317200<>+0(SB), Y2, Y0
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y2, Y0
+	VMULPS       Y0, Y0, Y2
+	VMOVUPS      c42520000<>+0(SB), Y3
+	VFMADD231PS  c3f5f2f78<>+0(SB), Y2, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      c42d20000<>+0(SB), Y0
+	VFMADD231PS  c4127e5b0<>+0(SB), Y2, Y0
+	VADDPS       Y3, Y0, Y2
+	VSUBPS       Y3, Y0, Y0
+	VPSLLD       $0x17, Y1, Y1
+	VPSUBD       c20000000<>+0(SB), Y2, Y2
+	VFMADD213PS  Y2, Y1, Y0
+	VDIVPS       Y0, Y2, Y0
+	MOVQ         80(AX), R14
+	VMOVUPS      Y0, (R14)(R12*1)
+	MOVQ         64(AX), R14
+	VMOVUPS      (R14)(R12*1), Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      (DI)(R12*1), Y1
+	VMOVUPS      (R8)(R12*1), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      cc2d10000<>+0(SB), Y2
+	VMOVUPS      c42200000<>+0(SB), Y3
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+	VMOVUPS      c4b40003f<>+0(SB), Y2
+	VFMADD231PS  cbfb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       c4b40003f<>+0(SB), Y2, Y3
+	VFMADD231PS  c3f317200<>+0(SB), Y3, Y1
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y3, Y1
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      c42520000<>+0(SB), Y4
+	VFMADD231PS  c3f5f2f78<>+0(SB), Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VMOVUPS      c42d20000<>+0(SB), Y1
+	VFMADD231PS  c4127e5b0<>+0(SB), Y3, Y1
+	VADDPS       Y4, Y1, Y3
+	VSUBPS       Y4, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       c20000000<>+0(SB), Y3, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VDIVPS       Y1, Y3, Y1
+	MOVQ         88(AX), R14
+	VMOVUPS      Y1, (R14)(R12*1)
+	VMOVUPS      (R9)(R12*1), Y2
+	MOVQ         56(AX), R14
+	VMOVUPS      (R14)(R12*1), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      c41200000<>+0(SB), Y3
+	VANDPS       c7fffffff<>+0(SB), Y2, Y4
+	VMINPS       Y4, Y3, Y4
+	VMOVUPS      c49c003f1<>+0(SB), Y3
+	VFMADD231PS  c4038aa3b<>+0(SB), Y4, Y3
+	VANDPS       cfffffff8<>+0(SB), Y3, Y3
+	VSUBPS       c49c003f0<>+0(SB), Y3, Y5
+	VFNMADD231PS c3eb17218<>+0(SB), Y5, Y4
+	VMULPS       Y4, Y4, Y5
+	VADDPS       c4170e03e<>+0(SB), Y5, Y6
+	VMULPS       Y4, Y6, Y6
+	VMOVUPS      c4170e03e<>+0(SB), Y4
+	VFMADD231PS  c40c09537<>+0(SB), Y5, Y4
+	VADDPS       Y6, Y4, Y5
+	VPSLLD       $0x14, Y3, Y3
+	VADDPS       cbf000000<>+0(SB), Y3, Y3
+	VFMADD231PS  Y5, Y3, Y6
+	VFMADD231PS  Y5, Y3, Y4
+	VDIVPS       Y4, Y6, Y6
+	VANDPS       c80000000<>+0(SB), Y2, Y2
+	VORPS        Y6, Y2, Y2
+	MOVQ         96(AX), R14
+	VMOVUPS      Y2, (R14)(R12*1)
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	MOVQ         104(AX), R14
+	VMOVUPS      Y0, (R14)(R12*1)
+	ADDQ         $0x20, R12
+	CMPQ         R12, R13
+	JLT          phase0
+	MOVQ         R13, R12
+	JMP          strip
+
+tail:
+	ANDQ         $0x07, R10
+	JEQ          end
+	NEGQ         R10
+	LEAQ         mask<>+0(SB), R11
+	VMOVUPS      32(R11)(R10*4), Y0
+	VMASKMOVPS   (CX)(R12*1), Y0, Y1
+	VMASKMOVPS   (DX)(R12*1), Y0, Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      cc2d10000<>+0(SB), Y2
+	VMOVUPS      c42200000<>+0(SB), Y3
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+	VMOVUPS      c4b40003f<>+0(SB), Y2
+	VFMADD231PS  cbfb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       c4b40003f<>+0(SB), Y2, Y3
+	VFMADD231PS  c3f317200<>+0(SB), Y3, Y1
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y3, Y1
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      c42520000<>+0(SB), Y4
+	VFMADD231PS  c3f5f2f78<>+0(SB), Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VMOVUPS      c42d20000<>+0(SB), Y1
+	VFMADD231PS  c4127e5b0<>+0(SB), Y3, Y1
+	VADDPS       Y4, Y1, Y3
+	VSUBPS       Y4, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       c20000000<>+0(SB), Y3, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VDIVPS       Y1, Y3, Y1
+	MOVQ         72(AX), CX
+	VMASKMOVPS   Y1, Y0, (CX)(R12*1)
+	VMASKMOVPS   (BX)(R12*1), Y0, Y1
+	VMASKMOVPS   (SI)(R12*1), Y0, Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      cc2d10000<>+0(SB), Y2
+	VMOVUPS      c42200000<>+0(SB), Y3
+	VMAXPS       Y1, Y2, Y1
+	VMINPS       Y1, Y3, Y1
+	VMOVUPS      c4b40003f<>+0(SB), Y2
+	VFMADD231PS  cbfb8aa3b<>+0(SB), Y1, Y2
+	VSUBPS       c4b40003f<>+0(SB), Y2, Y3
+	VFMADD231PS  c3f317200<>+0(SB), Y3, Y1
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y3, Y1
+	VMULPS       Y1, Y1, Y3
+	VMOVUPS      c42520000<>+0(SB), Y4
+	VFMADD231PS  c3f5f2f78<>+0(SB), Y3, Y4
+	VMULPS       Y1, Y4, Y4
+	VMOVUPS      c42d20000<>+0(SB), Y1
+	VFMADD231PS  c4127e5b0<>+0(SB), Y3, Y1
+	VADDPS       Y4, Y1, Y3
+	VSUBPS       Y4, Y1, Y1
+	VPSLLD       $0x17, Y2, Y2
+	VPSUBD       c20000000<>+0(SB), Y3, Y3
+	VFMADD213PS  Y3, Y2, Y1
+	VDIVPS       Y1, Y3, Y1
+	MOVQ         80(AX), CX
+	VMASKMOVPS   Y1, Y0, (CX)(R12*1)
+	MOVQ         64(AX), CX
+	VMASKMOVPS   (CX)(R12*1), Y0, Y2
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   (DI)(R12*1), Y0, Y2
+	VMASKMOVPS   (R8)(R12*1), Y0, Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      cc2d10000<>+0(SB), Y3
+	VMOVUPS      c42200000<>+0(SB), Y4
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y4, Y2
+	VMOVUPS      c4b40003f<>+0(SB), Y3
+	VFMADD231PS  cbfb8aa3b<>+0(SB), Y2, Y3
+	VSUBPS       c4b40003f<>+0(SB), Y3, Y4
+	VFMADD231PS  c3f317200<>+0(SB), Y4, Y2
+	VFMADD231PS  c35bfbe8e<>+0(SB), Y4, Y2
+	VMULPS       Y2, Y2, Y4
+	VMOVUPS      c42520000<>+0(SB), Y5
+	VFMADD231PS  c3f5f2f78<>+0(SB), Y4, Y5
+	VMULPS       Y2, Y5, Y5
+	VMOVUPS      c42d20000<>+0(SB), Y2
+	VFMADD231PS  c4127e5b0<>+0(SB), Y4, Y2
+	VADDPS       Y5, Y2, Y4
+	VSUBPS       Y5, Y2, Y2
+	VPSLLD       $0x17, Y3, Y3
+	VPSUBD       c20000000<>+0(SB), Y4, Y4
+	VFMADD213PS  Y4, Y3, Y2
+	VDIVPS       Y2, Y4, Y2
+	MOVQ         88(AX), CX
+	VMASKMOVPS   Y2, Y0, (CX)(R12*1)
+	VMASKMOVPS   (R9)(R12*1), Y0, Y3
+	MOVQ         56(AX), CX
+	VMASKMOVPS   (CX)(R12*1), Y0, Y4
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      c41200000<>+0(SB), Y4
+	VANDPS       c7fffffff<>+0(SB), Y3, Y5
+	VMINPS       Y5, Y4, Y5
+	VMOVUPS      c49c003f1<>+0(SB), Y4
+	VFMADD231PS  c4038aa3b<>+0(SB), Y5, Y4
+	VANDPS       cfffffff8<>+0(SB), Y4, Y4
+	VSUBPS       c49c003f0<>+0(SB), Y4, Y6
+	VFNMADD231PS c3eb17218<>+0(SB), Y6, Y5
+	VMULPS       Y5, Y5, Y6
+	VADDPS       c4170e03e<>+0(SB), Y6, Y7
+	VMULPS       Y5, Y7, Y7
+	VMOVUPS      c4170e03e<>+0(SB), Y5
+	VFMADD231PS  c40c09537<>+0(SB), Y6, Y5
+	VADDPS       Y7, Y5, Y6
+	VPSLLD       $0x14, Y4, Y4
+	VADDPS       cbf000000<>+0(SB), Y4, Y4
+	VFMADD231PS  Y6, Y4, Y7
+	VFMADD231PS  Y6, Y4, Y5
+	VDIVPS       Y5, Y7, Y7
+	VANDPS       c80000000<>+0(SB), Y3, Y3
+	VORPS        Y7, Y3, Y3
+	MOVQ         96(AX), CX
+	VMASKMOVPS   Y3, Y0, (CX)(R12*1)
+	VMULPS       Y3, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	MOVQ         104(AX), AX
+	VMASKMOVPS   Y1, Y0, (AX)(R12*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedLayerNormLSTMStep4AVX2(operands **float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·fusedLayerNormLSTMStep4AVX2(SB), $0-16
+	MOVQ operands+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), AX
+	MOVQ n+8(FP), DI
+	MOVQ DI, R8
+	ANDQ $-8, R8
+	SHLQ $0x02, R8
+	XORQ R9, R9
+
+strip:
+	CMPQ R9, R8
+	JGE  tail
+	MOVQ R8, R10
+
+phase0:
+	VMOVUPS      (CX)(R9*1), Y0
+	VMOVUPS      (DX)(R9*1), Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      c41200000<>+0(SB), Y1
+	VANDPS       c7fffffff<>+0(SB), Y0, Y2
+	VMINPS       Y2, Y1, Y2
+	VMOVUPS      c49c003f1<>+0(SB), Y1
+	VFMADD231PS  c4038aa3b<>+0(SB), Y2, Y1
+	VANDPS       cfffffff8<>+0(SB), Y1, Y1
+	VSUBPS       c49c003f0<>+0(SB), Y1, Y3
+	VFNMADD231PS c3eb17218<>+0(SB), Y3, Y2
+	VMULPS       Y2, Y2, Y3
+	VADDPS       c4170e03e<>+0(SB), Y3, Y4
+	VMULPS       Y2, Y4, Y4
+	VMOVUPS      c4170e03e<>+0(SB), Y2
+	VFMADD231PS  c40c09537<>+0(SB), Y3, Y2
+	VADDPS       Y4, Y2, Y3
+	VPSLLD       $0x14, Y1, Y1
+	VADDPS       cbf000000<>+0(SB), Y1, Y1
+	VFMADD231PS  Y3, Y1, Y4
+	VFMADD231PS  Y3, Y1, Y2
+	VDIVPS       Y2, Y4, Y4
+	VANDPS       c80000000<>+0(SB), Y0, Y0
+	VORPS        Y4, Y0, Y0
+	VMOVUPS      Y0, (SI)(R9*1)
+	VMOVUPS      (BX)(R9*1), Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (AX)(R9*1)
+	ADDQ         $0x20, R9
+	CMPQ         R9, R10
+	JLT          phase0
+	MOVQ         R10, R9
+	JMP          strip
+
+tail:
+	ANDQ         $0x07, DI
+	JEQ          end
+	NEGQ         DI
+	LEAQ         mask<>+0(SB), R8
+	VMOVUPS      32(R8)(DI*4), Y0
+	VMASKMOVPS   (CX)(R9*1), Y0, Y1
+	VMASKMOVPS   (DX)(R9*1), Y0, Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      c41200000<>+0(SB), Y2
+	VANDPS       c7fffffff<>+0(SB), Y1, Y3
+	VMINPS       Y3, Y2, Y3
+	VMOVUPS      c49c003f1<>+0(SB), Y2
+	VFMADD231PS  c4038aa3b<>+0(SB), Y3, Y2
+	VANDPS       cfffffff8<>+0(SB), Y2, Y2
+	VSUBPS       c49c003f0<>+0(SB), Y2, Y4
+	VFNMADD231PS c3eb17218<>+0(SB), Y4, Y3
+	VMULPS       Y3, Y3, Y4
+	VADDPS       c4170e03e<>+0(SB), Y4, Y5
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      c4170e03e<>+0(SB), Y3
+	VFMADD231PS  c40c09537<>+0(SB), Y4, Y3
+	VADDPS       Y5, Y3, Y4
+	VPSLLD       $0x14, Y2, Y2
+	VADDPS       cbf000000<>+0(SB), Y2, Y2
+	VFMADD231PS  Y4, Y2, Y5
+	VFMADD231PS  Y4, Y2, Y3
+	VDIVPS       Y3, Y5, Y5
+	VANDPS       c80000000<>+0(SB), Y1, Y1
+	VORPS        Y5, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (SI)(R9*1)
+	VMASKMOVPS   (BX)(R9*1), Y0, Y2
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (AX)(R9*1)
 
 end:
 	VZEROUPPER

@@ -134,6 +134,21 @@ func fusedMinimalGatedUnitBack1AVX512(operands **float32, n int)
 //go:noescape
 func fusedMinimalGatedUnitBack2AVX512(operands **float32, n int)
 
+// fusedMinimalGatedUnitStep3AVX512 is 3: mul(0,1) sigmoid(2) mul(3,4) > 3 4 5, for n > 0 values of every operand.
+//
+//go:noescape
+func fusedMinimalGatedUnitStep3AVX512(operands **float32, n int)
+
+// fusedMinimalGatedUnitBack3AVX512 is 8: mul(0,5) mul(1,6) mul(5,7) mul(2,6) mul(3,6) mul(4,10) add(9,13) sub(11,12) add(8,15) sigmoid'(16,,7) > 14 17, for n > 0 values of every operand.
+//
+//go:noescape
+func fusedMinimalGatedUnitBack3AVX512(operands **float32, n int)
+
+// fusedMinimalGatedUnitAfter1AVX512 is 4: mul(0,1) mul(2,3) add(4,5) > 6, for n > 0 values of every operand.
+//
+//go:noescape
+func fusedMinimalGatedUnitAfter1AVX512(operands **float32, n int)
+
 // fusedCoupledLSTMStep1AVX512 is 4: sigmoid(1) mul(0,4) neg(4) plus1(6) sigmoid(2) tanh(3) mul(7,9) add(5,10) tanh(11) mul(8,12) > 4 7 8 9 11 12 13, for n > 0 values of every operand.
 //
 //go:noescape
@@ -143,3 +158,38 @@ func fusedCoupledLSTMStep1AVX512(operands **float32, n int)
 //
 //go:noescape
 func fusedCoupledLSTMBack1AVX512(operands **float32, n int)
+
+// fusedLayerNormLSTMStep1AVX512 is 13: mul(4,5) add(0,13) mul(6,7) add(1,15) mul(8,9) add(2,17) mul(10,11) add(3,19) sigmoid(14) sigmoid(16) mul(12,22) sigmoid(18) tanh(20) mul(24,25) add(23,26) > 21 22 24 25 27, for n > 0 values of every operand.
+//
+//go:noescape
+func fusedLayerNormLSTMStep1AVX512(operands **float32, n int)
+
+// fusedLayerNormLSTMStep2AVX512 is 4: mul(1,2) add(0,4) tanh(5) mul(3,6) > 6 7, for n > 0 values of every operand.
+//
+//go:noescape
+func fusedLayerNormLSTMStep2AVX512(operands **float32, n int)
+
+// fusedLayerNormLSTMBack1AVX512 is 5: mul(0,2) mul(0,1) sigmoid'(5,,1) mul(3,7) tanh'(6,,2) mul(4,9) > 7 8 9 10, for n > 0 values of every operand.
+//
+//go:noescape
+func fusedLayerNormLSTMBack1AVX512(operands **float32, n int)
+
+// fusedLayerNormLSTMBack2AVX512 is 9: add(0,1) mul(2,9) mul(4,9) mul(3,9) mul(8,9) sigmoid'(11,,3) mul(5,14) sigmoid'(10,,8) mul(6,16) tanh'(12,,4) mul(7,18) > 13 14 15 16 17 18 19, for n > 0 values of every operand.
+//
+//go:noescape
+func fusedLayerNormLSTMBack2AVX512(operands **float32, n int)
+
+// fusedLayerNormLSTMAfter1AVX512 is 10: mul(0,1) mul(2,3) mul(4,5) mul(6,7) mul(8,9) > 10 11 12 13 14, for n > 0 values of every operand.
+//
+//go:noescape
+func fusedLayerNormLSTMAfter1AVX512(operands **float32, n int)
+
+// fusedLayerNormLSTMStep3AVX512 is 9: mul(0,1) mul(2,3) mul(4,5) mul(6,7) sigmoid(9) sigmoid(10) mul(8,14) sigmoid(11) tanh(12) mul(16,17) add(15,18) > 13 14 16 17 19, for n > 0 values of every operand.
+//
+//go:noescape
+func fusedLayerNormLSTMStep3AVX512(operands **float32, n int)
+
+// fusedLayerNormLSTMStep4AVX512 is 3: mul(0,1) tanh(3) mul(2,4) > 4 5, for n > 0 values of every operand.
+//
+//go:noescape
+func fusedLayerNormLSTMStep4AVX512(operands **float32, n int)

@@ -3267,6 +3267,261 @@ end:
 	VZEROUPPER
 	RET
 
+// func fusedMinimalGatedUnitStep3AVX512(operands **float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fusedMinimalGatedUnitStep3AVX512(SB), $0-16
+	VBROADCASTSS cc2d10000<>+0(SB), Z2
+	VBROADCASTSS c42200000<>+0(SB), Z3
+	VBROADCASTSS c4b40003f<>+0(SB), Z4
+	VBROADCASTSS cbfb8aa3b<>+0(SB), Z5
+	VBROADCASTSS c3f317200<>+0(SB), Z6
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z7
+	VBROADCASTSS c42520000<>+0(SB), Z8
+	VBROADCASTSS c3f5f2f78<>+0(SB), Z9
+	VBROADCASTSS c42d20000<>+0(SB), Z10
+	VBROADCASTSS c4127e5b0<>+0(SB), Z11
+	VBROADCASTSS c20000000<>+0(SB), Z12
+	MOVQ         operands+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         24(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         40(AX), AX
+	MOVQ         n+8(FP), R8
+	MOVQ         R8, R9
+	ANDQ         $-16, R9
+	SHLQ         $0x02, R9
+	XORQ         R10, R10
+
+strip:
+	CMPQ R10, R9
+	JGE  tail
+	MOVQ R9, R11
+
+phase0:
+	VMOVUPS     (CX)(R10*1), Z0
+	VMOVUPS     (DX)(R10*1), Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, (SI)(R10*1)
+	VMOVUPS     (BX)(R10*1), Z1
+	VMOVAPS     Z2, Z13
+	VMOVAPS     Z3, Z14
+	VMAXPS      Z1, Z13, Z1
+	VMINPS      Z1, Z14, Z1
+	VMOVAPS     Z4, Z13
+	VFMADD231PS Z5, Z1, Z13
+	VSUBPS      Z4, Z13, Z14
+	VFMADD231PS Z6, Z14, Z1
+	VFMADD231PS Z7, Z14, Z1
+	VMULPS      Z1, Z1, Z14
+	VMOVAPS     Z8, Z15
+	VFMADD231PS Z9, Z14, Z15
+	VMULPS      Z1, Z15, Z15
+	VMOVAPS     Z10, Z1
+	VFMADD231PS Z11, Z14, Z1
+	VADDPS      Z15, Z1, Z14
+	VSUBPS      Z15, Z1, Z1
+	VPSLLD      $0x17, Z13, Z13
+	VPSUBD      Z12, Z14, Z14
+	VFMADD213PS Z14, Z13, Z1
+	VDIVPS      Z1, Z14, Z1
+	VMOVUPS     Z1, (DI)(R10*1)
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, (AX)(R10*1)
+	ADDQ        $0x40, R10
+	CMPQ        R10, R11
+	JLT         phase0
+	MOVQ        R11, R10
+	JMP         strip
+
+tail:
+	ANDQ        $0x0f, R8
+	JEQ         end
+	MOVQ        $-1, R9
+	BZHIQ       R8, R9, R9
+	KMOVW       R9, K1
+	VMOVUPS.Z   (CX)(R10*1), K1, Z0
+	VMOVUPS.Z   (DX)(R10*1), K1, Z1
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, K1, (SI)(R10*1)
+	VMOVUPS.Z   (BX)(R10*1), K1, Z1
+	VMOVAPS     Z2, Z2
+	VMOVAPS     Z3, Z3
+	VMAXPS      Z1, Z2, Z1
+	VMINPS      Z1, Z3, Z1
+	VMOVAPS     Z4, Z2
+	VFMADD231PS Z5, Z1, Z2
+	VSUBPS      Z4, Z2, Z3
+	VFMADD231PS Z6, Z3, Z1
+	VFMADD231PS Z7, Z3, Z1
+	VMULPS      Z1, Z1, Z3
+	VMOVAPS     Z8, Z4
+	VFMADD231PS Z9, Z3, Z4
+	VMULPS      Z1, Z4, Z4
+	VMOVAPS     Z10, Z1
+	VFMADD231PS Z11, Z3, Z1
+	VADDPS      Z4, Z1, Z3
+	VSUBPS      Z4, Z1, Z1
+	VPSLLD      $0x17, Z2, Z2
+	VPSUBD      Z12, Z3, Z3
+	VFMADD213PS Z3, Z2, Z1
+	VDIVPS      Z1, Z3, Z1
+	VMOVUPS     Z1, K1, (DI)(R10*1)
+	VMULPS      Z1, Z0, Z0
+	VMOVUPS     Z0, K1, (AX)(R10*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedMinimalGatedUnitBack3AVX512(operands **float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fusedMinimalGatedUnitBack3AVX512(SB), $0-16
+	VBROADCASTSS c3f800000<>+0(SB), Z2
+	MOVQ         operands+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         24(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         40(AX), R8
+	MOVQ         48(AX), R9
+	MOVQ         n+8(FP), R10
+	MOVQ         R10, R11
+	ANDQ         $-16, R11
+	SHLQ         $0x02, R11
+	XORQ         R12, R12
+
+strip:
+	CMPQ R12, R11
+	JGE  tail
+	MOVQ R11, R13
+
+phase0:
+	VMOVUPS (CX)(R12*1), Z0
+	VMOVUPS (R8)(R12*1), Z1
+	VMULPS  Z1, Z0, Z0
+	MOVQ    56(AX), R14
+	VMOVUPS (R14)(R12*1), Z3
+	VMULPS  Z3, Z1, Z1
+	VMOVUPS (DI)(R12*1), Z4
+	VMULPS  Z1, Z4, Z1
+	VMOVUPS (DX)(R12*1), Z4
+	VMOVUPS (R9)(R12*1), Z5
+	VMULPS  Z5, Z4, Z4
+	VADDPS  Z1, Z4, Z1
+	MOVQ    64(AX), R14
+	VMOVUPS Z1, (R14)(R12*1)
+	VMOVUPS (BX)(R12*1), Z1
+	VMULPS  Z5, Z1, Z1
+	VMOVUPS (SI)(R12*1), Z4
+	VMULPS  Z5, Z4, Z4
+	VSUBPS  Z4, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVAPS Z2, Z1
+	VSUBPS  Z3, Z1, Z1
+	VMULPS  Z1, Z3, Z1
+	VMULPS  Z1, Z0, Z1
+	MOVQ    72(AX), R14
+	VMOVUPS Z1, (R14)(R12*1)
+	ADDQ    $0x40, R12
+	CMPQ    R12, R13
+	JLT     phase0
+	MOVQ    R13, R12
+	JMP     strip
+
+tail:
+	ANDQ      $0x0f, R10
+	JEQ       end
+	MOVQ      $-1, R11
+	BZHIQ     R10, R11, R11
+	KMOVW     R11, K1
+	VMOVUPS.Z (CX)(R12*1), K1, Z0
+	VMOVUPS.Z (R8)(R12*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	MOVQ      56(AX), CX
+	VMOVUPS.Z (CX)(R12*1), K1, Z3
+	VMULPS    Z3, Z1, Z1
+	VMOVUPS.Z (DI)(R12*1), K1, Z4
+	VMULPS    Z1, Z4, Z1
+	VMOVUPS.Z (DX)(R12*1), K1, Z4
+	VMOVUPS.Z (R9)(R12*1), K1, Z5
+	VMULPS    Z5, Z4, Z4
+	VADDPS    Z1, Z4, Z1
+	MOVQ      64(AX), CX
+	VMOVUPS   Z1, K1, (CX)(R12*1)
+	VMOVUPS.Z (BX)(R12*1), K1, Z1
+	VMULPS    Z5, Z1, Z1
+	VMOVUPS.Z (SI)(R12*1), K1, Z4
+	VMULPS    Z5, Z4, Z4
+	VSUBPS    Z4, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVAPS   Z2, Z1
+	VSUBPS    Z3, Z1, Z1
+	VMULPS    Z1, Z3, Z1
+	VMULPS    Z1, Z0, Z1
+	MOVQ      72(AX), AX
+	VMOVUPS   Z1, K1, (AX)(R12*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedMinimalGatedUnitAfter1AVX512(operands **float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fusedMinimalGatedUnitAfter1AVX512(SB), $0-16
+	MOVQ operands+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), AX
+	MOVQ n+8(FP), DI
+	MOVQ DI, R8
+	ANDQ $-16, R8
+	SHLQ $0x02, R8
+	XORQ R9, R9
+
+strip:
+	CMPQ R9, R8
+	JGE  tail
+	MOVQ R8, R10
+
+phase0:
+	VMOVUPS (CX)(R9*1), Z0
+	VMOVUPS (DX)(R9*1), Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS (BX)(R9*1), Z1
+	VMOVUPS (SI)(R9*1), Z2
+	VMULPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (AX)(R9*1)
+	ADDQ    $0x40, R9
+	CMPQ    R9, R10
+	JLT     phase0
+	MOVQ    R10, R9
+	JMP     strip
+
+tail:
+	ANDQ      $0x0f, DI
+	JEQ       end
+	MOVQ      $-1, R8
+	BZHIQ     DI, R8, R8
+	KMOVW     R8, K1
+	VMOVUPS.Z (CX)(R9*1), K1, Z0
+	VMOVUPS.Z (DX)(R9*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS.Z (BX)(R9*1), K1, Z1
+	VMOVUPS.Z (SI)(R9*1), K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)(R9*1)
+
+end:
+	VZEROUPPER
+	RET
+
 // func fusedCoupledLSTMStep1AVX512(operands **float32, n int)
 // Requires: AVX, AVX512DQ, AVX512F, BMI2, CMOV
 TEXT ·fusedCoupledLSTMStep1AVX512(SB), $0-16
@@ -3667,6 +3922,1123 @@ tail:
 	VMULPS    Z0, Z1, Z0
 	MOVQ      80(AX), AX
 	VMOVUPS   Z0, K1, (AX)(R12*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedLayerNormLSTMStep1AVX512(operands **float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·fusedLayerNormLSTMStep1AVX512(SB), $0-16
+	VBROADCASTSS cc2d10000<>+0(SB), Z2
+	VBROADCASTSS c42200000<>+0(SB), Z3
+	VBROADCASTSS c4b40003f<>+0(SB), Z4
+	VBROADCASTSS cbfb8aa3b<>+0(SB), Z5
+	VBROADCASTSS c3f317200<>+0(SB), Z6
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z7
+	VBROADCASTSS c42520000<>+0(SB), Z8
+	VBROADCASTSS c3f5f2f78<>+0(SB), Z9
+	VBROADCASTSS c42d20000<>+0(SB), Z10
+	VBROADCASTSS c4127e5b0<>+0(SB), Z11
+	VBROADCASTSS c20000000<>+0(SB), Z12
+	VBROADCASTSS c41200000<>+0(SB), Z13
+	VBROADCASTSS c7fffffff<>+0(SB), Z14
+	VBROADCASTSS c49c003f1<>+0(SB), Z15
+	VBROADCASTSS c4038aa3b<>+0(SB), Z16
+	VBROADCASTSS cfffffff8<>+0(SB), Z17
+	VBROADCASTSS c49c003f0<>+0(SB), Z18
+	VBROADCASTSS c3eb17218<>+0(SB), Z19
+	MOVQ         operands+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         24(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         40(AX), R8
+	MOVQ         48(AX), R9
+	MOVQ         n+8(FP), R10
+	MOVQ         R10, R11
+	ANDQ         $-16, R11
+	SHLQ         $0x02, R11
+	XORQ         R12, R12
+
+strip:
+	CMPQ R12, R11
+	JGE  tail
+	MOVQ R11, R13
+
+phase0:
+	VMOVUPS          (DI)(R12*1), Z0
+	VMOVUPS          (R8)(R12*1), Z1
+	VMULPS           Z1, Z0, Z0
+	VMOVUPS          (CX)(R12*1), Z1
+	VADDPS           Z0, Z1, Z0
+	VMOVAPS          Z2, Z1
+	VMOVAPS          Z3, Z20
+	VMAXPS           Z0, Z1, Z0
+	VMINPS           Z0, Z20, Z0
+	VMOVAPS          Z4, Z1
+	VFMADD231PS      Z5, Z0, Z1
+	VSUBPS           Z4, Z1, Z20
+	VFMADD231PS      Z6, Z20, Z0
+	VFMADD231PS      Z7, Z20, Z0
+	VMULPS           Z0, Z0, Z20
+	VMOVAPS          Z8, Z21
+	VFMADD231PS      Z9, Z20, Z21
+	VMULPS           Z0, Z21, Z21
+	VMOVAPS          Z10, Z0
+	VFMADD231PS      Z11, Z20, Z0
+	VADDPS           Z21, Z0, Z20
+	VSUBPS           Z21, Z0, Z0
+	VPSLLD           $0x17, Z1, Z1
+	VPSUBD           Z12, Z20, Z20
+	VFMADD213PS      Z20, Z1, Z0
+	VDIVPS           Z0, Z20, Z0
+	MOVQ             104(AX), R14
+	VMOVUPS          Z0, (R14)(R12*1)
+	VMOVUPS          (R9)(R12*1), Z0
+	MOVQ             56(AX), R14
+	VMOVUPS          (R14)(R12*1), Z1
+	VMULPS           Z1, Z0, Z0
+	VMOVUPS          (DX)(R12*1), Z1
+	VADDPS           Z0, Z1, Z0
+	VMOVAPS          Z2, Z1
+	VMOVAPS          Z3, Z20
+	VMAXPS           Z0, Z1, Z0
+	VMINPS           Z0, Z20, Z0
+	VMOVAPS          Z4, Z1
+	VFMADD231PS      Z5, Z0, Z1
+	VSUBPS           Z4, Z1, Z20
+	VFMADD231PS      Z6, Z20, Z0
+	VFMADD231PS      Z7, Z20, Z0
+	VMULPS           Z0, Z0, Z20
+	VMOVAPS          Z8, Z21
+	VFMADD231PS      Z9, Z20, Z21
+	VMULPS           Z0, Z21, Z21
+	VMOVAPS          Z10, Z0
+	VFMADD231PS      Z11, Z20, Z0
+	VADDPS           Z21, Z0, Z20
+	VSUBPS           Z21, Z0, Z0
+	VPSLLD           $0x17, Z1, Z1
+	VPSUBD           Z12, Z20, Z20
+	VFMADD213PS      Z20, Z1, Z0
+	VDIVPS           Z0, Z20, Z0
+	MOVQ             112(AX), R14
+	VMOVUPS          Z0, (R14)(R12*1)
+	MOVQ             96(AX), R14
+	VMOVUPS          (R14)(R12*1), Z1
+	VMULPS           Z0, Z1, Z0
+	MOVQ             64(AX), R14
+	VMOVUPS          (R14)(R12*1), Z1
+	MOVQ             72(AX), R14
+	VMOVUPS          (R14)(R12*1), Z20
+	VMULPS           Z20, Z1, Z1
+	VMOVUPS          (BX)(R12*1), Z20
+	VADDPS           Z1, Z20, Z1
+	VMOVAPS          Z2, Z20
+	VMOVAPS          Z3, Z21
+	VMAXPS           Z1, Z20, Z1
+	VMINPS           Z1, Z21, Z1
+	VMOVAPS          Z4, Z20
+	VFMADD231PS      Z5, Z1, Z20
+	VSUBPS           Z4, Z20, Z21
+	VFMADD231PS      Z6, Z21, Z1
+	VFMADD231PS      Z7, Z21, Z1
+	VMULPS           Z1, Z1, Z21
+	VMOVAPS          Z8, Z22
+	VFMADD231PS      Z9, Z21, Z22
+	VMULPS           Z1, Z22, Z22
+	VMOVAPS          Z10, Z1
+	VFMADD231PS      Z11, Z21, Z1
+	VADDPS           Z22, Z1, Z21
+	VSUBPS           Z22, Z1, Z1
+	VPSLLD           $0x17, Z20, Z20
+	VPSUBD           Z12, Z21, Z21
+	VFMADD213PS      Z21, Z20, Z1
+	VDIVPS           Z1, Z21, Z1
+	MOVQ             120(AX), R14
+	VMOVUPS          Z1, (R14)(R12*1)
+	MOVQ             80(AX), R14
+	VMOVUPS          (R14)(R12*1), Z20
+	MOVQ             88(AX), R14
+	VMOVUPS          (R14)(R12*1), Z21
+	VMULPS           Z21, Z20, Z20
+	VMOVUPS          (SI)(R12*1), Z21
+	VADDPS           Z20, Z21, Z20
+	VMOVAPS          Z13, Z21
+	VANDPS           Z14, Z20, Z22
+	VMINPS           Z22, Z21, Z22
+	VMOVAPS          Z15, Z21
+	VFMADD231PS      Z16, Z22, Z21
+	VANDPS           Z17, Z21, Z21
+	VSUBPS           Z18, Z21, Z23
+	VFNMADD231PS     Z19, Z23, Z22
+	VMULPS           Z22, Z22, Z23
+	VADDPS.BCST      c4170e03e<>+0(SB), Z23, Z24
+	VMULPS           Z22, Z24, Z24
+	VBROADCASTSS     c4170e03e<>+0(SB), Z22
+	VFMADD231PS.BCST c40c09537<>+0(SB), Z23, Z22
+	VADDPS           Z24, Z22, Z23
+	VPSLLD           $0x14, Z21, Z21
+	VADDPS.BCST      cbf000000<>+0(SB), Z21, Z21
+	VFMADD231PS      Z23, Z21, Z24
+	VFMADD231PS      Z23, Z21, Z22
+	VDIVPS           Z22, Z24, Z24
+	VANDPS.BCST      c80000000<>+0(SB), Z20, Z20
+	VORPS            Z24, Z20, Z20
+	MOVQ             128(AX), R14
+	VMOVUPS          Z20, (R14)(R12*1)
+	VMULPS           Z20, Z1, Z1
+	VADDPS           Z1, Z0, Z0
+	MOVQ             136(AX), R14
+	VMOVUPS          Z0, (R14)(R12*1)
+	ADDQ             $0x40, R12
+	CMPQ             R12, R13
+	JLT              phase0
+	MOVQ             R13, R12
+	JMP              strip
+
+tail:
+	ANDQ             $0x0f, R10
+	JEQ              end
+	MOVQ             $-1, R11
+	BZHIQ            R10, R11, R11
+	KMOVW            R11, K1
+	VMOVUPS.Z        (DI)(R12*1), K1, Z0
+	VMOVUPS.Z        (R8)(R12*1), K1, Z1
+	VMULPS           Z1, Z0, Z0
+	VMOVUPS.Z        (CX)(R12*1), K1, Z1
+	VADDPS           Z0, Z1, Z0
+	VMOVAPS          Z2, Z1
+	VMOVAPS          Z3, Z20
+	VMAXPS           Z0, Z1, Z0
+	VMINPS           Z0, Z20, Z0
+	VMOVAPS          Z4, Z1
+	VFMADD231PS      Z5, Z0, Z1
+	VSUBPS           Z4, Z1, Z20
+	VFMADD231PS      Z6, Z20, Z0
+	VFMADD231PS      Z7, Z20, Z0
+	VMULPS           Z0, Z0, Z20
+	VMOVAPS          Z8, Z21
+	VFMADD231PS      Z9, Z20, Z21
+	VMULPS           Z0, Z21, Z21
+	VMOVAPS          Z10, Z0
+	VFMADD231PS      Z11, Z20, Z0
+	VADDPS           Z21, Z0, Z20
+	VSUBPS           Z21, Z0, Z0
+	VPSLLD           $0x17, Z1, Z1
+	VPSUBD           Z12, Z20, Z20
+	VFMADD213PS      Z20, Z1, Z0
+	VDIVPS           Z0, Z20, Z0
+	MOVQ             104(AX), CX
+	VMOVUPS          Z0, K1, (CX)(R12*1)
+	VMOVUPS.Z        (R9)(R12*1), K1, Z0
+	MOVQ             56(AX), CX
+	VMOVUPS.Z        (CX)(R12*1), K1, Z1
+	VMULPS           Z1, Z0, Z0
+	VMOVUPS.Z        (DX)(R12*1), K1, Z1
+	VADDPS           Z0, Z1, Z0
+	VMOVAPS          Z2, Z1
+	VMOVAPS          Z3, Z20
+	VMAXPS           Z0, Z1, Z0
+	VMINPS           Z0, Z20, Z0
+	VMOVAPS          Z4, Z1
+	VFMADD231PS      Z5, Z0, Z1
+	VSUBPS           Z4, Z1, Z20
+	VFMADD231PS      Z6, Z20, Z0
+	VFMADD231PS      Z7, Z20, Z0
+	VMULPS           Z0, Z0, Z20
+	VMOVAPS          Z8, Z21
+	VFMADD231PS      Z9, Z20, Z21
+	VMULPS           Z0, Z21, Z21
+	VMOVAPS          Z10, Z0
+	VFMADD231PS      Z11, Z20, Z0
+	VADDPS           Z21, Z0, Z20
+	VSUBPS           Z21, Z0, Z0
+	VPSLLD           $0x17, Z1, Z1
+	VPSUBD           Z12, Z20, Z20
+	VFMADD213PS      Z20, Z1, Z0
+	VDIVPS           Z0, Z20, Z0
+	MOVQ             112(AX), CX
+	VMOVUPS          Z0, K1, (CX)(R12*1)
+	MOVQ             96(AX), CX
+	VMOVUPS.Z        (CX)(R12*1), K1, Z1
+	VMULPS           Z0, Z1, Z0
+	MOVQ             64(AX), CX
+	VMOVUPS.Z        (CX)(R12*1), K1, Z1
+	MOVQ             72(AX), CX
+	VMOVUPS.Z        (CX)(R12*1), K1, Z20
+	VMULPS           Z20, Z1, Z1
+	VMOVUPS.Z        (BX)(R12*1), K1, Z20
+	VADDPS           Z1, Z20, Z1
+	VMOVAPS          Z2, Z2
+	VMOVAPS          Z3, Z3
+	VMAXPS           Z1, Z2, Z1
+	VMINPS           Z1, Z3, Z1
+	VMOVAPS          Z4, Z2
+	VFMADD231PS      Z5, Z1, Z2
+	VSUBPS           Z4, Z2, Z3
+	VFMADD231PS      Z6, Z3, Z1
+	VFMADD231PS      Z7, Z3, Z1
+	VMULPS           Z1, Z1, Z3
+	VMOVAPS          Z8, Z4
+	VFMADD231PS      Z9, Z3, Z4
+	VMULPS           Z1, Z4, Z4
+	VMOVAPS          Z10, Z1
+	VFMADD231PS      Z11, Z3, Z1
+	VADDPS           Z4, Z1, Z3
+	VSUBPS           Z4, Z1, Z1
+	VPSLLD           $0x17, Z2, Z2
+	VPSUBD           Z12, Z3, Z3
+	VFMADD213PS      Z3, Z2, Z1
+	VDIVPS           Z1, Z3, Z1
+	MOVQ             120(AX), CX
+	VMOVUPS          Z1, K1, (CX)(R12*1)
+	MOVQ             80(AX), CX
+	VMOVUPS.Z        (CX)(R12*1), K1, Z2
+	MOVQ             88(AX), CX
+	VMOVUPS.Z        (CX)(R12*1), K1, Z3
+	VMULPS           Z3, Z2, Z2
+	VMOVUPS.Z        (SI)(R12*1), K1, Z3
+	VADDPS           Z2, Z3, Z2
+	VMOVAPS          Z13, Z3
+	VANDPS           Z14, Z2, Z4
+	VMINPS           Z4, Z3, Z4
+	VMOVAPS          Z15, Z3
+	VFMADD231PS      Z16, Z4, Z3
+	VANDPS           Z17, Z3, Z3
+	VSUBPS           Z18, Z3, Z5
+	VFNMADD231PS     Z19, Z5, Z4
+	VMULPS           Z4, Z4, Z5
+	VADDPS.BCST      c4170e03e<>+0(SB), Z5, Z6
+	VMULPS           Z4, Z6, Z6
+	VBROADCASTSS     c4170e03e<>+0(SB), Z4
+	VFMADD231PS.BCST c40c09537<>+0(SB), Z5, Z4
+	VADDPS           Z6, Z4, Z5
+	VPSLLD           $0x14, Z3, Z3
+	VADDPS.BCST      cbf000000<>+0(SB), Z3, Z3
+	VFMADD231PS      Z5, Z3, Z6
+	VFMADD231PS      Z5, Z3, Z4
+	VDIVPS           Z4, Z6, Z6
+	VANDPS.BCST      c80000000<>+0(SB), Z2, Z2
+	VORPS            Z6, Z2, Z2
+	MOVQ             128(AX), CX
+	VMOVUPS          Z2, K1, (CX)(R12*1)
+	VMULPS           Z2, Z1, Z1
+	VADDPS           Z1, Z0, Z0
+	MOVQ             136(AX), AX
+	VMOVUPS          Z0, K1, (AX)(R12*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedLayerNormLSTMStep2AVX512(operands **float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·fusedLayerNormLSTMStep2AVX512(SB), $0-16
+	VBROADCASTSS c41200000<>+0(SB), Z2
+	VBROADCASTSS c7fffffff<>+0(SB), Z3
+	VBROADCASTSS c49c003f1<>+0(SB), Z4
+	VBROADCASTSS c4038aa3b<>+0(SB), Z5
+	VBROADCASTSS cfffffff8<>+0(SB), Z6
+	VBROADCASTSS c49c003f0<>+0(SB), Z7
+	VBROADCASTSS c3eb17218<>+0(SB), Z8
+	VBROADCASTSS c4170e03e<>+0(SB), Z9
+	VBROADCASTSS c40c09537<>+0(SB), Z10
+	VBROADCASTSS cbf000000<>+0(SB), Z11
+	VBROADCASTSS c80000000<>+0(SB), Z12
+	MOVQ         operands+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         24(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         40(AX), AX
+	MOVQ         n+8(FP), R8
+	MOVQ         R8, R9
+	ANDQ         $-16, R9
+	SHLQ         $0x02, R9
+	XORQ         R10, R10
+
+strip:
+	CMPQ R10, R9
+	JGE  tail
+	MOVQ R9, R11
+
+phase0:
+	VMOVUPS      (DX)(R10*1), Z0
+	VMOVUPS      (BX)(R10*1), Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      (CX)(R10*1), Z1
+	VADDPS       Z0, Z1, Z0
+	VMOVAPS      Z2, Z1
+	VANDPS       Z3, Z0, Z13
+	VMINPS       Z13, Z1, Z13
+	VMOVAPS      Z4, Z1
+	VFMADD231PS  Z5, Z13, Z1
+	VANDPS       Z6, Z1, Z1
+	VSUBPS       Z7, Z1, Z14
+	VFNMADD231PS Z8, Z14, Z13
+	VMULPS       Z13, Z13, Z14
+	VADDPS       Z9, Z14, Z15
+	VMULPS       Z13, Z15, Z15
+	VMOVAPS      Z9, Z13
+	VFMADD231PS  Z10, Z14, Z13
+	VADDPS       Z15, Z13, Z14
+	VPSLLD       $0x14, Z1, Z1
+	VADDPS       Z11, Z1, Z1
+	VFMADD231PS  Z14, Z1, Z15
+	VFMADD231PS  Z14, Z1, Z13
+	VDIVPS       Z13, Z15, Z15
+	VANDPS       Z12, Z0, Z0
+	VORPS        Z15, Z0, Z0
+	VMOVUPS      Z0, (DI)(R10*1)
+	VMOVUPS      (SI)(R10*1), Z1
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (AX)(R10*1)
+	ADDQ         $0x40, R10
+	CMPQ         R10, R11
+	JLT          phase0
+	MOVQ         R11, R10
+	JMP          strip
+
+tail:
+	ANDQ         $0x0f, R8
+	JEQ          end
+	MOVQ         $-1, R9
+	BZHIQ        R8, R9, R9
+	KMOVW        R9, K1
+	VMOVUPS.Z    (DX)(R10*1), K1, Z0
+	VMOVUPS.Z    (BX)(R10*1), K1, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS.Z    (CX)(R10*1), K1, Z1
+	VADDPS       Z0, Z1, Z0
+	VMOVAPS      Z2, Z1
+	VANDPS       Z3, Z0, Z2
+	VMINPS       Z2, Z1, Z2
+	VMOVAPS      Z4, Z1
+	VFMADD231PS  Z5, Z2, Z1
+	VANDPS       Z6, Z1, Z1
+	VSUBPS       Z7, Z1, Z3
+	VFNMADD231PS Z8, Z3, Z2
+	VMULPS       Z2, Z2, Z3
+	VADDPS       Z9, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VMOVAPS      Z9, Z2
+	VFMADD231PS  Z10, Z3, Z2
+	VADDPS       Z4, Z2, Z3
+	VPSLLD       $0x14, Z1, Z1
+	VADDPS       Z11, Z1, Z1
+	VFMADD231PS  Z3, Z1, Z4
+	VFMADD231PS  Z3, Z1, Z2
+	VDIVPS       Z2, Z4, Z4
+	VANDPS       Z12, Z0, Z0
+	VORPS        Z4, Z0, Z0
+	VMOVUPS      Z0, K1, (DI)(R10*1)
+	VMOVUPS.Z    (SI)(R10*1), K1, Z1
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (AX)(R10*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedLayerNormLSTMBack1AVX512(operands **float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fusedLayerNormLSTMBack1AVX512(SB), $0-16
+	VBROADCASTSS c3f800000<>+0(SB), Z4
+	MOVQ         operands+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         24(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         40(AX), R8
+	MOVQ         48(AX), R9
+	MOVQ         n+8(FP), R10
+	MOVQ         R10, R11
+	ANDQ         $-16, R11
+	SHLQ         $0x02, R11
+	XORQ         R12, R12
+
+strip:
+	CMPQ R12, R11
+	JGE  tail
+	MOVQ R11, R13
+
+phase0:
+	VMOVUPS (CX)(R12*1), Z0
+	VMOVUPS (BX)(R12*1), Z1
+	VMULPS  Z1, Z0, Z2
+	VMOVUPS (DX)(R12*1), Z3
+	VMULPS  Z3, Z0, Z0
+	VMOVAPS Z4, Z5
+	VSUBPS  Z3, Z5, Z5
+	VMULPS  Z5, Z3, Z5
+	VMULPS  Z5, Z2, Z5
+	VMOVUPS Z5, (R8)(R12*1)
+	VMULPS  Z1, Z1, Z1
+	VMOVAPS Z4, Z2
+	VSUBPS  Z1, Z2, Z1
+	VMULPS  Z1, Z0, Z1
+	MOVQ    56(AX), R14
+	VMOVUPS Z1, (R14)(R12*1)
+	VMOVUPS (SI)(R12*1), Z0
+	VMULPS  Z5, Z0, Z0
+	VMOVUPS Z0, (R9)(R12*1)
+	VMOVUPS (DI)(R12*1), Z0
+	VMULPS  Z1, Z0, Z0
+	MOVQ    64(AX), R14
+	VMOVUPS Z0, (R14)(R12*1)
+	ADDQ    $0x40, R12
+	CMPQ    R12, R13
+	JLT     phase0
+	MOVQ    R13, R12
+	JMP     strip
+
+tail:
+	ANDQ      $0x0f, R10
+	JEQ       end
+	MOVQ      $-1, R11
+	BZHIQ     R10, R11, R11
+	KMOVW     R11, K1
+	VMOVUPS.Z (CX)(R12*1), K1, Z0
+	VMOVUPS.Z (BX)(R12*1), K1, Z1
+	VMULPS    Z1, Z0, Z2
+	VMOVUPS.Z (DX)(R12*1), K1, Z3
+	VMULPS    Z3, Z0, Z0
+	VMOVAPS   Z4, Z5
+	VSUBPS    Z3, Z5, Z5
+	VMULPS    Z5, Z3, Z5
+	VMULPS    Z5, Z2, Z5
+	VMOVUPS   Z5, K1, (R8)(R12*1)
+	VMULPS    Z1, Z1, Z1
+	VMOVAPS   Z4, Z2
+	VSUBPS    Z1, Z2, Z1
+	VMULPS    Z1, Z0, Z1
+	MOVQ      56(AX), CX
+	VMOVUPS   Z1, K1, (CX)(R12*1)
+	VMOVUPS.Z (SI)(R12*1), K1, Z0
+	VMULPS    Z5, Z0, Z0
+	VMOVUPS   Z0, K1, (R9)(R12*1)
+	VMOVUPS.Z (DI)(R12*1), K1, Z0
+	VMULPS    Z1, Z0, Z0
+	MOVQ      64(AX), AX
+	VMOVUPS   Z0, K1, (AX)(R12*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedLayerNormLSTMBack2AVX512(operands **float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fusedLayerNormLSTMBack2AVX512(SB), $0-16
+	VBROADCASTSS c3f800000<>+0(SB), Z2
+	MOVQ         operands+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         24(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         40(AX), R8
+	MOVQ         48(AX), R9
+	MOVQ         n+8(FP), R10
+	MOVQ         R10, R11
+	ANDQ         $-16, R11
+	SHLQ         $0x02, R11
+	XORQ         R12, R12
+
+strip:
+	CMPQ R12, R11
+	JGE  tail
+	MOVQ R11, R13
+
+phase0:
+	VMOVUPS (CX)(R12*1), Z0
+	VMOVUPS (DX)(R12*1), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS (BX)(R12*1), Z1
+	VMULPS  Z0, Z1, Z1
+	MOVQ    64(AX), R14
+	VMOVUPS (R14)(R12*1), Z3
+	VMOVAPS Z2, Z4
+	VSUBPS  Z3, Z4, Z4
+	VMULPS  Z4, Z3, Z4
+	VMULPS  Z4, Z1, Z4
+	MOVQ    96(AX), R14
+	VMOVUPS Z4, (R14)(R12*1)
+	VMULPS  Z0, Z3, Z1
+	MOVQ    72(AX), R14
+	VMOVUPS Z1, (R14)(R12*1)
+	VMOVUPS (R9)(R12*1), Z1
+	VMULPS  Z4, Z1, Z1
+	MOVQ    104(AX), R14
+	VMOVUPS Z1, (R14)(R12*1)
+	VMOVUPS (DI)(R12*1), Z1
+	VMULPS  Z0, Z1, Z3
+	VMOVUPS (SI)(R12*1), Z4
+	VMULPS  Z0, Z4, Z0
+	VMOVAPS Z2, Z5
+	VSUBPS  Z4, Z5, Z5
+	VMULPS  Z5, Z4, Z5
+	VMULPS  Z5, Z3, Z5
+	MOVQ    80(AX), R14
+	VMOVUPS Z5, (R14)(R12*1)
+	VMULPS  Z1, Z1, Z1
+	VMOVAPS Z2, Z3
+	VSUBPS  Z1, Z3, Z1
+	VMULPS  Z1, Z0, Z1
+	MOVQ    112(AX), R14
+	VMOVUPS Z1, (R14)(R12*1)
+	VMOVUPS (R8)(R12*1), Z0
+	VMULPS  Z5, Z0, Z0
+	MOVQ    88(AX), R14
+	VMOVUPS Z0, (R14)(R12*1)
+	MOVQ    56(AX), R14
+	VMOVUPS (R14)(R12*1), Z0
+	VMULPS  Z1, Z0, Z0
+	MOVQ    120(AX), R14
+	VMOVUPS Z0, (R14)(R12*1)
+	ADDQ    $0x40, R12
+	CMPQ    R12, R13
+	JLT     phase0
+	MOVQ    R13, R12
+	JMP     strip
+
+tail:
+	ANDQ      $0x0f, R10
+	JEQ       end
+	MOVQ      $-1, R11
+	BZHIQ     R10, R11, R11
+	KMOVW     R11, K1
+	VMOVUPS.Z (CX)(R12*1), K1, Z0
+	VMOVUPS.Z (DX)(R12*1), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS.Z (BX)(R12*1), K1, Z1
+	VMULPS    Z0, Z1, Z1
+	MOVQ      64(AX), CX
+	VMOVUPS.Z (CX)(R12*1), K1, Z3
+	VMOVAPS   Z2, Z4
+	VSUBPS    Z3, Z4, Z4
+	VMULPS    Z4, Z3, Z4
+	VMULPS    Z4, Z1, Z4
+	MOVQ      96(AX), CX
+	VMOVUPS   Z4, K1, (CX)(R12*1)
+	VMULPS    Z0, Z3, Z1
+	MOVQ      72(AX), CX
+	VMOVUPS   Z1, K1, (CX)(R12*1)
+	VMOVUPS.Z (R9)(R12*1), K1, Z1
+	VMULPS    Z4, Z1, Z1
+	MOVQ      104(AX), CX
+	VMOVUPS   Z1, K1, (CX)(R12*1)
+	VMOVUPS.Z (DI)(R12*1), K1, Z1
+	VMULPS    Z0, Z1, Z3
+	VMOVUPS.Z (SI)(R12*1), K1, Z4
+	VMULPS    Z0, Z4, Z0
+	VMOVAPS   Z2, Z5
+	VSUBPS    Z4, Z5, Z5
+	VMULPS    Z5, Z4, Z5
+	VMULPS    Z5, Z3, Z5
+	MOVQ      80(AX), CX
+	VMOVUPS   Z5, K1, (CX)(R12*1)
+	VMULPS    Z1, Z1, Z1
+	VMOVAPS   Z2, Z2
+	VSUBPS    Z1, Z2, Z1
+	VMULPS    Z1, Z0, Z1
+	MOVQ      112(AX), CX
+	VMOVUPS   Z1, K1, (CX)(R12*1)
+	VMOVUPS.Z (R8)(R12*1), K1, Z0
+	VMULPS    Z5, Z0, Z0
+	MOVQ      88(AX), CX
+	VMOVUPS   Z0, K1, (CX)(R12*1)
+	MOVQ      56(AX), CX
+	VMOVUPS.Z (CX)(R12*1), K1, Z0
+	VMULPS    Z1, Z0, Z0
+	MOVQ      120(AX), AX
+	VMOVUPS   Z0, K1, (AX)(R12*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedLayerNormLSTMAfter1AVX512(operands **float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·fusedLayerNormLSTMAfter1AVX512(SB), $0-16
+	MOVQ operands+0(FP), AX
+	MOVQ (AX), CX
+	MOVQ 8(AX), DX
+	MOVQ 16(AX), BX
+	MOVQ 24(AX), SI
+	MOVQ 32(AX), DI
+	MOVQ 40(AX), R8
+	MOVQ 48(AX), R9
+	MOVQ n+8(FP), R10
+	MOVQ R10, R11
+	ANDQ $-16, R11
+	SHLQ $0x02, R11
+	XORQ R12, R12
+
+strip:
+	CMPQ R12, R11
+	JGE  tail
+	MOVQ R11, R13
+
+phase0:
+	VMOVUPS (CX)(R12*1), Z0
+	VMOVUPS (DX)(R12*1), Z1
+	VMULPS  Z1, Z0, Z0
+	MOVQ    80(AX), R14
+	VMOVUPS Z0, (R14)(R12*1)
+	VMOVUPS (BX)(R12*1), Z0
+	VMOVUPS (SI)(R12*1), Z1
+	VMULPS  Z1, Z0, Z0
+	MOVQ    88(AX), R14
+	VMOVUPS Z0, (R14)(R12*1)
+	VMOVUPS (DI)(R12*1), Z0
+	VMOVUPS (R8)(R12*1), Z1
+	VMULPS  Z1, Z0, Z0
+	MOVQ    96(AX), R14
+	VMOVUPS Z0, (R14)(R12*1)
+	VMOVUPS (R9)(R12*1), Z0
+	MOVQ    56(AX), R14
+	VMOVUPS (R14)(R12*1), Z1
+	VMULPS  Z1, Z0, Z0
+	MOVQ    104(AX), R14
+	VMOVUPS Z0, (R14)(R12*1)
+	MOVQ    64(AX), R14
+	VMOVUPS (R14)(R12*1), Z0
+	MOVQ    72(AX), R14
+	VMOVUPS (R14)(R12*1), Z1
+	VMULPS  Z1, Z0, Z0
+	MOVQ    112(AX), R14
+	VMOVUPS Z0, (R14)(R12*1)
+	ADDQ    $0x40, R12
+	CMPQ    R12, R13
+	JLT     phase0
+	MOVQ    R13, R12
+	JMP     strip
+
+tail:
+	ANDQ      $0x0f, R10
+	JEQ       end
+	MOVQ      $-1, R11
+	BZHIQ     R10, R11, R11
+	KMOVW     R11, K1
+	VMOVUPS.Z (CX)(R12*1), K1, Z0
+	VMOVUPS.Z (DX)(R12*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	MOVQ      80(AX), CX
+	VMOVUPS   Z0, K1, (CX)(R12*1)
+	VMOVUPS.Z (BX)(R12*1), K1, Z0
+	VMOVUPS.Z (SI)(R12*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	MOVQ      88(AX), CX
+	VMOVUPS   Z0, K1, (CX)(R12*1)
+	VMOVUPS.Z (DI)(R12*1), K1, Z0
+	VMOVUPS.Z (R8)(R12*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	MOVQ      96(AX), CX
+	VMOVUPS   Z0, K1, (CX)(R12*1)
+	VMOVUPS.Z (R9)(R12*1), K1, Z0
+	MOVQ      56(AX), CX
+	VMOVUPS.Z (CX)(R12*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	MOVQ      104(AX), CX
+	VMOVUPS   Z0, K1, (CX)(R12*1)
+	MOVQ      64(AX), CX
+	VMOVUPS.Z (CX)(R12*1), K1, Z0
+	MOVQ      72(AX), CX
+	VMOVUPS.Z (CX)(R12*1), K1, Z1
+	VMULPS    Z1, Z0, Z0
+	MOVQ      112(AX), AX
+	VMOVUPS   Z0, K1, (AX)(R12*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedLayerNormLSTMStep3AVX512(operands **float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·fusedLayerNormLSTMStep3AVX512(SB), $0-16
+	VBROADCASTSS cc2d10000<>+0(SB), Z2
+	VBROADCASTSS c42200000<>+0(SB), Z3
+	VBROADCASTSS c4b40003f<>+0(SB), Z4
+	VBROADCASTSS cbfb8aa3b<>+0(SB), Z5
+	VBROADCASTSS c3f317200<>+0(SB), Z6
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z7
+	VBROADCASTSS c42520000<>+0(SB), Z8
+	VBROADCASTSS c3f5f2f78<>+0(SB), Z9
+	VBROADCASTSS c42d20000<>+0(SB), Z10
+	VBROADCASTSS c4127e5b0<>+0(SB), Z11
+	VBROADCASTSS c20000000<>+0(SB), Z12
+	VBROADCASTSS c41200000<>+0(SB), Z13
+	VBROADCASTSS c7fffffff<>+0(SB), Z14
+	VBROADCASTSS c49c003f1<>+0(SB), Z15
+	VBROADCASTSS c4038aa3b<>+0(SB), Z16
+	VBROADCASTSS cfffffff8<>+0(SB), Z17
+	VBROADCASTSS c49c003f0<>+0(SB), Z18
+	VBROADCASTSS c3eb17218<>+0(SB), Z19
+	MOVQ         operands+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         24(AX), SI
+	MOVQ         32(AX), DI
+	MOVQ         40(AX), R8
+	MOVQ         48(AX), R9
+	MOVQ         n+8(FP), R10
+	MOVQ         R10, R11
+	ANDQ         $-16, R11
+	SHLQ         $0x02, R11
+	XORQ         R12, R12
+
+strip:
+	CMPQ R12, R11
+	JGE  tail
+	MOVQ R11, R13
+
+phase0:
+	VMOVUPS          (CX)(R12*1), Z0
+	VMOVUPS          (DX)(R12*1), Z1
+	VMULPS           Z1, Z0, Z0
+	VMOVAPS          Z2, Z1
+	VMOVAPS          Z3, Z20
+	VMAXPS           Z0, Z1, Z0
+	VMINPS           Z0, Z20, Z0
+	VMOVAPS          Z4, Z1
+	VFMADD231PS      Z5, Z0, Z1
+	VSUBPS           Z4, Z1, Z20
+	VFMADD231PS      Z6, Z20, Z0
+	VFMADD231PS      Z7, Z20, Z0
+	VMULPS           Z0, Z0, Z20
+	VMOVAPS          Z8, Z21
+	VFMADD231PS      Z9, Z20, Z21
+	VMULPS           Z0, Z21, Z21
+	VMOVAPS          Z10, Z0
+	VFMADD231PS      Z11, Z20, Z0
+	VADDPS           Z21, Z0, Z20
+	VSUBPS           Z21, Z0, Z0
+	VPSLLD           $0x17, Z1, Z1
+	VPSUBD           Z12, Z20, Z20
+	VFMADD213PS      Z20, Z1, Z0
+	VDIVPS           Z0, Z20, Z0
+	MOVQ             72(AX), R14
+	VMOVUPS          Z0, (R14)(R12*1)
+	VMOVUPS          (BX)(R12*1), Z0
+	VMOVUPS          (SI)(R12*1), Z1
+	VMULPS           Z1, Z0, Z0
+	VMOVAPS          Z2, Z1
+	VMOVAPS          Z3, Z20
+	VMAXPS           Z0, Z1, Z0
+	VMINPS           Z0, Z20, Z0
+	VMOVAPS          Z4, Z1
+	VFMADD231PS      Z5, Z0, Z1
+	VSUBPS           Z4, Z1, Z20
+	VFMADD231PS      Z6, Z20, Z0
+	VFMADD231PS      Z7, Z20, Z0
+	VMULPS           Z0, Z0, Z20
+	VMOVAPS          Z8, Z21
+	VFMADD231PS      Z9, Z20, Z21
+	VMULPS           Z0, Z21, Z21
+	VMOVAPS          Z10, Z0
+	VFMADD231PS      Z11, Z20, Z0
+	VADDPS           Z21, Z0, Z20
+	VSUBPS           Z21, Z0, Z0
+	VPSLLD           $0x17, Z1, Z1
+	VPSUBD           Z12, Z20, Z20
+	VFMADD213PS      Z20, Z1, Z0
+	VDIVPS           Z0, Z20, Z0
+	MOVQ             80(AX), R14
+	VMOVUPS          Z0, (R14)(R12*1)
+	MOVQ             64(AX), R14
+	VMOVUPS          (R14)(R12*1), Z1
+	VMULPS           Z0, Z1, Z0
+	VMOVUPS          (DI)(R12*1), Z1
+	VMOVUPS          (R8)(R12*1), Z20
+	VMULPS           Z20, Z1, Z1
+	VMOVAPS          Z2, Z20
+	VMOVAPS          Z3, Z21
+	VMAXPS           Z1, Z20, Z1
+	VMINPS           Z1, Z21, Z1
+	VMOVAPS          Z4, Z20
+	VFMADD231PS      Z5, Z1, Z20
+	VSUBPS           Z4, Z20, Z21
+	VFMADD231PS      Z6, Z21, Z1
+	VFMADD231PS      Z7, Z21, Z1
+	VMULPS           Z1, Z1, Z21
+	VMOVAPS          Z8, Z22
+	VFMADD231PS      Z9, Z21, Z22
+	VMULPS           Z1, Z22, Z22
+	VMOVAPS          Z10, Z1
+	VFMADD231PS      Z11, Z21, Z1
+	VADDPS           Z22, Z1, Z21
+	VSUBPS           Z22, Z1, Z1
+	VPSLLD           $0x17, Z20, Z20
+	VPSUBD           Z12, Z21, Z21
+	VFMADD213PS      Z21, Z20, Z1
+	VDIVPS           Z1, Z21, Z1
+	MOVQ             88(AX), R14
+	VMOVUPS          Z1, (R14)(R12*1)
+	VMOVUPS          (R9)(R12*1), Z20
+	MOVQ             56(AX), R14
+	VMOVUPS          (R14)(R12*1), Z21
+	VMULPS           Z21, Z20, Z20
+	VMOVAPS          Z13, Z21
+	VANDPS           Z14, Z20, Z22
+	VMINPS           Z22, Z21, Z22
+	VMOVAPS          Z15, Z21
+	VFMADD231PS      Z16, Z22, Z21
+	VANDPS           Z17, Z21, Z21
+	VSUBPS           Z18, Z21, Z23
+	VFNMADD231PS     Z19, Z23, Z22
+	VMULPS           Z22, Z22, Z23
+	VADDPS.BCST      c4170e03e<>+0(SB), Z23, Z24
+	VMULPS           Z22, Z24, Z24
+	VBROADCASTSS     c4170e03e<>+0(SB), Z22
+	VFMADD231PS.BCST c40c09537<>+0(SB), Z23, Z22
+	VADDPS           Z24, Z22, Z23
+	VPSLLD           $0x14, Z21, Z21
+	VADDPS.BCST      cbf000000<>+0(SB), Z21, Z21
+	VFMADD231PS      Z23, Z21, Z24
+	VFMADD231PS      Z23, Z21, Z22
+	VDIVPS           Z22, Z24, Z24
+	VANDPS.BCST      c80000000<>+0(SB), Z20, Z20
+	VORPS            Z24, Z20, Z20
+	MOVQ             96(AX), R14
+	VMOVUPS          Z20, (R14)(R12*1)
+	VMULPS           Z20, Z1, Z1
+	VADDPS           Z1, Z0, Z0
+	MOVQ             104(AX), R14
+	VMOVUPS          Z0, (R14)(R12*1)
+	ADDQ             $0x40, R12
+	CMPQ             R12, R13
+	JLT              phase0
+	MOVQ             R13, R12
+	JMP              strip
+
+tail:
+	ANDQ             $0x0f, R10
+	JEQ              end
+	MOVQ             $-1, R11
+	BZHIQ            R10, R11, R11
+	KMOVW            R11, K1
+	VMOVUPS.Z        (CX)(R12*1), K1, Z0
+	VMOVUPS.Z        (DX)(R12*1), K1, Z1
+	VMULPS           Z1, Z0, Z0
+	VMOVAPS          Z2, Z1
+	VMOVAPS          Z3, Z20
+	VMAXPS           Z0, Z1, Z0
+	VMINPS           Z0, Z20, Z0
+	VMOVAPS          Z4, Z1
+	VFMADD231PS      Z5, Z0, Z1
+	VSUBPS           Z4, Z1, Z20
+	VFMADD231PS      Z6, Z20, Z0
+	VFMADD231PS      Z7, Z20, Z0
+	VMULPS           Z0, Z0, Z20
+	VMOVAPS          Z8, Z21
+	VFMADD231PS      Z9, Z20, Z21
+	VMULPS           Z0, Z21, Z21
+	VMOVAPS          Z10, Z0
+	VFMADD231PS      Z11, Z20, Z0
+	VADDPS           Z21, Z0, Z20
+	VSUBPS           Z21, Z0, Z0
+	VPSLLD           $0x17, Z1, Z1
+	VPSUBD           Z12, Z20, Z20
+	VFMADD213PS      Z20, Z1, Z0
+	VDIVPS           Z0, Z20, Z0
+	MOVQ             72(AX), CX
+	VMOVUPS          Z0, K1, (CX)(R12*1)
+	VMOVUPS.Z        (BX)(R12*1), K1, Z0
+	VMOVUPS.Z        (SI)(R12*1), K1, Z1
+	VMULPS           Z1, Z0, Z0
+	VMOVAPS          Z2, Z1
+	VMOVAPS          Z3, Z20
+	VMAXPS           Z0, Z1, Z0
+	VMINPS           Z0, Z20, Z0
+	VMOVAPS          Z4, Z1
+	VFMADD231PS      Z5, Z0, Z1
+	VSUBPS           Z4, Z1, Z20
+	VFMADD231PS      Z6, Z20, Z0
+	VFMADD231PS      Z7, Z20, Z0
+	VMULPS           Z0, Z0, Z20
+	VMOVAPS          Z8, Z21
+	VFMADD231PS      Z9, Z20, Z21
+	VMULPS           Z0, Z21, Z21
+	VMOVAPS          Z10, Z0
+	VFMADD231PS      Z11, Z20, Z0
+	VADDPS           Z21, Z0, Z20
+	VSUBPS           Z21, Z0, Z0
+	VPSLLD           $0x17, Z1, Z1
+	VPSUBD           Z12, Z20, Z20
+	VFMADD213PS      Z20, Z1, Z0
+	VDIVPS           Z0, Z20, Z0
+	MOVQ             80(AX), CX
+	VMOVUPS          Z0, K1, (CX)(R12*1)
+	MOVQ             64(AX), CX
+	VMOVUPS.Z        (CX)(R12*1), K1, Z1
+	VMULPS           Z0, Z1, Z0
+	VMOVUPS.Z        (DI)(R12*1), K1, Z1
+	VMOVUPS.Z        (R8)(R12*1), K1, Z20
+	VMULPS           Z20, Z1, Z1
+	VMOVAPS          Z2, Z2
+	VMOVAPS          Z3, Z3
+	VMAXPS           Z1, Z2, Z1
+	VMINPS           Z1, Z3, Z1
+	VMOVAPS          Z4, Z2
+	VFMADD231PS      Z5, Z1, Z2
+	VSUBPS           Z4, Z2, Z3
+	VFMADD231PS      Z6, Z3, Z1
+	VFMADD231PS      Z7, Z3, Z1
+	VMULPS           Z1, Z1, Z3
+	VMOVAPS          Z8, Z4
+	VFMADD231PS      Z9, Z3, Z4
+	VMULPS           Z1, Z4, Z4
+	VMOVAPS          Z10, Z1
+	VFMADD231PS      Z11, Z3, Z1
+	VADDPS           Z4, Z1, Z3
+	VSUBPS           Z4, Z1, Z1
+	VPSLLD           $0x17, Z2, Z2
+	VPSUBD           Z12, Z3, Z3
+	VFMADD213PS      Z3, Z2, Z1
+	VDIVPS           Z1, Z3, Z1
+	MOVQ             88(AX), CX
+	VMOVUPS          Z1, K1, (CX)(R12*1)
+	VMOVUPS.Z        (R9)(R12*1), K1, Z2
+	MOVQ             56(AX), CX
+	VMOVUPS.Z        (CX)(R12*1), K1, Z3
+	VMULPS           Z3, Z2, Z2
+	VMOVAPS          Z13, Z3
+	VANDPS           Z14, Z2, Z4
+	VMINPS           Z4, Z3, Z4
+	VMOVAPS          Z15, Z3
+	VFMADD231PS      Z16, Z4, Z3
+	VANDPS           Z17, Z3, Z3
+	VSUBPS           Z18, Z3, Z5
+	VFNMADD231PS     Z19, Z5, Z4
+	VMULPS           Z4, Z4, Z5
+	VADDPS.BCST      c4170e03e<>+0(SB), Z5, Z6
+	VMULPS           Z4, Z6, Z6
+	VBROADCASTSS     c4170e03e<>+0(SB), Z4
+	VFMADD231PS.BCST c40c09537<>+0(SB), Z5, Z4
+	VADDPS           Z6, Z4, Z5
+	VPSLLD           $0x14, Z3, Z3
+	VADDPS.BCST      cbf000000<>+0(SB), Z3, Z3
+	VFMADD231PS      Z5, Z3, Z6
+	VFMADD231PS      Z5, Z3, Z4
+	VDIVPS           Z4, Z6, Z6
+	VANDPS.BCST      c80000000<>+0(SB), Z2, Z2
+	VORPS            Z6, Z2, Z2
+	MOVQ             96(AX), CX
+	VMOVUPS          Z2, K1, (CX)(R12*1)
+	VMULPS           Z2, Z1, Z1
+	VADDPS           Z1, Z0, Z0
+	MOVQ             104(AX), AX
+	VMOVUPS          Z0, K1, (AX)(R12*1)
+
+end:
+	VZEROUPPER
+	RET
+
+// func fusedLayerNormLSTMStep4AVX512(operands **float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·fusedLayerNormLSTMStep4AVX512(SB), $0-16
+	VBROADCASTSS c41200000<>+0(SB), Z2
+	VBROADCASTSS c7fffffff<>+0(SB), Z3
+	VBROADCASTSS c49c003f1<>+0(SB), Z4
+	VBROADCASTSS c4038aa3b<>+0(SB), Z5
+	VBROADCASTSS cfffffff8<>+0(SB), Z6
+	VBROADCASTSS c49c003f0<>+0(SB), Z7
+	VBROADCASTSS c3eb17218<>+0(SB), Z8
+	VBROADCASTSS c4170e03e<>+0(SB), Z9
+	VBROADCASTSS c40c09537<>+0(SB), Z10
+	VBROADCASTSS cbf000000<>+0(SB), Z11
+	VBROADCASTSS c80000000<>+0(SB), Z12
+	MOVQ         operands+0(FP), AX
+	MOVQ         (AX), CX
+	MOVQ         8(AX), DX
+	MOVQ         16(AX), BX
+	MOVQ         24(AX), SI
+	MOVQ         32(AX), AX
+	MOVQ         n+8(FP), DI
+	MOVQ         DI, R8
+	ANDQ         $-16, R8
+	SHLQ         $0x02, R8
+	XORQ         R9, R9
+
+strip:
+	CMPQ R9, R8
+	JGE  tail
+	MOVQ R8, R10
+
+phase0:
+	VMOVUPS      (CX)(R9*1), Z0
+	VMOVUPS      (DX)(R9*1), Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVAPS      Z2, Z1
+	VANDPS       Z3, Z0, Z13
+	VMINPS       Z13, Z1, Z13
+	VMOVAPS      Z4, Z1
+	VFMADD231PS  Z5, Z13, Z1
+	VANDPS       Z6, Z1, Z1
+	VSUBPS       Z7, Z1, Z14
+	VFNMADD231PS Z8, Z14, Z13
+	VMULPS       Z13, Z13, Z14
+	VADDPS       Z9, Z14, Z15
+	VMULPS       Z13, Z15, Z15
+	VMOVAPS      Z9, Z13
+	VFMADD231PS  Z10, Z14, Z13
+	VADDPS       Z15, Z13, Z14
+	VPSLLD       $0x14, Z1, Z1
+	VADDPS       Z11, Z1, Z1
+	VFMADD231PS  Z14, Z1, Z15
+	VFMADD231PS  Z14, Z1, Z13
+	VDIVPS       Z13, Z15, Z15
+	VANDPS       Z12, Z0, Z0
+	VORPS        Z15, Z0, Z0
+	VMOVUPS      Z0, (SI)(R9*1)
+	VMOVUPS      (BX)(R9*1), Z1
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (AX)(R9*1)
+	ADDQ         $0x40, R9
+	CMPQ         R9, R10
+	JLT          phase0
+	MOVQ         R10, R9
+	JMP          strip
+
+tail:
+	ANDQ         $0x0f, DI
+	JEQ          end
+	MOVQ         $-1, R8
+	BZHIQ        DI, R8, R8
+	KMOVW        R8, K1
+	VMOVUPS.Z    (CX)(R9*1), K1, Z0
+	VMOVUPS.Z    (DX)(R9*1), K1, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVAPS      Z2, Z1
+	VANDPS       Z3, Z0, Z2
+	VMINPS       Z2, Z1, Z2
+	VMOVAPS      Z4, Z1
+	VFMADD231PS  Z5, Z2, Z1
+	VANDPS       Z6, Z1, Z1
+	VSUBPS       Z7, Z1, Z3
+	VFNMADD231PS Z8, Z3, Z2
+	VMULPS       Z2, Z2, Z3
+	VADDPS       Z9, Z3, Z4
+	VMULPS       Z2, Z4, Z4
+	VMOVAPS      Z9, Z2
+	VFMADD231PS  Z10, Z3, Z2
+	VADDPS       Z4, Z2, Z3
+	VPSLLD       $0x14, Z1, Z1
+	VADDPS       Z11, Z1, Z1
+	VFMADD231PS  Z3, Z1, Z4
+	VFMADD231PS  Z3, Z1, Z2
+	VDIVPS       Z2, Z4, Z4
+	VANDPS       Z12, Z0, Z0
+	VORPS        Z4, Z0, Z0
+	VMOVUPS      Z0, K1, (SI)(R9*1)
+	VMOVUPS.Z    (BX)(R9*1), K1, Z1
+	VMULPS       Z0, Z1, Z0
+	VMOVUPS      Z0, K1, (AX)(R9*1)
 
 end:
 	VZEROUPPER

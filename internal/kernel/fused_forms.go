@@ -57,10 +57,30 @@ func fusedByKey(key string) int {
 		return 24
 	case "5: mul(0,2) mul(1,3) mul(2,3) sub(6,7) add(5,8) sigmoid'(9,,4) > 10":
 		return 25
-	case "4: sigmoid(1) mul(0,4) neg(4) plus1(6) sigmoid(2) tanh(3) mul(7,9) add(5,10) tanh(11) mul(8,12) > 4 7 8 9 11 12 13":
+	case "3: mul(0,1) sigmoid(2) mul(3,4) > 3 4 5":
 		return 26
-	case "8: mul(3,5) mul(3,4) sigmoid'(8,,4) tanh'(9,,5) add(0,11) mul(1,12) mul(6,12) mul(2,12) mul(7,12) sub(13,14) sigmoid'(17,,7) tanh'(15,,6) > 10 16 18 19":
+	case "8: mul(0,5) mul(1,6) mul(5,7) mul(2,6) mul(3,6) mul(4,10) add(9,13) sub(11,12) add(8,15) sigmoid'(16,,7) > 14 17":
 		return 27
+	case "4: mul(0,1) mul(2,3) add(4,5) > 6":
+		return 28
+	case "4: sigmoid(1) mul(0,4) neg(4) plus1(6) sigmoid(2) tanh(3) mul(7,9) add(5,10) tanh(11) mul(8,12) > 4 7 8 9 11 12 13":
+		return 29
+	case "8: mul(3,5) mul(3,4) sigmoid'(8,,4) tanh'(9,,5) add(0,11) mul(1,12) mul(6,12) mul(2,12) mul(7,12) sub(13,14) sigmoid'(17,,7) tanh'(15,,6) > 10 16 18 19":
+		return 30
+	case "13: mul(4,5) add(0,13) mul(6,7) add(1,15) mul(8,9) add(2,17) mul(10,11) add(3,19) sigmoid(14) sigmoid(16) mul(12,22) sigmoid(18) tanh(20) mul(24,25) add(23,26) > 21 22 24 25 27":
+		return 31
+	case "4: mul(1,2) add(0,4) tanh(5) mul(3,6) > 6 7":
+		return 32
+	case "5: mul(0,2) mul(0,1) sigmoid'(5,,1) mul(3,7) tanh'(6,,2) mul(4,9) > 7 8 9 10":
+		return 33
+	case "9: add(0,1) mul(2,9) mul(4,9) mul(3,9) mul(8,9) sigmoid'(11,,3) mul(5,14) sigmoid'(10,,8) mul(6,16) tanh'(12,,4) mul(7,18) > 13 14 15 16 17 18 19":
+		return 34
+	case "10: mul(0,1) mul(2,3) mul(4,5) mul(6,7) mul(8,9) > 10 11 12 13 14":
+		return 35
+	case "9: mul(0,1) mul(2,3) mul(4,5) mul(6,7) sigmoid(9) sigmoid(10) mul(8,14) sigmoid(11) tanh(12) mul(16,17) add(15,18) > 13 14 16 17 19":
+		return 36
+	case "3: mul(0,1) tanh(3) mul(2,4) > 4 5":
+		return 37
 	}
 	return -1
 }
@@ -121,9 +141,29 @@ func fusedAVX2(form int, operands **float32, n int) {
 	case 25:
 		fusedMinimalGatedUnitBack2AVX2(operands, n)
 	case 26:
-		fusedCoupledLSTMStep1AVX2(operands, n)
+		fusedMinimalGatedUnitStep3AVX2(operands, n)
 	case 27:
+		fusedMinimalGatedUnitBack3AVX2(operands, n)
+	case 28:
+		fusedMinimalGatedUnitAfter1AVX2(operands, n)
+	case 29:
+		fusedCoupledLSTMStep1AVX2(operands, n)
+	case 30:
 		fusedCoupledLSTMBack1AVX2(operands, n)
+	case 31:
+		fusedLayerNormLSTMStep1AVX2(operands, n)
+	case 32:
+		fusedLayerNormLSTMStep2AVX2(operands, n)
+	case 33:
+		fusedLayerNormLSTMBack1AVX2(operands, n)
+	case 34:
+		fusedLayerNormLSTMBack2AVX2(operands, n)
+	case 35:
+		fusedLayerNormLSTMAfter1AVX2(operands, n)
+	case 36:
+		fusedLayerNormLSTMStep3AVX2(operands, n)
+	case 37:
+		fusedLayerNormLSTMStep4AVX2(operands, n)
 	}
 }
 
@@ -183,15 +223,35 @@ func fusedAVX512(form int, operands **float32, n int) {
 	case 25:
 		fusedMinimalGatedUnitBack2AVX512(operands, n)
 	case 26:
-		fusedCoupledLSTMStep1AVX512(operands, n)
+		fusedMinimalGatedUnitStep3AVX512(operands, n)
 	case 27:
+		fusedMinimalGatedUnitBack3AVX512(operands, n)
+	case 28:
+		fusedMinimalGatedUnitAfter1AVX512(operands, n)
+	case 29:
+		fusedCoupledLSTMStep1AVX512(operands, n)
+	case 30:
 		fusedCoupledLSTMBack1AVX512(operands, n)
+	case 31:
+		fusedLayerNormLSTMStep1AVX512(operands, n)
+	case 32:
+		fusedLayerNormLSTMStep2AVX512(operands, n)
+	case 33:
+		fusedLayerNormLSTMBack1AVX512(operands, n)
+	case 34:
+		fusedLayerNormLSTMBack2AVX512(operands, n)
+	case 35:
+		fusedLayerNormLSTMAfter1AVX512(operands, n)
+	case 36:
+		fusedLayerNormLSTMStep3AVX512(operands, n)
+	case 37:
+		fusedLayerNormLSTMStep4AVX512(operands, n)
 	}
 }
 
 // The most operands and operations of any form.
 const (
-	fusedOperands = 16
+	fusedOperands = 18
 	fusedOps      = 18
 )
 
@@ -467,6 +527,34 @@ var fusedForms = [...]fusedForm{
 			{fusedApplyGrad, 9, -1, 4, 0, Sigmoid},
 		},
 		stored: []int{10}, over: []int{-1}},
+	{name: "MinimalGatedUnitStep3", key: "3: mul(0,1) sigmoid(2) mul(3,4) > 3 4 5", inputs: 3,
+		ops: []fusedOp{
+			{fusedMul, 0, 1, -1, 0, Linear},
+			{fusedApply, 2, -1, -1, 0, Sigmoid},
+			{fusedMul, 3, 4, -1, 0, Linear},
+		},
+		stored: []int{3, 4, 5}, over: []int{-1, -1, -1}},
+	{name: "MinimalGatedUnitBack3", key: "8: mul(0,5) mul(1,6) mul(5,7) mul(2,6) mul(3,6) mul(4,10) add(9,13) sub(11,12) add(8,15) sigmoid'(16,,7) > 14 17", inputs: 8,
+		ops: []fusedOp{
+			{fusedMul, 0, 5, -1, 0, Linear},
+			{fusedMul, 1, 6, -1, 0, Linear},
+			{fusedMul, 5, 7, -1, 0, Linear},
+			{fusedMul, 2, 6, -1, 0, Linear},
+			{fusedMul, 3, 6, -1, 0, Linear},
+			{fusedMul, 4, 10, -1, 0, Linear},
+			{fusedAdd, 9, 13, -1, 0, Linear},
+			{fusedSub, 11, 12, -1, 0, Linear},
+			{fusedAdd, 8, 15, -1, 0, Linear},
+			{fusedApplyGrad, 16, -1, 7, 0, Sigmoid},
+		},
+		stored: []int{14, 17}, over: []int{-1, -1}},
+	{name: "MinimalGatedUnitAfter1", key: "4: mul(0,1) mul(2,3) add(4,5) > 6", inputs: 4,
+		ops: []fusedOp{
+			{fusedMul, 0, 1, -1, 0, Linear},
+			{fusedMul, 2, 3, -1, 0, Linear},
+			{fusedAdd, 4, 5, -1, 0, Linear},
+		},
+		stored: []int{6}, over: []int{-1}},
 	{name: "CoupledLSTMStep1", key: "4: sigmoid(1) mul(0,4) neg(4) plus1(6) sigmoid(2) tanh(3) mul(7,9) add(5,10) tanh(11) mul(8,12) > 4 7 8 9 11 12 13", inputs: 4,
 		ops: []fusedOp{
 			{fusedApply, 1, -1, -1, 0, Sigmoid},
@@ -497,4 +585,87 @@ var fusedForms = [...]fusedForm{
 			{fusedApplyGrad, 15, -1, 6, 0, Tanh},
 		},
 		stored: []int{10, 16, 18, 19}, over: []int{-1, -1, -1, -1}},
+	{name: "LayerNormLSTMStep1", key: "13: mul(4,5) add(0,13) mul(6,7) add(1,15) mul(8,9) add(2,17) mul(10,11) add(3,19) sigmoid(14) sigmoid(16) mul(12,22) sigmoid(18) tanh(20) mul(24,25) add(23,26) > 21 22 24 25 27", inputs: 13,
+		ops: []fusedOp{
+			{fusedMul, 4, 5, -1, 0, Linear},
+			{fusedAdd, 0, 13, -1, 0, Linear},
+			{fusedMul, 6, 7, -1, 0, Linear},
+			{fusedAdd, 1, 15, -1, 0, Linear},
+			{fusedMul, 8, 9, -1, 0, Linear},
+			{fusedAdd, 2, 17, -1, 0, Linear},
+			{fusedMul, 10, 11, -1, 0, Linear},
+			{fusedAdd, 3, 19, -1, 0, Linear},
+			{fusedApply, 14, -1, -1, 0, Sigmoid},
+			{fusedApply, 16, -1, -1, 0, Sigmoid},
+			{fusedMul, 12, 22, -1, 0, Linear},
+			{fusedApply, 18, -1, -1, 0, Sigmoid},
+			{fusedApply, 20, -1, -1, 0, Tanh},
+			{fusedMul, 24, 25, -1, 0, Linear},
+			{fusedAdd, 23, 26, -1, 0, Linear},
+		},
+		stored: []int{21, 22, 24, 25, 27}, over: []int{-1, -1, -1, -1, -1}},
+	{name: "LayerNormLSTMStep2", key: "4: mul(1,2) add(0,4) tanh(5) mul(3,6) > 6 7", inputs: 4,
+		ops: []fusedOp{
+			{fusedMul, 1, 2, -1, 0, Linear},
+			{fusedAdd, 0, 4, -1, 0, Linear},
+			{fusedApply, 5, -1, -1, 0, Tanh},
+			{fusedMul, 3, 6, -1, 0, Linear},
+		},
+		stored: []int{6, 7}, over: []int{-1, -1}},
+	{name: "LayerNormLSTMBack1", key: "5: mul(0,2) mul(0,1) sigmoid'(5,,1) mul(3,7) tanh'(6,,2) mul(4,9) > 7 8 9 10", inputs: 5,
+		ops: []fusedOp{
+			{fusedMul, 0, 2, -1, 0, Linear},
+			{fusedMul, 0, 1, -1, 0, Linear},
+			{fusedApplyGrad, 5, -1, 1, 0, Sigmoid},
+			{fusedMul, 3, 7, -1, 0, Linear},
+			{fusedApplyGrad, 6, -1, 2, 0, Tanh},
+			{fusedMul, 4, 9, -1, 0, Linear},
+		},
+		stored: []int{7, 8, 9, 10}, over: []int{-1, -1, -1, -1}},
+	{name: "LayerNormLSTMBack2", key: "9: add(0,1) mul(2,9) mul(4,9) mul(3,9) mul(8,9) sigmoid'(11,,3) mul(5,14) sigmoid'(10,,8) mul(6,16) tanh'(12,,4) mul(7,18) > 13 14 15 16 17 18 19", inputs: 9,
+		ops: []fusedOp{
+			{fusedAdd, 0, 1, -1, 0, Linear},
+			{fusedMul, 2, 9, -1, 0, Linear},
+			{fusedMul, 4, 9, -1, 0, Linear},
+			{fusedMul, 3, 9, -1, 0, Linear},
+			{fusedMul, 8, 9, -1, 0, Linear},
+			{fusedApplyGrad, 11, -1, 3, 0, Sigmoid},
+			{fusedMul, 5, 14, -1, 0, Linear},
+			{fusedApplyGrad, 10, -1, 8, 0, Sigmoid},
+			{fusedMul, 6, 16, -1, 0, Linear},
+			{fusedApplyGrad, 12, -1, 4, 0, Tanh},
+			{fusedMul, 7, 18, -1, 0, Linear},
+		},
+		stored: []int{13, 14, 15, 16, 17, 18, 19}, over: []int{-1, -1, -1, -1, -1, -1, -1}},
+	{name: "LayerNormLSTMAfter1", key: "10: mul(0,1) mul(2,3) mul(4,5) mul(6,7) mul(8,9) > 10 11 12 13 14", inputs: 10,
+		ops: []fusedOp{
+			{fusedMul, 0, 1, -1, 0, Linear},
+			{fusedMul, 2, 3, -1, 0, Linear},
+			{fusedMul, 4, 5, -1, 0, Linear},
+			{fusedMul, 6, 7, -1, 0, Linear},
+			{fusedMul, 8, 9, -1, 0, Linear},
+		},
+		stored: []int{10, 11, 12, 13, 14}, over: []int{-1, -1, -1, -1, -1}},
+	{name: "LayerNormLSTMStep3", key: "9: mul(0,1) mul(2,3) mul(4,5) mul(6,7) sigmoid(9) sigmoid(10) mul(8,14) sigmoid(11) tanh(12) mul(16,17) add(15,18) > 13 14 16 17 19", inputs: 9,
+		ops: []fusedOp{
+			{fusedMul, 0, 1, -1, 0, Linear},
+			{fusedMul, 2, 3, -1, 0, Linear},
+			{fusedMul, 4, 5, -1, 0, Linear},
+			{fusedMul, 6, 7, -1, 0, Linear},
+			{fusedApply, 9, -1, -1, 0, Sigmoid},
+			{fusedApply, 10, -1, -1, 0, Sigmoid},
+			{fusedMul, 8, 14, -1, 0, Linear},
+			{fusedApply, 11, -1, -1, 0, Sigmoid},
+			{fusedApply, 12, -1, -1, 0, Tanh},
+			{fusedMul, 16, 17, -1, 0, Linear},
+			{fusedAdd, 15, 18, -1, 0, Linear},
+		},
+		stored: []int{13, 14, 16, 17, 19}, over: []int{-1, -1, -1, -1, -1}},
+	{name: "LayerNormLSTMStep4", key: "3: mul(0,1) tanh(3) mul(2,4) > 4 5", inputs: 3,
+		ops: []fusedOp{
+			{fusedMul, 0, 1, -1, 0, Linear},
+			{fusedApply, 3, -1, -1, 0, Tanh},
+			{fusedMul, 2, 4, -1, 0, Linear},
+		},
+		stored: []int{4, 5}, over: []int{-1, -1}},
 }

@@ -390,6 +390,8 @@ func hardTanhAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 func hardSigmoidAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
+func hardSigmoidKeras2AVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
 func sqrtAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 func absAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
@@ -454,6 +456,8 @@ func sigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAss
 
 func hardSigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
+func hardSigmoidKeras2GradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
 func expGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
 func eluGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
@@ -485,6 +489,8 @@ func relu6AVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
 func hardTanhAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 func hardSigmoidAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func hardSigmoidKeras2AVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
 
 func sqrtAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
 
@@ -546,6 +552,8 @@ func sigmoidGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noA
 
 func hardSigmoidGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
+func hardSigmoidKeras2GradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
+
 func expGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
 func eluGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
@@ -573,6 +581,10 @@ func nesterovAVX2(w *float32, m *float32, grad *float32, lr float32, mu float32,
 }
 
 func rmsPropAVX2(w *float32, v *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int) {
+	panic(noAssembly)
+}
+
+func rmsPropKeras2AVX2(w *float32, v *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int) {
 	panic(noAssembly)
 }
 
@@ -609,6 +621,10 @@ func nesterovAVX512(w *float32, m *float32, grad *float32, lr float32, mu float3
 }
 
 func rmsPropAVX512(w *float32, v *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int) {
+	panic(noAssembly)
+}
+
+func rmsPropKeras2AVX512(w *float32, v *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int) {
 	panic(noAssembly)
 }
 
@@ -684,9 +700,29 @@ func fusedMinimalGatedUnitBack1AVX2(operands **float32, n int) { panic(noAssembl
 
 func fusedMinimalGatedUnitBack2AVX2(operands **float32, n int) { panic(noAssembly) }
 
+func fusedMinimalGatedUnitStep3AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitBack3AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitAfter1AVX2(operands **float32, n int) { panic(noAssembly) }
+
 func fusedCoupledLSTMStep1AVX2(operands **float32, n int) { panic(noAssembly) }
 
 func fusedCoupledLSTMBack1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep2AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMBack1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMBack2AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMAfter1AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep3AVX2(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep4AVX2(operands **float32, n int) { panic(noAssembly) }
 
 func fusedLSTMStep1AVX512(operands **float32, n int) { panic(noAssembly) }
 
@@ -740,8 +776,28 @@ func fusedMinimalGatedUnitBack1AVX512(operands **float32, n int) { panic(noAssem
 
 func fusedMinimalGatedUnitBack2AVX512(operands **float32, n int) { panic(noAssembly) }
 
+func fusedMinimalGatedUnitStep3AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitBack3AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedMinimalGatedUnitAfter1AVX512(operands **float32, n int) { panic(noAssembly) }
+
 func fusedCoupledLSTMStep1AVX512(operands **float32, n int) { panic(noAssembly) }
 
 func fusedCoupledLSTMBack1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep2AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMBack1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMBack2AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMAfter1AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep3AVX512(operands **float32, n int) { panic(noAssembly) }
+
+func fusedLayerNormLSTMStep4AVX512(operands **float32, n int) { panic(noAssembly) }
 
 func entries(table *uintptr) { panic(noAssembly) }

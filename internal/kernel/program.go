@@ -140,7 +140,7 @@ func ElementwiseByName(name string) (Elementwise, bool) {
 
 // applyNames are the functions with kernels, by the kernels' names.
 var applyNames = map[Func]string{Relu: "relu", LeakyRelu: "leakyRelu", Relu6: "relu6", Elu: "elu", Selu: "selu", Celu: "elu", Silu: "silu",
-	Softplus: "softplus", Tanh: "tanh", HardTanh: "hardTanh", Sigmoid: "sigmoid", HardSigmoid: "hardSigmoid", LogSigmoid: "logSigmoid",
+	Softplus: "softplus", Tanh: "tanh", HardTanh: "hardTanh", Sigmoid: "sigmoid", HardSigmoid: "hardSigmoid", HardSigmoidKeras2: "hardSigmoidKeras2", LogSigmoid: "logSigmoid",
 	Exp: "exp", Log: "log", Sqrt: "sqrt", Abs: "abs", Square: "square", Linear: "copy",
 	HardSilu: "hardSilu", Softsign: "softsign", SoftShrink: "softShrink", HardShrink: "hardShrink", Squareplus: "squareplus",
 	SparsePlus: "sparsePlus", SparseSigmoid: "sparseSigmoid"}

@@ -71,6 +71,29 @@ func RMSprop(w, v, g []float32, lr float32, rho float64, eps float32) {
 	}
 }
 
+// RMSpropKeras2 is RMSprop as Keras 2 had it: eps is added to the root, w -= lr g / (sqrt(v) + eps).
+func RMSpropKeras2(w, v, g []float32, lr float32, rho float64, eps float32) {
+	checkSame("RMSpropKeras2", "v", v, len(w))
+	checkSame("RMSpropKeras2", "g", g, len(w))
+	switch {
+	case useAVX512 && len(w) > 0:
+		rmsPropKeras2AVX512(&w[0], &v[0], &g[0], lr, float32(rho), float32(1-rho), eps, len(w))
+	case useAVX2 && len(w) > 0:
+		rmsPropKeras2AVX2(&w[0], &v[0], &g[0], lr, float32(rho), float32(1-rho), eps, len(w))
+	default:
+		rmsPropKeras2Generic(w, v, g, lr, float32(rho), float32(1-rho), eps)
+	}
+}
+
+func rmsPropKeras2Generic(w, v, g []float32, lr, rho, rest, eps float32) {
+	v, g = v[:len(w)], g[:len(w)]
+	for i, d := range g {
+		s := float32(rho*v[i]) + float32(rest*float32(d*d))
+		v[i] = s
+		w[i] -= float32(lr*d) / (sqrt(s) + eps)
+	}
+}
+
 func rmsPropGeneric(w, v, g []float32, lr, rho, rest, eps float32) {
 	v, g = v[:len(w)], g[:len(w)]
 	for i, d := range g {

@@ -29,6 +29,11 @@ func nesterovAVX2(w *float32, m *float32, grad *float32, lr float32, mu float32,
 //go:noescape
 func rmsPropAVX2(w *float32, v *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int)
 
+// rmsPropKeras2AVX2 is v = rho v + rest g^2, w -= lr g / (sqrt(v) + eps), for n > 0 values.
+//
+//go:noescape
+func rmsPropKeras2AVX2(w *float32, v *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int)
+
 // rmsPropCenteredAVX2 is avg = rho avg + rest g, v = rho v + rest g^2, w -= lr g / sqrt(v - avg^2 + eps), for n > 0 values.
 //
 //go:noescape

@@ -412,6 +412,104 @@ end:
 	VZEROUPPER
 	RET
 
+// func rmsPropKeras2AVX2(w *float32, v *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int)
+// Requires: AVX
+TEXT ·rmsPropKeras2AVX2(SB), $0-48
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	VBROADCASTSS lr+24(FP), Y0
+	VBROADCASTSS rho+28(FP), Y1
+	VBROADCASTSS rest+32(FP), Y2
+	VBROADCASTSS eps+36(FP), Y3
+	MOVQ         n+40(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x10
+	JLT     blocks2end
+	VMOVUPS (DX), Y4
+	VMOVUPS (CX), Y5
+	VMULPS  Y5, Y1, Y5
+	VMULPS  Y4, Y4, Y6
+	VMULPS  Y6, Y2, Y6
+	VADDPS  Y6, Y5, Y5
+	VMOVUPS Y5, (CX)
+	VSQRTPS Y5, Y5
+	VADDPS  Y3, Y5, Y5
+	VMULPS  Y4, Y0, Y4
+	VDIVPS  Y5, Y4, Y4
+	VMOVUPS (AX), Y5
+	VSUBPS  Y4, Y5, Y5
+	VMOVUPS Y5, (AX)
+	VMOVUPS 32(DX), Y4
+	VMOVUPS 32(CX), Y5
+	VMULPS  Y5, Y1, Y5
+	VMULPS  Y4, Y4, Y6
+	VMULPS  Y6, Y2, Y6
+	VADDPS  Y6, Y5, Y5
+	VMOVUPS Y5, 32(CX)
+	VSQRTPS Y5, Y5
+	VADDPS  Y3, Y5, Y5
+	VMULPS  Y4, Y0, Y4
+	VDIVPS  Y5, Y4, Y4
+	VMOVUPS 32(AX), Y5
+	VSUBPS  Y4, Y5, Y5
+	VMOVUPS Y5, 32(AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x08
+	JLT     blocks1end
+	VMOVUPS (DX), Y4
+	VMOVUPS (CX), Y5
+	VMULPS  Y5, Y1, Y5
+	VMULPS  Y4, Y4, Y6
+	VMULPS  Y6, Y2, Y6
+	VADDPS  Y6, Y5, Y5
+	VMOVUPS Y5, (CX)
+	VSQRTPS Y5, Y5
+	VADDPS  Y3, Y5, Y5
+	VMULPS  Y4, Y0, Y4
+	VDIVPS  Y5, Y4, Y4
+	VMOVUPS (AX), Y5
+	VSUBPS  Y4, Y5, Y5
+	VMOVUPS Y5, (AX)
+	ADDQ    $0x00000020, AX
+	ADDQ    $0x00000020, CX
+	ADDQ    $0x00000020, DX
+	SUBQ    $0x08, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ      BX, BX
+	JEQ        end
+	NEGQ       BX
+	LEAQ       mask<>+0(SB), SI
+	VMOVUPS    32(SI)(BX*4), Y4
+	VMASKMOVPS (DX), Y4, Y5
+	VMASKMOVPS (CX), Y4, Y6
+	VMULPS     Y6, Y1, Y6
+	VMULPS     Y5, Y5, Y1
+	VMULPS     Y1, Y2, Y1
+	VADDPS     Y1, Y6, Y6
+	VMASKMOVPS Y6, Y4, (CX)
+	VSQRTPS    Y6, Y6
+	VADDPS     Y3, Y6, Y6
+	VMULPS     Y5, Y0, Y5
+	VDIVPS     Y6, Y5, Y5
+	VMASKMOVPS (AX), Y4, Y0
+	VSUBPS     Y5, Y0, Y0
+	VMASKMOVPS Y0, Y4, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
 // func rmsPropCenteredAVX2(w *float32, v *float32, avg *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int)
 // Requires: AVX
 TEXT ·rmsPropCenteredAVX2(SB), $0-56

@@ -392,6 +392,104 @@ end:
 	VZEROUPPER
 	RET
 
+// func rmsPropKeras2AVX512(w *float32, v *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·rmsPropKeras2AVX512(SB), $0-48
+	MOVQ         w+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         grad+16(FP), DX
+	VBROADCASTSS lr+24(FP), Z0
+	VBROADCASTSS rho+28(FP), Z1
+	VBROADCASTSS rest+32(FP), Z2
+	VBROADCASTSS eps+36(FP), Z3
+	MOVQ         n+40(FP), BX
+
+blocks2:
+	CMPQ    BX, $0x20
+	JLT     blocks2end
+	VMOVUPS (DX), Z4
+	VMOVUPS (CX), Z5
+	VMULPS  Z5, Z1, Z5
+	VMULPS  Z4, Z4, Z6
+	VMULPS  Z6, Z2, Z6
+	VADDPS  Z6, Z5, Z5
+	VMOVUPS Z5, (CX)
+	VSQRTPS Z5, Z5
+	VADDPS  Z3, Z5, Z5
+	VMULPS  Z4, Z0, Z4
+	VDIVPS  Z5, Z4, Z4
+	VMOVUPS (AX), Z5
+	VSUBPS  Z4, Z5, Z5
+	VMOVUPS Z5, (AX)
+	VMOVUPS 64(DX), Z4
+	VMOVUPS 64(CX), Z5
+	VMULPS  Z5, Z1, Z5
+	VMULPS  Z4, Z4, Z6
+	VMULPS  Z6, Z2, Z6
+	VADDPS  Z6, Z5, Z5
+	VMOVUPS Z5, 64(CX)
+	VSQRTPS Z5, Z5
+	VADDPS  Z3, Z5, Z5
+	VMULPS  Z4, Z0, Z4
+	VDIVPS  Z5, Z4, Z4
+	VMOVUPS 64(AX), Z5
+	VSUBPS  Z4, Z5, Z5
+	VMOVUPS Z5, 64(AX)
+	ADDQ    $0x00000080, AX
+	ADDQ    $0x00000080, CX
+	ADDQ    $0x00000080, DX
+	SUBQ    $0x20, BX
+	JMP     blocks2
+
+blocks2end:
+blocks1:
+	CMPQ    BX, $0x10
+	JLT     blocks1end
+	VMOVUPS (DX), Z4
+	VMOVUPS (CX), Z5
+	VMULPS  Z5, Z1, Z5
+	VMULPS  Z4, Z4, Z6
+	VMULPS  Z6, Z2, Z6
+	VADDPS  Z6, Z5, Z5
+	VMOVUPS Z5, (CX)
+	VSQRTPS Z5, Z5
+	VADDPS  Z3, Z5, Z5
+	VMULPS  Z4, Z0, Z4
+	VDIVPS  Z5, Z4, Z4
+	VMOVUPS (AX), Z5
+	VSUBPS  Z4, Z5, Z5
+	VMOVUPS Z5, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000040, DX
+	SUBQ    $0x10, BX
+	JMP     blocks1
+
+blocks1end:
+	TESTQ     BX, BX
+	JEQ       end
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (DX), K1, Z4
+	VMOVUPS.Z (CX), K1, Z5
+	VMULPS    Z5, Z1, Z5
+	VMULPS    Z4, Z4, Z1
+	VMULPS    Z1, Z2, Z1
+	VADDPS    Z1, Z5, Z5
+	VMOVUPS   Z5, K1, (CX)
+	VSQRTPS   Z5, Z5
+	VADDPS    Z3, Z5, Z5
+	VMULPS    Z4, Z0, Z4
+	VDIVPS    Z5, Z4, Z4
+	VMOVUPS.Z (AX), K1, Z0
+	VSUBPS    Z4, Z0, Z0
+	VMOVUPS   Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
 // func rmsPropCenteredAVX512(w *float32, v *float32, avg *float32, grad *float32, lr float32, rho float32, rest float32, eps float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·rmsPropCenteredAVX512(SB), $0-56

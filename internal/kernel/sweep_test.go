@@ -51,6 +51,12 @@ var allSweeps = []sweep{
 			s[0] = 0.9*s[0] + 0.1*g*g
 			return w - 0.01*g/math.Sqrt(s[0]+1e-7)
 		}},
+	{"RMSpropKeras2", 1, func(w []float32, s [][]float32, g []float32) { RMSpropKeras2(w, s[0], g, lr, rho, eps) },
+		func(w []float32, s [][]float32, g []float32) { rmsPropKeras2Generic(w, s[0], g, lr, rho, 1-rho, eps) },
+		func(w float64, s []float64, g float64) float64 {
+			s[0] = 0.9*s[0] + 0.1*g*g
+			return w - 0.01*g/(math.Sqrt(s[0])+1e-7)
+		}},
 	{"RMSpropFull", 1, func(w []float32, s [][]float32, g []float32) { RMSpropFull(w, s[0], nil, nil, g, lr, rho, mu, eps) },
 		func(w []float32, s [][]float32, g []float32) { rmsPropGeneric(w, s[0], g, lr, rho, 1-rho, eps) },
 		func(w float64, s []float64, g float64) float64 {

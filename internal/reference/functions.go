@@ -108,6 +108,11 @@ func elementwise(name string) function {
 			func(x float64) float64 { return math.Min(math.Max(x+3, 0), 6) / 6 },
 			func(x float64) float64 { return where(x > -3 && x < 3, 1.0/6, 0) }, []float64{-3, 3},
 		}
+	case "hard_sigmoid_keras2":
+		return function{
+			func(x float64) float64 { return math.Min(math.Max(0.2*x+0.5, 0), 1) },
+			func(x float64) float64 { return where(x > -2.5 && x < 2.5, 0.2, 0) }, []float64{-2.5, 2.5},
+		}
 	case "log_sigmoid":
 		return function{func(x float64) float64 { return -softplus(-x) }, func(x float64) float64 { return logistic(-x) }, nil}
 	case "mish":

@@ -64,7 +64,7 @@ func TestValues(t *testing.T) {
 		{"hard_silu", -4, 0}, {"hard_silu", 1, 4.0 / 6}, {"hard_silu", 4, 4}, {"softplus", 1, math.Log(1 + e)}, {"softsign", -3, -0.75},
 		{"tanh", 1, 0.761594155955765}, {"hard_tanh", -2, -1}, {"hard_tanh", 0.5, 0.5}, {"hard_tanh", 2, 1}, {"tanh_shrink", 1, 0.238405844044235},
 		{"soft_shrink", -2, -1.5}, {"soft_shrink", 0.25, 0}, {"soft_shrink", 2, 1.5}, {"hard_shrink", -2, -2}, {"hard_shrink", 0.25, 0},
-		{"sigmoid", 1, 1 / (1 + 1/e)}, {"hard_sigmoid", -4, 0}, {"hard_sigmoid", 1, 4.0 / 6}, {"hard_sigmoid", 4, 1},
+		{"sigmoid", 1, 1 / (1 + 1/e)}, {"hard_sigmoid", -4, 0}, {"hard_sigmoid", 1, 4.0 / 6}, {"hard_sigmoid", 4, 1}, {"hard_sigmoid_keras2", -2.6, 0}, {"hard_sigmoid_keras2", 1, 0.7}, {"hard_sigmoid_keras2", 3, 1},
 		{"log_sigmoid", 1, -math.Log(1 + 1/e)}, {"mish", 1, 0.865098388267310}, {"squareplus", 1.5, 2}, {"sparse_plus", -2, 0},
 		{"sparse_plus", 0, 0.25}, {"sparse_plus", 2, 2}, {"sparse_sigmoid", -2, 0}, {"sparse_sigmoid", 0.5, 0.75}, {"sparse_sigmoid", 2, 1},
 		{"exp", 1, e}, {"log", e, 1}, {"sqrt", 9, 3}, {"abs", -2, 2}, {"square", -3, 9},

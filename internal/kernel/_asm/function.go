@@ -40,7 +40,7 @@ const (
 
 func functions(a *asm) {
 	unary := []string{"dst", "x"}
-	var low, high, one, up, downBias reg.VecVirtual
+	var low, high, one, up, downBias, fifth, half reg.VecVirtual
 	a.loopBy(a.together, "tanh", "dst = tanh(x)", unary, nil, tanhTogether, func(b *block) {
 		high = b.copies(tanhMax)
 	}, func(b *block) {
@@ -110,6 +110,16 @@ func functions(a *asm) {
 		b.VDIVPS(high, x, x)
 		b.store(x, "dst")
 	})
+	a.loop("hardSigmoidKeras2", "dst = min(max(0.2 x + 0.5, 0), 1)", unary, nil, 2, func(b *block) {
+		low, high, fifth, half = b.copies(0), b.copies(1), b.copies(0.2), b.copies(0.5)
+	}, func(b *block) {
+		x := b.load("x")
+		b.VMULPS(fifth, x, x)
+		b.VADDPS(half, x, x)
+		b.VMAXPS(x, low, x)
+		b.VMINPS(x, high, x)
+		b.store(x, "dst")
+	})
 	a.loop("sqrt", "dst = sqrt(x)", unary, nil, 4, nil, func(b *block) {
 		x := b.load("x")
 		b.VSQRTPS(x, x)
@@ -147,13 +157,18 @@ func functions(a *asm) {
 		b.VMULPS(y, b.load("dy"), y)
 		b.store(y, "dst")
 	})
-	a.loop("hardSigmoidGrad", "dst = dy / 6 where 0 < y < 1 or y is NaN, else dy * 0", gradient, nil, 2, nil, func(b *block) {
-		y := b.load("y")
-		inside := b.both(b.compare(notLessEqual, y, b.constant(0)), b.compare(notGreaterEqual, y, b.constant(1)))
-		b.keep(inside, b.constant(1.0/6), y)
-		b.VMULPS(y, b.load("dy"), y)
-		b.store(y, "dst")
-	})
+	for _, hard := range []struct {
+		name, slope string
+		value       float32
+	}{{"hardSigmoidGrad", "dy / 6", 1.0 / 6}, {"hardSigmoidKeras2Grad", "0.2 dy", 0.2}} {
+		a.loop(hard.name, "dst = "+hard.slope+" where 0 < y < 1 or y is NaN, else dy * 0", gradient, nil, 2, nil, func(b *block) {
+			y := b.load("y")
+			inside := b.both(b.compare(notLessEqual, y, b.constant(0)), b.compare(notGreaterEqual, y, b.constant(1)))
+			b.keep(inside, b.constant(hard.value), y)
+			b.VMULPS(y, b.load("dy"), y)
+			b.store(y, "dst")
+		})
+	}
 	a.loop("expGrad", "dst = dy * y", gradient, nil, 4, nil, func(b *block) {
 		y := b.load("y")
 		b.VMULPS(y, b.load("dy"), y)

@@ -11,11 +11,11 @@ import (
 	"github.com/unroll-ml/unroll/internal/cell"
 )
 
-// source is a text whose groups of pointwise instructions get kernels. File is in the folder of the layers' cells; a text without a
-// layer of its own stands here.
+// source is a text whose groups of pointwise instructions get kernels. File is in the folder of the layers' cells.
 type source struct {
-	name, file, text string
-	options          cell.Options
+	name, file string
+	options    cell.Options
+	text       string
 }
 
 // The kernels belong to equations: these are the ones that are common enough.
@@ -25,35 +25,12 @@ var sources = []source{
 	{name: "GRUResetBefore", file: "gru_reset_before.cell"},
 	{name: "LectureLSTM", file: "lecture_lstm.cell"},
 	{name: "SimpleRNN", file: "simple_rnn.cell"},
-	// Gers and Schmidhuber, 2000: the output gate sees the new carry.
-	{name: "PeepholeLSTM", text: `
-i_t = sigmoid(dot(input_t, kernel.i) + dot(state_t, recurrent.i) + p.i * c_t + bias.i)
-f_t = sigmoid(dot(input_t, kernel.f) + dot(state_t, recurrent.f) + p.f * c_t + bias.f)
-g_t = tanh(dot(input_t, kernel.c) + dot(state_t, recurrent.c) + bias.c)
-c_t+1 = f_t * c_t + i_t * g_t
-o_t = sigmoid(dot(input_t, kernel.o) + dot(state_t, recurrent.o) + q * c_t+1 + bias.o)
-output_t = o_t * tanh(c_t+1)`},
-	// Zhou et al., 2016.
-	{name: "MinimalGatedUnit", text: `
-f_t = sigmoid(dot(input_t, Wf) + dot(state_t, Uf) + bf)
-h_t = tanh(dot(input_t, Wh) + dot(f_t * state_t, Uh) + bh)
-output_t = (1 - f_t) * state_t + f_t * h_t`},
-	// Greff et al., 2017: what is forgotten makes room for what comes.
-	{name: "CoupledLSTM", text: `
-f_t = sigmoid(dot(input_t, kernel.f) + dot(state_t, recurrent.f) + bias.f)
-g_t = tanh(dot(input_t, kernel.c) + dot(state_t, recurrent.c) + bias.c)
-o_t = sigmoid(dot(input_t, kernel.o) + dot(state_t, recurrent.o) + bias.o)
-c_t+1 = f_t * c_t + (1 - f_t) * g_t
-output_t = o_t * tanh(c_t+1)`},
-	// Sak et al., 2014.
-	{name: "ProjectedLSTM", text: `
-value state_t size=proj
-i_t = sigmoid(dot(input_t, kernel.i) + dot(state_t, recurrent.i) + bias.i)
-f_t = sigmoid(dot(input_t, kernel.f) + dot(state_t, recurrent.f) + bias.f)
-g_t = tanh(dot(input_t, kernel.c) + dot(state_t, recurrent.c) + bias.c)
-o_t = sigmoid(dot(input_t, kernel.o) + dot(state_t, recurrent.o) + bias.o)
-c_t+1 = f_t * c_t + i_t * g_t
-output_t = dot(o_t * tanh(c_t+1), projection)`, options: cell.Options{Sizes: map[string]int{"proj": 3}}},
+	{name: "PeepholeLSTM", file: "peephole_lstm.cell"},
+	{name: "MinimalGatedUnit", file: "minimal_gated_unit.cell"},
+	{name: "CoupledLSTM", file: "coupled_lstm.cell"},
+	{name: "ProjectedLSTM", file: "projected_lstm.cell", options: cell.Options{Sizes: map[string]int{"proj_size": 3}}},
+	{name: "LayerNormLSTM", file: "layer_norm_lstm.cell"},
+	{name: "IRNN", file: "irnn.cell"},
 }
 
 // fusedKernel is a group that gets a kernel, and what it is called: its cell, the way, and its number there.
@@ -63,20 +40,17 @@ type fusedKernel struct {
 }
 
 // fusedKernels are the groups of the sources, each form once. Where widths are equal, groups may be larger: each source is planned
-// with an input as wide as the units and with another; without biases and with; and layers with dropout as they offer it.
+// with an input as wide as the units and with another; without biases and with; and with dropout.
 func fusedKernels(cells string) []fusedKernel {
 	var found []fusedKernel
 	seen := map[string]bool{}
 	for _, s := range sources {
-		dropouts := []cell.Dropout{{}}
-		if s.file != "" {
-			text, err := os.ReadFile(filepath.Join(cells, s.file))
-			if err != nil {
-				log.Fatal(err)
-			}
-			s.text = string(text)
-			dropouts = append(dropouts, cell.Dropout{Input: true}, cell.Dropout{State: true, Each: true}, cell.Dropout{Input: true, State: true, Each: true})
+		text, err := os.ReadFile(filepath.Join(cells, s.file))
+		if err != nil {
+			log.Fatal(err)
 		}
+		s.text = string(text)
+		dropouts := []cell.Dropout{{}, {Input: true}, {State: true, Each: true}, {Input: true, State: true, Each: true}}
 		number := map[string]int{}
 		for _, drop := range dropouts {
 			for _, noBias := range []bool{false, true} {

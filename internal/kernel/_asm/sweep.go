@@ -48,6 +48,19 @@ func sweeps(a *asm) {
 		b.VDIVPS(v, g, g)
 		b.lower(g)
 	})
+	a.loop("rmsPropKeras2", "v = rho v + rest g^2, w -= lr g / (sqrt(v) + eps)", []string{"w", "v", "grad"}, []string{"lr", "rho", "rest", "eps"}, 2, nil, func(b *block) {
+		g, v, q := b.load("grad"), b.load("v"), b.vec()
+		b.VMULPS(v, b.number["rho"], v)
+		b.VMULPS(g, g, q)
+		b.VMULPS(q, b.number["rest"], q)
+		b.VADDPS(q, v, v)
+		b.store(v, "v")
+		b.VSQRTPS(v, v)
+		b.VADDPS(b.number["eps"], v, v)
+		b.VMULPS(g, b.number["lr"], g)
+		b.VDIVPS(v, g, g)
+		b.lower(g)
+	})
 	for _, full := range []struct {
 		name, doc          string
 		centered, momentum bool
