@@ -46,6 +46,8 @@ type Keeper interface {
 	// Keep is called behind every step and every epoch, when all callbacks have been told of it. Epoch and Step say how far the training has come:
 	// after an epoch they are the next epoch and 0.
 	Keep(t *Training) error
+	// Done is called at the end, behind TrainEnd of all callbacks.
+	Done(t *Training) error
 }
 
 // NoCallback does nothing.

@@ -76,7 +76,10 @@ func (f *fit) run(ctx context.Context) error {
 	if f.epochs > 0 {
 		t.Model.settleAverages()
 	}
-	return each(f.callbacks, func(cb Callback) error { return cb.TrainEnd(t) })
+	if err := each(f.callbacks, func(cb Callback) error { return cb.TrainEnd(t) }); err != nil {
+		return err
+	}
+	return each(f.callbacks, func(k Keeper) error { return k.Done(t) })
 }
 
 // epoch trains to the end of an epoch, validates, and reports.
