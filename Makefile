@@ -4,7 +4,7 @@ GO ?= go
 # Packages whose code starts goroutines.
 RACE = . ./layers ./internal/engine ./datasets/imdb ./cmd/unroll
 
-.PHONY: check format vet static test race purego paths static-binary generate fuzz
+.PHONY: check format vet static test race purego paths static-binary generate fuzz kill
 
 check: format vet static test purego paths race static-binary
 
@@ -51,3 +51,7 @@ fuzz:
 			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime 60s -fuzzminimizetime 1x $$p || exit 1; \
 		done; \
 	done
+
+# Not part of the gate: a training with a backup is killed 500 times, at random moments.
+kill:
+	UNROLL_KILLS=500 $(GO) test -count=1 -v -timeout 60m -run '^TestKilled$$' ./callbacks

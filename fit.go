@@ -6,101 +6,21 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/unroll-ml/unroll/internal/random"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// FitOption is a setting of Fit, Evaluate or Predict.
-type FitOption func(*fitOptions)
-
-type fitOptions struct {
-	epochs, initial, batch int
-	split                  float64
-	validation             Data
-	shuffle                bool
-	callbacks              []Callback
-	class                  map[int]float64
-}
-
-// Epochs is the number of times that all rows are seen; 1 unless set. With InitialEpoch it is the number of the last one.
-func Epochs(n int) FitOption { return func(o *fitOptions) { o.epochs = n } }
-
-// InitialEpoch is where the counting of epochs begins.
-func InitialEpoch(n int) FitOption { return func(o *fitOptions) { o.initial = n } }
-
-// BatchSize is the number of rows of a step; 32 unless set. The last batch of an epoch may have fewer.
-func BatchSize(n int) FitOption { return func(o *fitOptions) { o.batch = n } }
-
-// ValidationSplit sets the last part of the rows aside, before any shuffling, to validate on after each epoch.
-func ValidationSplit(part float64) FitOption { return func(o *fitOptions) { o.split = part } }
-
-// ValidationData are the rows to validate on after each epoch; ValidationSplit is then ignored.
-func ValidationData(d Data) FitOption { return func(o *fitOptions) { o.validation = d } }
-
-// Shuffle says whether rows come in a new random order each epoch; they do unless it is false.
-func Shuffle(on bool) FitOption { return func(o *fitOptions) { o.shuffle = on } }
-
-// Callbacks are told how the training goes.
-func Callbacks(c ...Callback) FitOption {
-	return func(o *fitOptions) { o.callbacks = append(o.callbacks, c...) }
-}
-
-func newFitOptions(opts []FitOption) (*fitOptions, error) {
-	o := &fitOptions{epochs: 1, batch: 32, shuffle: true}
-	for _, set := range opts {
-		set(o)
-	}
-	switch {
-	case o.batch <= 0:
-		return nil, fmt.Errorf("unroll: batch_size must be positive, got %d", o.batch)
-	case o.epochs < 0:
-		return nil, fmt.Errorf("unroll: epochs must not be negative, got %d", o.epochs)
-	case o.initial < 0:
-		return nil, fmt.Errorf("unroll: initial_epoch must not be negative, got %d", o.initial)
-	case !(o.split >= 0 && o.split < 1):
-		return nil, fmt.Errorf("unroll: validation_split must be from 0 to below 1, got %v", o.split)
-	}
-	return o, nil
-}
-
-// Callback is told how a training goes. An error ends it and is returned by Fit. Embed NoCallback to have what you do not need.
-type Callback interface {
-	TrainBegin(t *Training) error
-	EpochBegin(t *Training) error
-	// BatchEnd has the means since the epoch's start, as Keras shows them.
-	BatchEnd(t *Training, logs Logs) error
-	EpochEnd(t *Training, logs Logs) error
-	TrainEnd(t *Training) error
-}
-
-// NoCallback does nothing.
-type NoCallback struct{}
-
-func (NoCallback) TrainBegin(*Training) error     { return nil }
-func (NoCallback) EpochBegin(*Training) error     { return nil }
-func (NoCallback) BatchEnd(*Training, Logs) error { return nil }
-func (NoCallback) EpochEnd(*Training, Logs) error { return nil }
-func (NoCallback) TrainEnd(*Training) error       { return nil }
-
-// Training is what callbacks see of a running Fit.
-type Training struct {
-	Model                      *Model
-	Epoch, Epochs              int // Epoch counts from 0
-	Step, Steps                int // Step is the number of batches done in this epoch
-	Samples, ValidationSamples int
-	BatchSize                  int
-	Validating                 bool // in BatchEnd: a batch of the validation is done
-	// Stop ends the training when a callback sets it: in BatchEnd without the epoch's other batches, then the epoch ends as any other.
-	Stop bool
-
-	logs Logs // of the epoch that ends
-}
-
-// Add adds a value to the logs of the epoch that ends, for the callbacks that follow and for the history, unless it is there. It may be called in EpochEnd.
-func (t *Training) Add(name string, value float64) {
-	if _, ok := t.logs.Get(name); !ok {
-		t.logs = append(t.logs, Log{name, value})
-	}
+// fit is a training under way.
+type fit struct {
+	*fitOptions
+	training   Training
+	train, val Data
+	walk       walk
+	history    *History
+	learn      *session
+	judge      *session // validates; nil where nothing is
+	// Of the epoch.
+	total sums
+	seen  int // rows
 }
 
 // Fit trains the model. The history is returned also with an error: it holds the epochs that were finished. When ctx is
@@ -125,95 +45,152 @@ func (m *Model) Fit(ctx context.Context, data Data, opts ...FitOption) (*History
 			return nil, fmt.Errorf("validation data: %w", err)
 		}
 	}
-	c := m.compiled
-	h := &History{Epochs: o.epochs, BatchSize: o.batch, Samples: train.Len()}
-	t := &Training{Model: m, Epochs: o.epochs, Samples: train.Len(), BatchSize: o.batch, Steps: (train.Len() + o.batch - 1) / o.batch}
+	f := &fit{fitOptions: o, train: train, val: val, learn: m.newSession(m.compiled, true)}
+	f.learn.class = o.class
+	defer f.learn.close()
+	f.walk = walk{rows: train.Len(), batch: batchOf(o.batch, o.steps, train.Len()), shuffle: o.shuffle}
+	t := &f.training
+	*t = Training{Model: m, Epoch: o.initial, Epochs: o.epochs, Samples: train.Len(), BatchSize: f.walk.batch, Steps: o.steps.or(f.walk.batches()), fit: f}
+	f.history = &History{Epochs: o.epochs, BatchSize: t.BatchSize, Samples: t.Samples}
 	if val != nil {
-		t.ValidationSamples, h.ValidationSamples = val.Len(), val.Len()
+		t.ValidationSamples, f.history.ValidationSamples = val.Len(), val.Len()
+		f.judge = &session{crew: f.learn.crew, c: m.compiled, perShard: f.learn.perShard} // the same workers validate
 	}
-	s := m.newSession(c, true)
-	s.class = o.class
-	defer s.close()
-	v := &session{crew: s.crew, c: c, perShard: s.perShard} // the same workers validate
-	t.Epoch = o.initial                                     // where TrainBegin may move it on from
-	if err := each(o.callbacks, func(cb Callback) error { return cb.TrainBegin(t) }); err != nil {
-		return h, err
-	}
-	for ; t.Epoch < o.epochs && !t.Stop; t.Epoch++ {
-		if err := s.epoch(ctx, train, val, v, t, o, h); err != nil {
-			return h, err
-		}
-	}
-	if o.epochs > 0 {
-		m.settleAverages()
-	}
-	return h, each(o.callbacks, func(cb Callback) error { return cb.TrainEnd(t) })
+	return f.history, f.run(ctx)
 }
 
-// epoch trains on all rows once, validates, and reports.
-func (s *session) epoch(ctx context.Context, train, val Data, v *session, t *Training, o *fitOptions, h *History) error {
-	t.Step, t.Validating = 0, false
-	if err := each(o.callbacks, func(cb Callback) error { return cb.EpochBegin(t) }); err != nil {
+// run trains epoch by epoch, from where the training stands.
+func (f *fit) run(ctx context.Context) error {
+	t := &f.training
+	if err := each(f.callbacks, func(k Keeper) error { return k.Resume(t) }); err != nil {
 		return err
 	}
-	order := make([]int, train.Len())
-	for i := range order {
-		order[i] = i
+	if err := each(f.callbacks, func(cb Callback) error { return cb.TrainBegin(t) }); err != nil { // which may move Epoch on
+		return err
 	}
-	if o.shuffle {
-		random.New(s.model.seed, random.Shuffle, uint64(t.Epoch)).Shuffle(len(order), func(i, j int) {
-			order[i], order[j] = order[j], order[i]
-		})
+	for t.Epoch < f.epochs && (!t.Stop || t.Step > 0) {
+		if err := f.epoch(ctx); err != nil {
+			return err
+		}
 	}
-	total, seen := newSums(s.c), 0
+	if f.epochs > 0 {
+		t.Model.settleAverages()
+	}
+	if err := each(f.callbacks, func(cb Callback) error { return cb.TrainEnd(t) }); err != nil {
+		return err
+	}
+	return each(f.callbacks, func(k Keeper) error { return k.Done(t) })
+}
+
+// epoch trains to the end of an epoch, validates, and reports.
+func (f *fit) epoch(ctx context.Context) error {
+	t, s := &f.training, f.learn
+	if t.Step == 0 { // otherwise it goes on
+		if err := each(f.callbacks, func(cb Callback) error { return cb.EpochBegin(t) }); err != nil {
+			return err
+		}
+		if f.total, f.seen, t.Rows = newSums(s.c), 0, 0; !f.steps.given || f.walk.order == nil || f.walk.done == f.walk.batches() {
+			f.walk.begin(t.Model.seed, t.Epoch)
+		}
+	}
 	s.begin()
-	for lo := 0; lo < len(order); lo += o.batch {
+	for t.Step < t.Steps && !t.Stop {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("unroll: training was stopped in epoch %d after %d steps: %w", t.Epoch+1, t.Step, err)
 		}
-		rows := order[lo:min(lo+o.batch, len(order))]
-		if _, err := s.train(train, rows, t.Epoch, t.Step, &total); err != nil {
-			return err
-		}
-		t.Step++
-		seen += len(rows)
-		logs := s.c.logs(&total, seen, "")
-		if err := each(o.callbacks, func(cb Callback) error { return cb.BatchEnd(t, logs) }); err != nil {
-			return err
-		}
-		if t.Stop {
+		rows := f.walk.next()
+		if rows == nil {
 			break
 		}
-	}
-	logs := s.c.logs(&total, seen, "")
-	if val != nil {
-		v.begin()
-		t.Validating = true
-		vl, err := v.testAll(ctx, val, o.batch)
-		if err != nil {
+		if err := f.step(rows); err != nil {
 			return err
 		}
-		logs = append(logs, s.c.logs(vl, val.Len(), "val_")...)
-		t.Validating = false
 	}
-	t.logs = logs
-	err := each(o.callbacks, func(cb Callback) error { return cb.EpochEnd(t, t.logs) })
-	h.add(t.Epoch, t.logs)
-	return err
+	t.logs = s.c.logs(&f.total, f.seen)
+	if f.judge != nil && f.validates(t.Epoch) {
+		if err := f.validate(ctx); err != nil {
+			return err
+		}
+	}
+	err := each(f.callbacks, func(cb Callback) error { return cb.EpochEnd(t, t.logs) })
+	f.history.add(t.Epoch, t.logs)
+	if err != nil {
+		return err
+	}
+	t.Epoch, t.Step = t.Epoch+1, 0
+	return each(f.callbacks, func(k Keeper) error { return k.Keep(t) })
 }
 
-// testAll computes the sums of all rows, in order.
-func (s *session) testAll(ctx context.Context, d Data, batch int) (*sums, error) {
+// step takes one.
+func (f *fit) step(rows []int) error {
+	t, s := &f.training, f.learn
+	if err := each(f.callbacks, func(cb BatchBeginner) error { return cb.BatchBegin(t) }); err != nil {
+		return err
+	}
+	if _, err := s.train(f.train, rows, t.Epoch, t.Step, &f.total); err != nil {
+		return err
+	}
+	t.Step++
+	f.seen += len(rows)
+	t.Rows = f.seen
+	if len(f.callbacks) == 0 {
+		return nil
+	}
+	logs := s.c.logs(&f.total, f.seen)
+	if err := each(f.callbacks, func(cb Callback) error { return cb.BatchEnd(t, logs) }); err != nil {
+		return err
+	}
+	return each(f.callbacks, func(k Keeper) error { return k.Keep(t) })
+}
+
+// validate adds what the validation gives to the logs of the epoch.
+func (f *fit) validate(ctx context.Context) error {
+	t := f.training // whose steps are those of the validation
+	batch := f.validationBatch
+	if !batch.given {
+		batch = f.batch
+	}
+	t.Validating, t.Samples = true, f.val.Len()
+	f.judge.begin()
+	logs, err := f.judge.evaluate(ctx, f.val, &t, batch, f.validationN, f.callbacks)
+	if err != nil {
+		return err
+	}
+	f.training.Stop = f.training.Stop || t.Stop
+	for _, l := range logs {
+		f.training.logs = append(f.training.logs, Log{"val_" + l.Name, l.Value})
+	}
+	return nil
+}
+
+// evaluate computes loss and metrics of the rows, in order, and tells callbacks.
+func (s *session) evaluate(ctx context.Context, d Data, t *Training, batch, steps count, callbacks []Callback) (Logs, error) {
+	t.begin(d.Len(), batch, steps)
+	if err := each(callbacks, func(cb Tester) error { return cb.TestBegin(t) }); err != nil {
+		return nil, err
+	}
 	total := newSums(s.c)
-	for lo := 0; lo < d.Len(); lo += batch {
+	for lo := 0; lo < d.Len() && t.Step < t.Steps; lo += t.BatchSize {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("unroll: evaluation was stopped after %d rows: %w", lo, err)
 		}
-		if err := s.test(d, s.some(lo, min(lo+batch, d.Len())), &total); err != nil {
+		hi := min(lo+t.BatchSize, d.Len())
+		if err := s.test(d, s.some(lo, hi), &total); err != nil {
+			return nil, err
+		}
+		t.Step, t.Rows = t.Step+1, hi
+		if err := each(callbacks, func(cb Tester) error { return cb.TestBatchEnd(t, s.c.logs(&total, t.Rows)) }); err != nil {
 			return nil, err
 		}
 	}
-	return &total, nil
+	logs := s.c.logs(&total, t.Rows)
+	return logs, each(callbacks, func(cb Tester) error { return cb.TestEnd(t, logs) })
+}
+
+// begin counts the steps of an evaluation or prediction from 0.
+func (t *Training) begin(rows int, batch, steps count) {
+	t.Step, t.Rows, t.BatchSize = 0, 0, batchOf(batch, steps, rows)
+	t.Steps = steps.or(ceil(rows, t.BatchSize))
 }
 
 // some is the row numbers lo to before hi.
@@ -226,30 +203,21 @@ func (s *session) some(lo, hi int) []int {
 }
 
 // logs are loss and metrics of the sums over seen rows.
-func (c *compiled) logs(total *sums, seen int, prefix string) Logs {
-	l := Logs{{prefix + "loss", total.loss / float64(max(1, seen))}}
+func (c *compiled) logs(total *sums, seen int) Logs {
+	l := Logs{{"loss", total.loss / float64(max(1, seen))}}
 	if len(c.heads) > 1 {
 		for i, h := range c.heads {
 			if h.Loss != nil {
-				l = append(l, Log{prefix + h.name + "_loss", total.heads[i].loss / float64(max(1, seen))})
+				l = append(l, Log{h.name + "_loss", total.heads[i].loss / float64(max(1, seen))})
 			}
 		}
 	}
 	for i, h := range c.heads {
 		for k, n := range h.counts {
-			l = append(l, Log{prefix + n.name, n.meter.Result(total.heads[i].meters[k])})
+			l = append(l, Log{n.name, n.meter.Result(total.heads[i].meters[k])})
 		}
 	}
 	return l
-}
-
-func each(callbacks []Callback, tell func(Callback) error) error {
-	for _, cb := range callbacks {
-		if err := tell(cb); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // split sets the last part of the rows aside for validation.
@@ -311,68 +279,5 @@ func (m *Model) Evaluate(ctx context.Context, data Data, opts ...FitOption) (Log
 	}
 	s := m.newSession(m.compiled, false)
 	defer s.close()
-	total, err := s.testAll(ctx, data, o.batch)
-	if err != nil {
-		return nil, err
-	}
-	return m.compiled.logs(total, data.Len(), ""), nil
-}
-
-// Predict is the output of a model with one for every row of the data, (rows, …). Targets are not looked at.
-func (m *Model) Predict(ctx context.Context, data Data, opts ...FitOption) (*tensor.Tensor, error) {
-	if m.built && len(m.outputs) > 1 {
-		return nil, fmt.Errorf("unroll: Predict: the model has %d outputs: use PredictAll", len(m.outputs))
-	}
-	all, err := m.PredictAll(ctx, data, opts...)
-	if err != nil {
-		return nil, err
-	}
-	return all[0], nil
-}
-
-// PredictAll are the model's outputs for every row of the data, each (rows, …). Targets are not looked at.
-func (m *Model) PredictAll(ctx context.Context, data Data, opts ...FitOption) ([]*tensor.Tensor, error) {
-	o, err := newFitOptions(opts)
-	if err != nil {
-		return nil, err
-	}
-	if !m.built {
-		return nil, errors.New("unroll: Predict: the model is not built: nothing says what its weights are")
-	}
-	n := data.Len()
-	s := m.newSession(nil, false)
-	defer s.close()
-	m.prepare(false)
-	out := make([]*tensor.Tensor, len(m.outputs))
-	s.keep = make([][]float32, len(out))
-	for lo := 0; lo < n; lo += o.batch {
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("unroll: prediction was stopped after %d rows: %w", lo, err)
-		}
-		hi := min(lo+o.batch, n)
-		if err := s.load(data, s.some(lo, hi)); err != nil {
-			return nil, err
-		}
-		for i, shape := range s.returned {
-			row := shape[1:]
-			if out[i] == nil {
-				out[i] = tensor.New(append([]int{n}, row...)...)
-			} else if !out[i].Shape[1:].Equal(row) {
-				return nil, fmt.Errorf("unroll: Predict: batches give rows of different shapes, %v and %v", out[i].Shape[1:], row)
-			}
-			w := row.Size()
-			s.keep[i] = out[i].Data[lo*w : hi*w]
-		}
-		s.runBatch()
-	}
-	for i, shape := range m.Outputs() {
-		if out[i] == nil {
-			row := shape[1:].Clone()
-			for k := range row {
-				row[k] = max(0, row[k])
-			}
-			out[i] = tensor.New(append([]int{0}, row...)...)
-		}
-	}
-	return out, nil
+	return s.evaluate(ctx, data, &Training{Model: m, Samples: data.Len()}, o.batch, o.steps, o.callbacks)
 }

@@ -138,7 +138,7 @@ func functional(inputs, outputs []Symbol) (*Model, error) {
 			return nil, err
 		}
 	}
-	w := walk{inputs: inputs, value: map[Symbol]int{}, first: map[*part]int{}, done: map[*application]bool{}}
+	w := search{inputs: inputs, value: map[Symbol]int{}, first: map[*part]int{}, done: map[*application]bool{}}
 	m := &Model{}
 	for i, s := range inputs {
 		if slices.Contains(inputs[:i], s) {
@@ -176,8 +176,8 @@ func functional(inputs, outputs []Symbol) (*Model, error) {
 	return m, nil
 }
 
-// walk finds the layers between inputs and outputs in Keras's order. Source: keras/src/ops/function.py, map_graph.
-type walk struct {
+// search finds the layers between inputs and outputs in Keras's order. Source: keras/src/ops/function.py, map_graph.
+type search struct {
 	inputs []Symbol
 	order  []*application // in the order in which they can run
 	value  map[Symbol]int
@@ -185,7 +185,7 @@ type walk struct {
 	done   map[*application]bool
 }
 
-func (w *walk) valuesOf(symbols []Symbol) []int {
+func (w *search) valuesOf(symbols []Symbol) []int {
 	all := make([]int, len(symbols))
 	for i, s := range symbols {
 		all[i] = w.value[s]
@@ -193,7 +193,7 @@ func (w *walk) valuesOf(symbols []Symbol) []int {
 	return all
 }
 
-func (w *walk) visit(s Symbol) error {
+func (w *search) visit(s Symbol) error {
 	a := s.of
 	if w.done[a] {
 		return nil
@@ -222,7 +222,7 @@ func (w *walk) visit(s Symbol) error {
 }
 
 // list puts the parts into Keras's order: by how far from the outputs they stand, those that stand alike as they were met.
-func (w *walk) list(m *Model) {
+func (w *search) list(m *Model) {
 	depth := map[*application]int{}
 	parts := map[*part]int{}
 	raise := func(a *application, to int) { depth[a] = max(depth[a], to) }

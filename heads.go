@@ -23,11 +23,11 @@ type head struct {
 	// trained is the loss that is computed: Loss, or what it is on the logits of the last layer when onLogits is set. nil: none.
 	trained  losses.Loss
 	onLogits bool
-	counts   []count
+	counts   []tally
 }
 
-// count is a metric of a head.
-type count struct {
+// tally is a metric of a head.
+type tally struct {
 	name     string // the key in the logs
 	metric   metrics.Metric
 	meter    metrics.Meter
@@ -60,7 +60,7 @@ func (h *head) resolve(m *Model, i int, target tensor.Shape) error {
 		if err != nil {
 			return err
 		}
-		h.counts = append(h.counts, count{meter.Name(), s, meter, k >= len(h.Metrics)})
+		h.counts = append(h.counts, tally{meter.Name(), s, meter, k >= len(h.Metrics)})
 	}
 	h.target = target
 	return nil

@@ -52,6 +52,31 @@ func (s *sums) merge(o *sums) {
 	}
 }
 
+// kept is everything that a later restore wants: of every output the loss, then the state of each metric.
+func (s *sums) kept() [][]float64 {
+	var all [][]float64
+	for i := range s.heads {
+		h := &s.heads[i]
+		all = append(append(all, []float64{h.loss}), h.meters...)
+	}
+	return all
+}
+
+// restore takes over what kept returned.
+func (s *sums) restore(all [][]float64) {
+	if all == nil {
+		return
+	}
+	for i := range s.heads {
+		h := &s.heads[i]
+		h.loss, all = all[0][0], all[1:]
+		for k := range h.meters {
+			copy(h.meters[k], all[k])
+		}
+		all = all[len(h.meters):]
+	}
+}
+
 // labels are the rows of a shard: its targets, and its sample weights, one an item or one a row; nil: all count alike.
 type labels struct {
 	target  metrics.Target

@@ -3,6 +3,7 @@ package callbacks
 import (
 	"encoding/csv"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -20,15 +21,23 @@ type CSVLogger struct {
 	Separator string // ","
 	Append    bool   // to what the file has
 
-	file    *os.File
-	writer  *csv.Writer
-	keys    []string
-	headed  bool
-	started bool
+	file   *os.File
+	writer *csv.Writer
+	state  table
 }
 
+// table is what a CSVLogger remembers.
+type table struct {
+	Keys            []string
+	Headed, Started bool
+	Size            int64 // of the file
+}
+
+// State implements unroll.Stateful.
+func (c *CSVLogger) State() any { return &c.state }
+
 // TrainBegin implements unroll.Callback.
-func (c *CSVLogger) TrainBegin(*unroll.Training) (err error) {
+func (c *CSVLogger) TrainBegin(t *unroll.Training) (err error) {
 	separator := ','
 	if c.Separator != "" {
 		if utf8.RuneCountInString(c.Separator) != 1 || strings.ContainsAny(c.Separator, "\"\r\n") {
@@ -36,15 +45,10 @@ func (c *CSVLogger) TrainBegin(*unroll.Training) (err error) {
 		}
 		separator, _ = utf8.DecodeRuneInString(c.Separator)
 	}
-	mode := os.O_TRUNC
-	c.headed, c.started, c.keys = false, false, nil
-	if c.Append {
-		mode = os.O_APPEND
-		if info, err := os.Stat(c.Filename); err == nil {
-			c.headed = info.Size() > 0
-		}
+	if !t.Resumed {
+		c.state = table{}
 	}
-	if c.file, err = os.OpenFile(c.Filename, os.O_CREATE|os.O_WRONLY|mode, 0o666); err != nil {
+	if c.file, err = c.open(t.Resumed); err != nil {
 		return fmt.Errorf("callbacks: CSVLogger: %w", err)
 	}
 	c.writer = csv.NewWriter(c.file)
@@ -52,13 +56,42 @@ func (c *CSVLogger) TrainBegin(*unroll.Training) (err error) {
 	return nil
 }
 
+// open opens the file, at its end. Of a training that goes on it has the lines of then, and loses those that came later.
+func (c *CSVLogger) open(resumed bool) (*os.File, error) {
+	mode := os.O_TRUNC
+	if c.Append || resumed {
+		mode = 0
+	}
+	f, err := os.OpenFile(c.Filename, os.O_CREATE|os.O_WRONLY|mode, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	size, err := f.Seek(0, io.SeekEnd)
+	switch {
+	case err != nil:
+	case !resumed:
+		c.state.Size, c.state.Headed = size, size > 0
+	case size < c.state.Size:
+		err = fmt.Errorf("%s: expected the %d bytes that were written before, got %d", c.Filename, c.state.Size, size)
+	default:
+		if err = f.Truncate(c.state.Size); err == nil {
+			_, err = f.Seek(0, io.SeekEnd)
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
 // EpochEnd implements unroll.Callback.
-func (c *CSVLogger) EpochEnd(t *unroll.Training, logs unroll.Logs) error {
-	if !c.started {
+func (c *CSVLogger) EpochEnd(t *unroll.Training, logs unroll.Logs) (err error) {
+	if !c.state.Started {
 		c.start(logs)
 	}
 	row := []string{strconv.Itoa(t.Epoch)}
-	for _, k := range c.keys {
+	for _, k := range c.state.Keys {
 		text := "NA"
 		if v, ok := logs.Get(k); ok {
 			text = python(v)
@@ -70,6 +103,9 @@ func (c *CSVLogger) EpochEnd(t *unroll.Training, logs unroll.Logs) error {
 	if err := c.writer.Error(); err != nil {
 		return fmt.Errorf("callbacks: CSVLogger: %w", err)
 	}
+	if c.state.Size, err = c.file.Seek(0, io.SeekCurrent); err != nil {
+		return fmt.Errorf("callbacks: CSVLogger: %w", err)
+	}
 	return nil
 }
 
@@ -77,19 +113,19 @@ func (c *CSVLogger) EpochEnd(t *unroll.Training, logs unroll.Logs) error {
 func (c *CSVLogger) start(logs unroll.Logs) {
 	validated := false
 	for _, l := range logs {
-		c.keys = append(c.keys, l.Name)
+		c.state.Keys = append(c.state.Keys, l.Name)
 		validated = validated || strings.HasPrefix(l.Name, "val_")
 	}
-	slices.Sort(c.keys)
+	slices.Sort(c.state.Keys)
 	if !validated {
-		for _, k := range c.keys[:len(c.keys):len(c.keys)] {
-			c.keys = append(c.keys, "val_"+k)
+		for _, k := range c.state.Keys[:len(c.state.Keys):len(c.state.Keys)] {
+			c.state.Keys = append(c.state.Keys, "val_"+k)
 		}
 	}
-	if !c.headed {
-		c.writer.Write(append([]string{"epoch"}, c.keys...)) // an error is kept until Flush
+	if !c.state.Headed {
+		c.writer.Write(append([]string{"epoch"}, c.state.Keys...)) // an error is kept until Flush
 	}
-	c.started = true
+	c.state.Started = true
 }
 
 // TrainEnd implements unroll.Callback.

@@ -22,17 +22,20 @@ type EarlyStopping struct {
 	Keras2             bool // the best weights come back only where this stops the training, as in Keras 2.2.4
 
 	monitor monitor
-	wait    int
-	weights [][]float32
+	Stopping
+}
 
-	// StoppedEpoch is the epoch after which this stopped the training, from 0; 0 where it did not.
-	StoppedEpoch int
-	// BestEpoch is the epoch of the best value, from 0.
-	BestEpoch int
+// Stopping is what an EarlyStopping has found.
+type Stopping struct {
+	StoppedEpoch int // the epoch after which it stopped the training, from 0; 0 where it did not
+	BestEpoch    int // the epoch of the best value, from 0
+	Wait         int // epochs since the counting began
+	Record       record
+	Weights      [][]float32 // of the best epoch, where they are to be restored
 }
 
 // TrainBegin implements unroll.Callback.
-func (c *EarlyStopping) TrainBegin(*unroll.Training) (err error) {
+func (c *EarlyStopping) TrainBegin(t *unroll.Training) (err error) {
 	for _, a := range []struct {
 		name string
 		v    int
@@ -41,7 +44,9 @@ func (c *EarlyStopping) TrainBegin(*unroll.Training) (err error) {
 			return fmt.Errorf("callbacks: EarlyStopping: %s must be from 0, got %d", a.name, a.v)
 		}
 	}
-	c.wait, c.weights, c.StoppedEpoch, c.BestEpoch = 0, nil, 0, 0
+	if !t.Resumed {
+		c.Stopping = Stopping{}
+	}
 	c.monitor, err = newMonitor("EarlyStopping", c.Monitor, c.Mode, c.MinDelta)
 	return err
 }
@@ -52,22 +57,25 @@ func (c *EarlyStopping) EpochEnd(t *unroll.Training, logs unroll.Logs) error {
 	if err != nil || !ok || t.Epoch < c.StartFromEpoch {
 		return err
 	}
-	if c.RestoreBestWeights && c.weights == nil {
+	if c.RestoreBestWeights && c.Weights == nil {
 		c.keep(t)
 	}
-	c.wait++
-	if c.monitor.improves(v) {
+	c.Wait++
+	if c.monitor.improves(&c.Record, v) {
 		c.keep(t)
 		if !c.Baseline.IsSet() || c.monitor.better(v, c.Baseline.Or(0)) {
-			c.wait = 0
+			c.Wait = 0
 		}
 		return nil
 	}
-	if c.wait >= c.Patience && t.Epoch > 0 {
+	if c.Wait >= c.Patience && t.Epoch > 0 {
 		c.StoppedEpoch, t.Stop = t.Epoch, true
 	}
 	return nil
 }
+
+// State implements unroll.Stateful.
+func (c *EarlyStopping) State() any { return &c.Stopping }
 
 func (c *EarlyStopping) keep(t *unroll.Training) {
 	c.BestEpoch = t.Epoch
@@ -75,24 +83,27 @@ func (c *EarlyStopping) keep(t *unroll.Training) {
 		return
 	}
 	for i, w := range t.Model.Weights() {
-		if i == len(c.weights) {
-			c.weights = append(c.weights, slices.Clone(w.Data))
+		if i == len(c.Weights) {
+			c.Weights = append(c.Weights, slices.Clone(w.Data))
 		} else {
-			copy(c.weights[i], w.Data)
+			copy(c.Weights[i], w.Data)
 		}
 	}
 }
 
 // TrainEnd implements unroll.Callback.
 func (c *EarlyStopping) TrainEnd(t *unroll.Training) error {
-	if c.weights == nil || c.Keras2 && c.StoppedEpoch == 0 {
-		c.weights = nil
+	if c.Weights == nil {
+		return nil
+	}
+	if c.Keras2 && c.StoppedEpoch == 0 {
+		c.Weights = nil
 		return nil
 	}
 	for i, w := range t.Model.Weights() {
-		copy(w.Data, c.weights[i])
+		copy(w.Data, c.Weights[i])
 	}
 	t.Model.Touch()
-	c.weights = nil
+	c.Weights = nil
 	return nil
 }

@@ -32,7 +32,7 @@ func TestKeras2(t *testing.T) {
 		if c.Callback == "ReduceLROnPlateau" {
 			cb = &callbacks.ReduceLROnPlateau{Patience: tensor.F(float64(c.Patience)), Factor: tensor.F(0.5), Keras2: true}
 		}
-		epochs, weight, rates := run(t, cb, c.Values)
+		epochs, weight, rates := runKeras2(t, cb, c.Values)
 		if epochs != len(c.Logs) || weight != c.Weight {
 			t.Errorf("%s of patience %d: %d epochs and weight %v, want %d and %v", c.Callback, c.Patience, epochs, weight, len(c.Logs), c.Weight)
 		}
@@ -45,7 +45,7 @@ func TestKeras2(t *testing.T) {
 	// Not stopped: Keras 3 restores the best weights, 2.2.4 leaves the last.
 	for keras2, want := range map[bool]float64{false: 5, true: 6} {
 		cb := &callbacks.EarlyStopping{Patience: 9, RestoreBestWeights: true, Keras2: keras2}
-		if _, weight, _ := run(t, cb, []float64{1, 0.9, 0.95, 0.91, 0.92, 0.7, 0.71}); weight != want {
+		if _, weight, _ := runKeras2(t, cb, []float64{1, 0.9, 0.95, 0.91, 0.92, 0.7, 0.71}); weight != want {
 			t.Errorf("Keras2 %v, not stopped: weight %v, want %v", keras2, weight, want)
 		}
 	}
@@ -53,7 +53,7 @@ func TestKeras2(t *testing.T) {
 
 // run tells a callback of epochs, at the end of which the only weight is the epoch's number: how many there were, the last weight, the
 // rate of each.
-func run(t *testing.T, cb unroll.Callback, values []float64) (epochs int, weight float64, rates []float64) {
+func runKeras2(t *testing.T, cb unroll.Callback, values []float64) (epochs int, weight float64, rates []float64) {
 	t.Helper()
 	m := model(t)
 	tr := &unroll.Training{Model: m, Epochs: len(values), ValidationSamples: 2}

@@ -24,36 +24,42 @@ type ModelCheckpoint struct {
 	Threshold       tensor.Float // initial_value_threshold: what the first value must improve on; unset: anything
 
 	monitor monitor
-	batches int // since the last save
+	state   saved
 }
 
+// saved is what a ModelCheckpoint remembers.
+type saved struct {
+	Batches int // since the last
+	Record  record
+}
+
+// State implements unroll.Stateful.
+func (c *ModelCheckpoint) State() any { return &c.state }
+
 // TrainBegin implements unroll.Callback.
-func (c *ModelCheckpoint) TrainBegin(*unroll.Training) (err error) {
+func (c *ModelCheckpoint) TrainBegin(t *unroll.Training) (err error) {
 	switch end := map[bool]string{true: ".weights.h5", false: ".keras"}[c.SaveWeightsOnly]; {
 	case !strings.HasSuffix(c.FilePath, end):
 		return fmt.Errorf("callbacks: ModelCheckpoint: filepath must end in %s, got %q", end, c.FilePath)
 	case c.SaveFreq < 0:
 		return fmt.Errorf("callbacks: ModelCheckpoint: save_freq must be epoch (0) or a number of batches, got %d", c.SaveFreq)
 	}
-	c.batches = 0
-	if c.monitor, err = newMonitor("ModelCheckpoint", c.Monitor, c.Mode, 0); err != nil {
-		return err
+	if !t.Resumed {
+		c.state = saved{Record: record{c.Threshold.Or(0), c.Threshold.IsSet()}}
 	}
-	if c.Threshold.IsSet() {
-		c.monitor.best, c.monitor.any = c.Threshold.Or(0), true
-	}
-	return nil
+	c.monitor, err = newMonitor("ModelCheckpoint", c.Monitor, c.Mode, 0)
+	return err
 }
 
 // BatchEnd implements unroll.Callback.
 func (c *ModelCheckpoint) BatchEnd(t *unroll.Training, logs unroll.Logs) error {
-	if c.SaveFreq == 0 || t.Validating {
+	if c.SaveFreq == 0 {
 		return nil
 	}
-	if c.batches++; c.batches < c.SaveFreq {
+	if c.state.Batches++; c.state.Batches < c.SaveFreq {
 		return nil
 	}
-	c.batches = 0
+	c.state.Batches = 0
 	return c.save(t, logs, true)
 }
 
@@ -68,7 +74,7 @@ func (c *ModelCheckpoint) EpochEnd(t *unroll.Training, logs unroll.Logs) error {
 func (c *ModelCheckpoint) save(t *unroll.Training, logs unroll.Logs, batch bool) error {
 	if c.SaveBestOnly {
 		v, ok, err := c.monitor.value(t, logs)
-		if err != nil || ok && !c.monitor.improves(v) {
+		if err != nil || ok && !c.monitor.improves(&c.state.Record, v) {
 			return err
 		}
 	}

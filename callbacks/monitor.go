@@ -29,8 +29,12 @@ type monitor struct {
 
 	down  bool
 	known bool // down is
-	best  float64
-	any   bool // there is a best
+}
+
+// record is the best value so far.
+type record struct {
+	Best float64
+	Any  bool // there is one
 }
 
 func newMonitor(class, name string, mode Mode, delta float64) (monitor, error) {
@@ -99,10 +103,10 @@ func (m *monitor) better(v, reference float64) bool {
 }
 
 // improves reports whether v is the best so far, and keeps it if so; the first value always is.
-func (m *monitor) improves(v float64) bool {
-	if m.any && !m.better(v, m.best) {
+func (m *monitor) improves(r *record, v float64) bool {
+	if r.Any && !m.better(v, r.Best) {
 		return false
 	}
-	m.best, m.any = v, true
+	*r = record{v, true}
 	return true
 }

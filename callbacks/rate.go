@@ -22,12 +22,21 @@ type ReduceLROnPlateau struct {
 	MinRate  float64 // min_lr
 	Keras2   bool    // the history's key is lr
 
-	monitor        monitor
-	wait, cooldown int
+	monitor monitor
+	state   plateau
 }
 
+// plateau is what a ReduceLROnPlateau remembers.
+type plateau struct {
+	Wait, Cooldown int
+	Record         record
+}
+
+// State implements unroll.Stateful.
+func (c *ReduceLROnPlateau) State() any { return &c.state }
+
 // TrainBegin implements unroll.Callback.
-func (c *ReduceLROnPlateau) TrainBegin(*unroll.Training) (err error) {
+func (c *ReduceLROnPlateau) TrainBegin(t *unroll.Training) (err error) {
 	switch f, p := c.Factor.Or(0.1), c.Patience.Or(10); {
 	case !(f >= 0 && f < 1):
 		return fmt.Errorf("callbacks: ReduceLROnPlateau: factor must be in [0, 1), got %v", f)
@@ -38,7 +47,9 @@ func (c *ReduceLROnPlateau) TrainBegin(*unroll.Training) (err error) {
 	case !(c.MinRate >= 0) || math.IsInf(c.MinRate, 0):
 		return fmt.Errorf("callbacks: ReduceLROnPlateau: min_lr must be finite and from 0, got %v", c.MinRate)
 	}
-	c.wait, c.cooldown = 0, 0
+	if !t.Resumed {
+		c.state = plateau{}
+	}
 	c.monitor, err = newMonitor("ReduceLROnPlateau", c.Monitor, c.Mode, c.MinDelta.Or(1e-4))
 	return err
 }
@@ -53,24 +64,25 @@ func (c *ReduceLROnPlateau) EpochEnd(t *unroll.Training, logs unroll.Logs) error
 	if err != nil || !ok {
 		return err
 	}
-	if c.cooldown > 0 {
-		c.cooldown--
-		c.wait = 0
+	s := &c.state
+	if s.Cooldown > 0 {
+		s.Cooldown--
+		s.Wait = 0
 	}
-	if c.monitor.improves(v) {
-		c.wait = 0
+	if c.monitor.improves(&s.Record, v) {
+		s.Wait = 0
 		return nil
 	}
-	if c.cooldown > 0 {
+	if s.Cooldown > 0 {
 		return nil
 	}
-	if c.wait++; float64(c.wait) < c.Patience.Or(10) || !(rate > float64(float32(c.MinRate))) {
+	if s.Wait++; float64(s.Wait) < c.Patience.Or(10) || !(rate > float64(float32(c.MinRate))) {
 		return nil
 	}
 	if err := t.Model.SetLearningRate(asVariable(math.Max(rate*c.Factor.Or(0.1), c.MinRate))); err != nil {
 		return fmt.Errorf("callbacks: ReduceLROnPlateau: %w", err)
 	}
-	c.wait, c.cooldown = 0, c.Cooldown
+	s.Wait, s.Cooldown = 0, c.Cooldown
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/callbacks"
 	"github.com/unroll-ml/unroll/plot"
 )
 
@@ -24,7 +25,8 @@ type trainFlags struct {
 	seed                     uint64
 	shuffle, json            bool
 	out, history, plot       string
-	style, profile           string
+	style, profile, backup   string
+	verbose                  int
 }
 
 func trainCommand() *cobra.Command {
@@ -45,7 +47,8 @@ DATA is reviews (made up, always there), imdb (fetched once), or a file:
 		Example: `  unroll train
   unroll train 'embedding(10000, 32) |> lstm(32) |> dense(1, sigmoid)' --out lstm.keras --plot lstm.png
   unroll train 'embedding(10000, 32) |> recurrent(32, cell=my.cell) |> dense(1, sigmoid)' --data imdb
-  unroll train lstm.keras --epochs 2 --out lstm.keras`,
+  unroll train lstm.keras --epochs 2 --out lstm.keras
+  unroll train --epochs 100 --backup running --out rnn.keras`,
 		Args: between(0, 1, "at most one MODEL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			name := lecture
@@ -68,8 +71,10 @@ DATA is reviews (made up, always there), imdb (fetched once), or a file:
 	fs.StringVar(&f.out, "out", "", "write the trained model to `FILE.keras`")
 	fs.StringVar(&f.history, "history", "", "write losses and metrics by epoch to `FILE.json`, as Keras's history.history")
 	fs.StringVar(&f.plot, "plot", "", "draw the history to `FILE`: .svg, .png or .pdf")
-	fs.StringVar(&f.style, "style", "keras2", "the table of keras2, as the lecture prints it, or keras3")
+	fs.StringVar(&f.style, "style", "keras2", "the table and the progress of keras2, as the lecture prints them, or keras3")
 	fs.StringVar(&f.profile, "profile", "keras3", "the Keras whose defaults and formulas are meant: keras2 is the lecture's time")
+	fs.IntVar(&f.verbose, "verbose", 1, "progress: 0 none, 1 a bar, 2 a line an epoch")
+	fs.StringVar(&f.backup, "backup", "", "keep the training in `DIR` after every epoch; the same command goes on from there after an interruption")
 	fs.BoolVar(&f.json, "json", false, "print the results as one JSON object")
 	return cmd
 }
@@ -122,10 +127,16 @@ func (f *trainFlags) run(cmd *cobra.Command, name string) error {
 	if err := m.Summary(stdout, style); err != nil {
 		return err
 	}
-	line := newProgress(cmd.ErrOrStderr())
+	line := newProgress(cmd.ErrOrStderr(), style, f.verbose)
+	told := []unroll.Callback{line}
+	var backup *callbacks.BackupAndRestore
+	if f.backup != "" {
+		backup = &callbacks.BackupAndRestore{BackupDir: f.backup, NoDelete: true} // until the results are written
+		told = append(told, backup)
+	}
 	h, err := m.Fit(cmd.Context(), train, unroll.Epochs(f.epochs), unroll.BatchSize(f.batch), unroll.ValidationSplit(f.split),
-		unroll.Shuffle(f.shuffle), unroll.Callbacks(line))
-	line.stopped()
+		unroll.Shuffle(f.shuffle), unroll.Callbacks(told...))
+	line.Break()
 	if err != nil {
 		return f.interrupted(err, h)
 	}
@@ -136,6 +147,11 @@ func (f *trainFlags) run(cmd *cobra.Command, name string) error {
 		picture.write(func(w io.Writer) error { return plot.Write(w, extension(f.plot), plot.Run{History: h}) }),
 	); err != nil {
 		return err
+	}
+	if backup != nil {
+		if err := backup.Delete(); err != nil {
+			return err
+		}
 	}
 	var score unroll.Logs
 	if test != nil {
@@ -164,6 +180,8 @@ func (f *trainFlags) check() error {
 		return usage("--batch-size: expected 1 or more, got %d", f.batch)
 	case !(f.split >= 0 && f.split < 1):
 		return usage("--validation-split: expected a part from 0 to below 1, got %v", f.split)
+	case f.verbose < 0 || f.verbose > 2:
+		return usage("--verbose: expected 0, 1 or 2, got %d", f.verbose)
 	}
 	return f.dataFlags.check()
 }
@@ -224,7 +242,14 @@ func (f *trainFlags) save(m *model, out *output) error {
 // interrupted is the error of a training that did not come to its end.
 func (f *trainFlags) interrupted(err error, h *unroll.History) error {
 	if errors.Is(err, context.Canceled) && h != nil {
-		return fmt.Errorf("interrupted after %d of %d epochs; nothing was written", len(h.Epoch), f.epochs)
+		err := fmt.Errorf("interrupted after %d of %d epochs; nothing was written", len(h.Epoch), f.epochs)
+		if f.backup != "" && len(h.Epoch) > 0 {
+			return hint(err, "the same command goes on from %s", f.backup)
+		}
+		return err
+	}
+	if strings.Contains(err.Error(), "callbacks: BackupAndRestore: ") {
+		return hint(err, "remove %s to begin anew", f.backup)
 	}
 	if strings.Contains(err.Error(), "expected targets of the predictions' shape") {
 		return hint(err, "classes given as numbers need dense(1, sigmoid), or dense(CLASSES, softmax) and --loss sparse_categorical_crossentropy")
