@@ -58,6 +58,9 @@ func attribute(s layers.Spec, depth int, part string) string {
 		}
 		return attribute(d.Layer, depth-1, part)
 	}
+	if _, ok := s.(layers.MultiHeadAttention); ok {
+		return strings.TrimPrefix(part, "attention_") + "_dense"
+	}
 	if _, ok := s.(layers.Bidirectional); ok && depth == 0 {
 		if strings.HasPrefix(part, "forward_") {
 			return "forward_layer"

@@ -198,4 +198,14 @@ func checkBackward(t *testing.T, g *golden.Layer, l layers.Layer, in []layers.Va
 	for i, w := range l.Weights() {
 		golden.Compare(t, "gradient of "+w.Path, c.Grads.Of(w), g.Gradients[i].Data, g.Meta.GradientTolerance(i))
 	}
+	if g.Drop != nil {
+		return // who gives the draws may allocate
+	}
+	if n := testing.AllocsPerRun(2, func() {
+		l.Prepare(true)
+		l.Forward(c)
+		l.Backward(c)
+	}); n != 0 {
+		t.Errorf("expected a second pass in one Call to allocate nothing, got %v allocations", n)
+	}
 }
