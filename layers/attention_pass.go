@@ -9,9 +9,9 @@ const (
 	attWeights // the softmax
 	attDraws
 	attDropped
-	attGrad    // of the result
-	attGradW   // of one row's softmax
-	attScores2 // of tanhScore, from here on
+	attGrad  // of the result
+	attGradW // of one row's softmax
+	attTanh  // of tanhScore, from here on
 )
 
 // attended is the sizes of a call: n rows, t steps of the query, s of the value; widths of query and key, and of the value.

@@ -28,8 +28,8 @@ func (s *tanhScore) prepare() {
 
 // The buffers of a Call, all of one step of a query: (S, C) but for the first.
 const (
-	tanhGain = attScores2 + iota // the gradient of gain so far
-	tanhSum                      // query + key
+	tanhGain = attTanh + iota // the gradient of gain so far
+	tanhSum                   // query + key
 	tanhValue
 	tanhGrad
 )
