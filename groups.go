@@ -80,6 +80,8 @@ func attribute(s layers.Spec, part string) (key string, inner layers.Spec) {
 			return "forward_layer", inner
 		}
 		return "backward_layer", inner
+	case layers.MultiHeadAttention:
+		return strings.TrimPrefix(part, "attention_") + "_dense", nil
 	case layers.RNN:
 		if key, ok := s.CellKey(part); ok {
 			return key, nil

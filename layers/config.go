@@ -135,8 +135,9 @@ func readers() map[string]func(*keras.Reader) Spec {
 		"Add": readMerging(func(name string) Spec { return Add{name} }), "Subtract": readMerging(func(name string) Spec { return Subtract{name} }),
 		"Multiply": readMerging(func(name string) Spec { return Multiply{name} }), "Average": readMerging(func(name string) Spec { return Average{name} }),
 		"Maximum": readMerging(func(name string) Spec { return Maximum{name} }), "Minimum": readMerging(func(name string) Spec { return Minimum{name} }),
-		"Concatenate": readConcatenate, "Dot": readDot,
-		"RepeatVector": readRepeatVector, "Flatten": readFlatten, "Reshape": readReshape, "Permute": readPermute,
+		"Concatenate": readConcatenate, "Dot": readDot, "Attention": readAttention, "AdditiveAttention": readAdditiveAttention,
+		"MultiHeadAttention": readMultiHeadAttention,
+		"RepeatVector":       readRepeatVector, "Flatten": readFlatten, "Reshape": readReshape, "Permute": readPermute,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/unroll-ml/unroll/internal/golden"
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // Keras 3.15.1 computed these for layers of several inputs or outputs: outputs, masks, and every gradient.
@@ -205,5 +206,39 @@ func checkBackward(t *testing.T, g *golden.Layer, l layers.Layer, in []layers.Va
 	}
 	for i, w := range l.Weights() {
 		golden.Compare(t, "gradient of "+w.Path, c.Grads.Of(w), g.Gradients[i].Data, g.Meta.GradientTolerance(i))
+	}
+	if g.Drop != nil {
+		return // who gives the draws may allocate
+	}
+	checkAllocations(t, l, c)
+}
+
+// checkAllocations asks for passes, of batches with a row less and all rows in turn, that allocate nothing.
+func checkAllocations(t *testing.T, l layers.Layer, c *layers.Call) {
+	t.Helper()
+	all, less := *c, *c
+	less.In, less.DIn, less.DOut = nil, nil, nil
+	cut := func(d []float32, rows int) []float32 { return d[:len(d)/rows*(rows-1)] }
+	for i, v := range c.In {
+		n := v.Shape[0]
+		v.Shape = append(tensor.Shape{n - 1}, v.Shape[1:]...)
+		v.Data = cut(v.Data, n)
+		if v.Mask != nil {
+			v.Mask = v.Mask[:len(v.Mask)/n*(n-1)]
+		}
+		less.In, less.DIn = append(less.In, v), append(less.DIn, cut(c.DIn[i], n))
+	}
+	for _, d := range c.DOut {
+		less.DOut = append(less.DOut, cut(d, c.In[0].Shape[0]))
+	}
+	if n := testing.AllocsPerRun(2, func() {
+		for _, batch := range [2]*layers.Call{&less, &all} {
+			c.In, c.DIn, c.DOut = batch.In, batch.DIn, batch.DOut
+			l.Prepare(true)
+			l.Forward(c)
+			l.Backward(c)
+		}
+	}); n != 0 {
+		t.Errorf("expected later passes in one Call to allocate nothing, got %v allocations", n)
 	}
 }

@@ -47,3 +47,28 @@ func TestConformanceOfSeveral(t *testing.T) {
 		layertest.Case{Name: "Dot of two ranks", Spec: layers.Dot{Axes: []int{1, -2}}, In: vectors, More: more(tensor.Shape{open, 2, 4, 3}), Out: tensor.Shape{open, 2, 3}},
 	)
 }
+
+func TestConformanceOfAttention(t *testing.T) {
+	query, value, key := tensor.Shape{open, open, 4}, tensor.Shape{open, 6, 3}, tensor.Shape{open, 6, 4}
+	scores, heads := []tensor.Shape{{open, open, 6}}, []tensor.Shape{{open, 2, open, 6}}
+	two, three := []layertest.Input{{In: key}}, []layertest.Input{{In: value}, {In: key}}
+	layertest.Run(t,
+		layertest.Case{Spec: layers.Attention{}, In: query, More: two, Out: query},
+		layertest.Case{Name: "Attention scale", Spec: layers.Attention{UseScale: true, ReturnAttentionScores: true}, In: query, More: three,
+			Out: tensor.Shape{open, open, 3}, MoreOut: scores, Params: 1},
+		layertest.Case{Name: "Attention concat", Spec: layers.Attention{ScoreMode: "concat", ReturnAttentionScores: true}, In: query, More: three,
+			Out: tensor.Shape{open, open, 3}, MoreOut: scores, Params: 1},
+		layertest.Case{Name: "Attention concat scale", Spec: layers.Attention{ScoreMode: "concat", UseScale: true}, In: query, More: two, Out: query, Params: 2},
+		// Where nothing is left to see the scores are some -1e9, whose float32 do not move with the differences.
+		layertest.Case{Name: "Attention causal", Spec: layers.Attention{UseCausalMask: true}, In: query, More: two, Out: query, Kinks: true},
+		layertest.Case{Name: "Attention dropout", Spec: layers.Attention{Dropout: 0.3, Seed: tensor.F(2), ReturnAttentionScores: true}, In: query, More: two, Out: query, MoreOut: scores, Random: true},
+		layertest.Case{Spec: layers.AdditiveAttention{}, In: query, More: two, Out: query, Params: 4},
+		layertest.Case{Name: "AdditiveAttention no scale", Spec: layers.AdditiveAttention{NoScale: true, Dropout: 0.5, ReturnAttentionScores: true}, In: query, More: three,
+			Out: tensor.Shape{open, open, 3}, MoreOut: scores, Random: true},
+		layertest.Case{Spec: layers.MultiHeadAttention{NumHeads: 2, KeyDim: 3}, In: query, More: two, Out: query, Params: 3*30 + 28},
+		layertest.Case{Name: "MultiHeadAttention key", Spec: layers.MultiHeadAttention{NumHeads: 2, KeyDim: 3, ValueDim: 2, NoBias: true, OutputShape: []int{2, 3}, UseCausalMask: true, ReturnAttentionScores: true},
+			In: query, More: three, Out: tensor.Shape{open, open, 2, 3}, MoreOut: heads, Params: 24 + 24 + 12 + 24},
+		layertest.Case{Name: "MultiHeadAttention gate", Spec: layers.MultiHeadAttention{NumHeads: 2, KeyDim: 3, UseGate: true, SlidingWindow: 3}, In: query, More: two, Out: query, Params: 4*30 + 28},
+		layertest.Case{Name: "MultiHeadAttention dropout", Spec: layers.MultiHeadAttention{NumHeads: 2, KeyDim: 3, Dropout: 0.4, ReturnAttentionScores: true}, In: query, More: two, Out: query, MoreOut: heads, Params: 118, Random: true},
+	)
+}

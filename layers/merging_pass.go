@@ -44,9 +44,15 @@ func (m *merging) plan(c *Call) *mergePlan {
 	if same {
 		return p
 	}
-	p.out = c.In[0].Shape.Clone()
+	// From the input of most axes on, so that the shape stays in its memory: shards of a batch differ in their rows.
+	p.out = p.out[:0]
 	for i, v := range c.In {
-		p.in[i] = v.Shape.Clone()
+		p.in[i] = append(p.in[i][:0], v.Shape...)
+		if len(v.Shape) > len(p.out) {
+			p.out = append(p.out[:0], v.Shape...)
+		}
+	}
+	for _, v := range c.In {
 		var fits bool
 		if p.out, fits = broadcast(p.out, v.Shape); !fits {
 			panic("layers: " + m.class + ": inputs of shapes that cannot be merged")

@@ -175,8 +175,73 @@ def recurrent_cases():
     yield Case("recurrent", "lstm_unrolled", lambda: layers.LSTM(4, unroll=True, return_state=True), (Input((4, 5, 3), "holes", static=True),))
 
 
+def attention_cases():
+    query, value, key = sequence(4, 5), sequence(3, 6), sequence(4, 6)
+    masked = sequence(4, 5, "empty"), sequence(4, 6, "empty"), sequence(4, 6, "some")
+    same = sequence(4, 5), sequence(4, 6)
+    both = {"return_attention_scores": True}
+    causal = {"use_causal_mask": True}
+    kinds = {
+        "dot": lambda **more: layers.Attention(**more),
+        "dot_scale": lambda **more: layers.Attention(use_scale=True, **more),
+        "concat": lambda **more: layers.Attention(score_mode="concat", **more),
+        "concat_scale": lambda **more: layers.Attention(score_mode="concat", use_scale=True, **more),
+        "additive": lambda **more: layers.AdditiveAttention(**more),
+        "additive_no_scale": lambda **more: layers.AdditiveAttention(use_scale=False, **more),
+    }
+    for name, layer in kinds.items():
+        drops = lambda l=layer: l(dropout=0.4, seed=3)
+        yield Case("attention", name, layer, same)
+        yield Case("attention", f"{name}_key", layer, (query, value, key), both)
+        yield Case("attention", f"{name}_masked", layer, masked, both)
+        yield Case("attention", f"{name}_causal_masked", layer, masked[:2], causal)
+        yield Case("attention", f"{name}_dropout", drops, (query, value, key), both)
+        if "dot" in name:
+            yield Case("attention", f"{name}_causal", layer, (sequence(4, 6), sequence(4, 4)), causal | both)
+            yield Case("attention", f"{name}_masked_query", layer, (masked[0], same[1]))
+            yield Case("attention", f"{name}_masked_value", layer, (same[0], masked[1]))
+            yield Case("attention", f"{name}_dropout_masked", drops, masked, causal)
+    yield Case("attention", "dot_one_step", kinds["dot"], (sequence(4, 1), sequence(4, 1)))
+    yield Case("attention", "dot_wide", kinds["dot"], (sequence(33, 19), sequence(33, 21)))
+
+
+def multi_head_cases():
+    query, value, key = sequence(4, 5), sequence(3, 6), sequence(5, 6)
+    masked = sequence(4, 5, "empty"), sequence(3, 6, "some"), sequence(5, 6, "some")
+    empty = sequence(4, 5, "some"), sequence(3, 6, "empty")
+    both = {"return_attention_scores": True}
+    causal = {"use_causal_mask": True}
+    heads = lambda **more: lambda: layers.MultiHeadAttention(2, 3, **more)
+
+    def case(name, layer, inputs, call=None, **more):
+        return Case("multi_head_attention", name, layer, inputs, call or {}, apart=True, **more)
+
+    yield case("self", heads(), (query, query))
+    yield case("one_head", lambda: layers.MultiHeadAttention(1, 4), (query, value))
+    yield case("key", heads(), (query, value, key))
+    yield case("value_dim", heads(value_dim=5), (query, value, key), one_backend="Keras 3.15.1 on JAX fails where value_dim is not key_dim")
+    yield case("value_dim_scores", heads(value_dim=5), (query, value, key), both)
+    yield case("no_bias", heads(use_bias=False), (query, value))
+    yield case("output_shape", heads(output_shape=7), (query, value))
+    yield case("output_shape_of_two_axes", heads(output_shape=(2, 3)), (query, value))
+    yield case("initializers", heads(kernel_initializer="orthogonal", bias_initializer="ones", kernel_regularizer="l2", bias_constraint="non_neg"), (query, value))
+    yield case("wide", lambda: layers.MultiHeadAttention(4, 17), (sequence(20, 19), sequence(20, 21)))
+    yield case("gate", heads(use_gate=True), (query, value))
+    yield case("gate_scores", heads(use_gate=True, use_bias=False), masked, both)
+    # Keras has two ways, which differ where nothing is left to see.
+    for end, more, call in ("", {}, {}), ("_scores", {}, both), ("_dropout", {"dropout": 0.4, "seed": 5}, {}), ("_dropout_scores", {"dropout": 0.4}, both):
+        yield case(f"plain{end}", heads(**more), (query, value), call)
+        yield case(f"masked{end}", heads(**more), masked, call)
+        yield case(f"masked_value{end}", heads(**more), empty, call)
+        yield case(f"masked_query{end}", heads(**more), (masked[0], value), call)
+        yield case(f"causal{end}", heads(**more), (sequence(4, 6), sequence(3, 4)), causal | call)
+        yield case(f"causal_masked{end}", heads(**more), (empty[0], masked[1]), causal | call)
+        yield case(f"window{end}", heads(sliding_window=2, **more), (query, value), call)
+        yield case(f"window_causal_masked{end}", heads(sliding_window=2, **more), masked, causal | call)
+
+
 def all_cases():
-    cases = [*merging_cases(), *recurrent_cases()]
+    cases = [*merging_cases(), *recurrent_cases(), *attention_cases(), *multi_head_cases()]
     names = [c.path for c in cases]
     assert len(names) == len(set(names)), "two cases of one name"
     return cases

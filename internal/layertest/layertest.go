@@ -265,6 +265,11 @@ func through(t *testing.T, s layers.Spec, in []layers.Signature) (layers.Spec, m
 	if err != nil {
 		t.Fatal(err)
 	}
+	if called, ok := s.(layers.Called); ok { // a file has these where the layer is called
+		if read, err = read.(layers.Called).WithCallArguments(called.CallArguments()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return read, m
 }
 
