@@ -69,12 +69,7 @@ func (g *graphReader) layer(path string, o *keras.Object) error {
 	if f.calls, ok = o.Extra["inbound_nodes"].([]any); !ok {
 		return fmt.Errorf("%s.inbound_nodes: expected a list", path)
 	}
-	switch {
-	case strings.HasPrefix(o.Module, "keras.src.ops."):
-		if !masksWith(o.Class) {
-			return fmt.Errorf("%s: expected a layer, got the operation %s", path, o.Class)
-		}
-	default:
+	if !strings.HasPrefix(o.Module, "keras.src.ops.") { // operations make masks; here a mask travels with its value
 		s, trainable, err := specOf(path, o, g.room)
 		if err != nil {
 			return err
@@ -84,24 +79,14 @@ func (g *graphReader) layer(path string, o *keras.Object) error {
 			f.part = inputOf(in)
 			f.done = []Symbol{{of: &application{part: f.part, out: f.part.in}}}
 			f.calls = nil
-			break
+		} else {
+			f.part = partOf(s)
+			f.part.name, f.part.frozen = f.name, !trainable
 		}
-		f.part = partOf(s)
-		f.part.name = f.name
-		f.part.frozen = !trainable
 	}
 	g.layers[f.name] = f
 	g.order = append(g.order, f)
 	return nil
-}
-
-// masksWith reports whether Keras makes masks with an operation. A mask that a layer makes is written out in the file; here it travels with its value.
-func masksWith(class string) bool {
-	switch class {
-	case "NotEqual", "Any", "LogicalAnd", "LogicalOr", "Concatenate", "ExpandDims", "Squeeze", "OnesLike", "BroadcastTo", "Cast":
-		return true
-	}
-	return false
 }
 
 // applyAll makes the applications, in rounds: each that has all its inputs.
@@ -238,7 +223,11 @@ func (g *graphReader) tensor(path string, v map[string]any) (Symbol, bool, error
 	}
 	f := g.layers[name]
 	if f == nil || f.part == nil {
-		return Symbol{}, false, fmt.Errorf("%s: expected a value of another layer, got one of %q", path, name)
+		what := "one of nobody"
+		if f != nil {
+			what = "one of an operation, as Python code makes them"
+		}
+		return Symbol{}, false, fmt.Errorf("%s: expected a value of another layer, got %s, %q", path, what, name)
 	}
 	if call >= len(f.done) {
 		return Symbol{}, false, nil

@@ -1,13 +1,12 @@
 """Writes testdata/graphs/<name>.keras, functional models saved by Keras after two training steps, and beside each a <name>.npz of what Keras makes of
 the file: predictions, and three more training steps.
 
-    KERAS_BACKEND=jax oracle/.venv/bin/python oracle/graphs.py [NAME…]
-    KERAS_BACKEND=jax oracle/.venv/bin/python oracle/graphs.py check FILE.keras BATCHES.npz OUT.npz    what Keras makes of a file of ours
+    oracle/.venv/bin/python oracle/graphs.py [NAME…]
+    oracle/.venv/bin/python oracle/graphs.py check FILE.keras BATCHES.npz OUT.npz    what Keras makes of a file of ours
 
 An .npz holds `x<i>` (a batch of input i), `out<i>` (what output i is for it), and of three training steps, which the first axis counts, `xs<i>`,
 `ys<i>`, and where rows or steps are weighted `ws<i>`; `losses`, `logs` (loss and metrics that evaluate tells after the steps for the first of their batches,
-in the order of `meta.logs`), and `after/<n>` (weights after the steps). JAX is the backend, since it adds up the gradient of an embedding's row before it is squared
-(README.md). BATCHES.npz and OUT.npz of check hold the same.
+in the order of `meta.logs`), and `after/<n>` (weights after the steps). The gradient of an embedding's row is added up before it is squared (README.md). BATCHES.npz and OUT.npz of check hold the same.
 """
 
 import io
@@ -166,15 +165,29 @@ def weights_of(model, prefix):
     return {f"{prefix}/{n}": np.asarray(w) for n, w in enumerate(model.get_weights())}
 
 
-def check(path, batches):
-    """(meta, arrays) of what Keras makes of a file."""
+def dense(model):
+    """Lets the optimizer see the gradients of embeddings as tensors, and the training run step by step, without compiling."""
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    model.run_eagerly = True
+    apply = model.optimizer.apply
+    model.optimizer.apply = lambda gradients, *rest: apply([tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients], *rest)
+
+
+def check(path, batches, nudge=None):
+    """(meta, arrays) of what Keras makes of a file; nudge changes its weights first."""
     model = keras.models.load_model(path)
+    if nudge:
+        model.set_weights([nudge(w) for w in model.get_weights()])
     arrays = weights_of(model, "w")
     for i, out in enumerate(listed(model(only(numbered(batches, "x")), training=False))):
         arrays[f"out{i}"] = np.asarray(keras.ops.convert_to_numpy(out))
     meta = {"versions": backend.versions(), "backend": keras.backend.backend(), "weights": [w.path for w in model.weights]}
     xs, ys, ws = (numbered(batches, k) for k in ("xs", "ys", "ws"))
     if xs:
+        dense(model)
         at = lambda arrays, n: only([a[n] for a in arrays]) if arrays else None
         losses = []
         for n in range(len(xs[0])):
@@ -195,6 +208,7 @@ def write(name):
     rng = np.random.default_rng(seed)
     model, xs, ys, ws = MODELS[name]()
     batches = {f"x{i}": draw(rng) for i, draw in enumerate(xs)}
+    dense(model)
     for n in range(BEFORE):
         model.train_on_batch(only([d(rng) for d in xs]), only([d(rng) for d in ys]), only([d(rng) for d in ws]) if ws else None)
     file = FOLDER / f"{name}.keras"
