@@ -237,6 +237,3 @@ func (a *attention) ShardRows() int { return 0 }
 
 // NoiseBy has dropout multiply with what source gives, for comparisons; nil draws again. It must not run beside a pass.
 func (a *attention) NoiseBy(source NoiseSource) { a.drop.source = source }
-
-// Draws reports whether training draws anything.
-func (a *attention) Draws() bool { return a.drop.rate > 0 }

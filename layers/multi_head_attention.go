@@ -232,9 +232,6 @@ func (a *multiHead) ShardRows() int { return 0 }
 // NoiseBy has dropout multiply with what source gives, for comparisons; nil draws again. It must not run beside a pass.
 func (a *multiHead) NoiseBy(source NoiseSource) { a.drop.source = source }
 
-// Draws reports whether training draws anything.
-func (a *multiHead) Draws() bool { return a.drop.rate > 0 }
-
 // build makes the weights of a projection from in to out, whose axes are those of the kernel.
 func (p *projection) build(b *Builder, l MultiHeadAttention, in, out tensor.Shape) error {
 	p.in, p.out = in.Size(), out.Size()
