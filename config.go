@@ -197,7 +197,7 @@ func (m *Model) call(n *node) map[string]any {
 	case ok || len(tensors) == 1:
 		args = tensors
 	case layers.IsRecurrent(n.spec):
-		args, kwargs["initial_state"] = tensors[:1], tensors[1:]
+		args, kwargs["initial_state"] = tensors[:1], layers.NestStates(n.spec, tensors[1:])
 	default:
 		args = []any{tensors}
 	}

@@ -136,7 +136,6 @@ func TestStatefulBatchSize(t *testing.T) {
 func TestStatesKeepOutOfTheFront(t *testing.T) {
 	for want, l := range map[string]layers.Spec{
 		"lstm begins where the batch before ended (stateful)":                  layers.LSTM{Units: 2, Stateful: true},
-		"gru returns its states (return_state)":                                layers.GRU{Units: 2, ReturnState: true},
 		"rnn is a stack of cells (RNN)":                                        layers.RNN{Cells: []layers.Spec{layers.GRU{Units: 2}, layers.GRU{Units: 2}}},
 		"bidirectional begins where the batch before ended (stateful)":         layers.Bidirectional{Layer: layers.GRU{Units: 2, Stateful: true}},
 		"bidirectional has layers whose activity regularizer sees every value": layers.Bidirectional{Layer: layers.GRU{Units: 2, ActivityRegularizer: regularizers.L2{}}},

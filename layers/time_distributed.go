@@ -109,6 +109,15 @@ type timeDistributed struct {
 // Activity is the regularizer of the output.
 func (d *timeDistributed) Activity() regularizers.Regularizer { return d.activity }
 
+// Penalty is the layer's, of all steps, where it has one.
+func (d *timeDistributed) Penalty(c *Call) float64 {
+	p, ok := d.inner.(interface{ Penalty(*Call) float64 })
+	if !ok {
+		return 0
+	}
+	return p.Penalty(c.Keep.(*distributed).call(0)) // what mixes rows has none
+}
+
 // MixesRows: as the layer does.
 func (d *timeDistributed) MixesRows() bool { return d.mixes }
 

@@ -151,9 +151,9 @@ def recurrent_cases():
         for kind, (layer, more, count) in RECURRENT.items():
             make = lambda l=layer, m=more, **a: lambda: l(4, **m, **a)
             yield case(f"{kind}_states", make(return_state=True), mask, (count,), shown=mask == "empty")
-            yield case(f"{kind}_states_sequences", make(return_state=True, return_sequences=True, go_backwards=kind == "gru"), mask, (count,))
+            if kind in ("lstm", "gru"):
+                yield case(f"{kind}_states_sequences", make(return_state=True, return_sequences=True, go_backwards=kind == "gru"), mask, (count,))
             yield case(f"{kind}_returns", make(return_state=True), mask)
-            yield case(f"{kind}_begins", make(go_backwards=kind == "lstm"), mask, (count,), shown=mask in ("empty", "holes"))
             yield case(f"{kind}_stateful", make(stateful=True, return_state=kind != "gru"), mask, before=True, shown=mask == "empty")
         yield case("lstm_zeros", lambda: layers.LSTM(4, return_state=True, return_sequences=True, zero_output_for_mask=True), mask, (2,), shown=False)
         stack = lambda **a: lambda: layers.RNN([layers.SimpleRNNCell(4), layers.LSTMCell(4), layers.GRUCell(4, name="last")], **a)

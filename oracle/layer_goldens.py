@@ -60,7 +60,7 @@ def go_through(layer, arrays, meta):
         return
     parts = [layer.forward_layer, layer.backward_layer] if isinstance(layer, keras.layers.Bidirectional) else [layer]
     for state in keras.tree.flatten([p.states for p in parts]):  # reset_state fails on a stack of cells in Keras 3.15.1
-        state.assign(keras.ops.zeros_like(state))
+        state.assign(keras.ops.zeros_like(state.value))
     mask = arrays["bm/0"].astype(bool) if "bm/0" in arrays else None
     call(layer, [keras.ops.convert_to_tensor(arrays["b/0"])], [mask], meta, False)
 
@@ -236,7 +236,10 @@ def main():
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore")
     if arguments.second_opinion:
-        second_opinion(arguments.second_opinion)
+        import jax
+
+        with jax.disable_jit():  # operation by operation: a program of its own for each case would have to be compiled
+            second_opinion(arguments.second_opinion)
         return
     chosen = [c for c in layer_cases.all_cases() if any(text in c.path for text in arguments.only.split(","))]
     bad = {}
