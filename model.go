@@ -222,6 +222,9 @@ func (m *Model) Weights() []*layers.Weight { return m.weights }
 // Touch says that Data of Weights was changed by hand.
 func (m *Model) Touch() { m.changed() }
 
+// Name is the model's name, with which Keras's paths of weights begin: "sequential".
+func (m *Model) Name() string { return m.name }
+
 // Output is the shape of what the model predicts, the batch axis None; nil before it is built. Of several outputs it is the first's.
 func (m *Model) Output() tensor.Shape {
 	if !m.built {
