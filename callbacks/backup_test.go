@@ -173,10 +173,10 @@ func TestGoesOnAsIfNothingHadHappened(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for n := 1; ; n += 2 {
+		for n := 1; ; n += 3 {
 			folder := t.TempDir()
 			backup := func() *callbacks.BackupAndRestore {
-				return &callbacks.BackupAndRestore{BackupDir: filepath.Join(folder, "backup"), SaveFreq: r.saveFreq, DoubleCheckpoint: n%4 == 1}
+				return &callbacks.BackupAndRestore{BackupDir: filepath.Join(folder, "backup"), SaveFreq: r.saveFreq, DoubleCheckpoint: n%2 == 0}
 			}
 			at := &breaks{n}
 			got, err := r.train(t.Context(), folder, backup(), at)
