@@ -56,6 +56,14 @@ func (m *Model) class() string {
 // Name is the model's name: what Named gave, or Keras's for a model without one.
 func (m *Model) Name() string { return cmp.Or(m.name, keras.Snake(m.class())) }
 
+// PathOf is Keras's path of a weight of the model: in a Sequential model it begins with the model's name.
+func (m *Model) PathOf(w *layers.Weight) string {
+	if m.specs != nil {
+		return m.Name() + "/" + w.Path
+	}
+	return w.Path
+}
+
 // Named gives the model a name, and returns it.
 func (m *Model) Named(name string) *Model {
 	m.name = name
@@ -221,9 +229,6 @@ func (m *Model) Weights() []*layers.Weight { return m.weights }
 
 // Touch says that Data of Weights was changed by hand.
 func (m *Model) Touch() { m.changed() }
-
-// Name is the model's name, with which Keras's paths of weights begin: "sequential".
-func (m *Model) Name() string { return m.name }
 
 // Output is the shape of what the model predicts, the batch axis None; nil before it is built. Of several outputs it is the first's.
 func (m *Model) Output() tensor.Shape {

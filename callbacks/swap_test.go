@@ -113,30 +113,3 @@ func TestSwapEMAWeightsAround(t *testing.T) {
 		t.Errorf("got error %v, want %s", err, want)
 	}
 }
-
-// An EarlyStopping of Keras 2 restores the best weights where it stopped the training, and only there.
-func TestRestoreWhenStopped(t *testing.T) {
-	for patience, want := range map[int]float32{2: 1, 9: 4} {
-		m := model(t)
-		cb := &callbacks.EarlyStopping{Patience: patience, RestoreBestWeights: true, RestoreWhenStopped: true}
-		tr := &unroll.Training{Model: m, Epochs: 5}
-		if err := cb.TrainBegin(tr); err != nil {
-			t.Fatal(err)
-		}
-		for epoch, loss := range []float64{3, 1, 2, 2, 2} {
-			if tr.Epoch = epoch; tr.Stop {
-				break
-			}
-			m.Weights()[0].Data[0] = float32(epoch)
-			if err := cb.EpochEnd(tr, unroll.Logs{{Name: "val_loss", Value: loss}}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := cb.TrainEnd(tr); err != nil {
-			t.Fatal(err)
-		}
-		if got := m.Weights()[0].Data[0]; got != want {
-			t.Errorf("patience %d: the weights are those of epoch %v, want %v", patience, got, want)
-		}
-	}
-}

@@ -132,7 +132,7 @@ func (c *TensorBoard) histograms(t *unroll.Training) error {
 		return err
 	}
 	for _, w := range t.Model.Weights() {
-		if err := c.train.histogram(t.Model.Name()+"/"+w.Path+"/histogram", int64(t.Epoch), histogram(w.Data)); err != nil {
+		if err := c.train.histogram(t.Model.PathOf(w)+"/histogram", int64(t.Epoch), histogram(w.Data)); err != nil {
 			return fmt.Errorf("callbacks: TensorBoard: %w", err)
 		}
 	}
