@@ -1,6 +1,8 @@
 package unroll
 
 import (
+	"errors"
+	"fmt"
 	"math"
 
 	"github.com/unroll-ml/unroll/internal/hdf5"
@@ -24,6 +26,7 @@ type gathered struct {
 	grads    [][]float32 // of this batch; nil of what is not trained
 	sums     [][]float32 // gradients of the batches since the last update
 	averages [][]float32 // of the weights
+	swapped  bool        // averages and weights have changed places, see UseAverages
 }
 
 // startGathered makes the arrays.
@@ -190,11 +193,40 @@ func (m *Model) settleAverages() {
 		return
 	}
 	for i, a := range g.averages {
-		if a != nil {
+		switch {
+		case a == nil:
+		case g.swapped:
+			copy(a, m.weights[i].Data)
+		default:
 			copy(m.weights[i].Data, a)
 		}
 	}
+	g.swapped = false
 	m.changed()
+}
+
+// UseAverages makes the moving averages of the weights the weights for a while, and back again; the optimizer must keep them (UseEMA). No
+// training step may be taken in between. Fit ends with the averages either way.
+func (m *Model) UseAverages(on bool) error {
+	if m.compiled == nil {
+		return errors.New("unroll: UseAverages: the model must be compiled first")
+	}
+	if !m.compiled.optimizer.Shared().UseEMA {
+		return fmt.Errorf("unroll: UseAverages: expected an optimizer with use_ema, got %s without", m.compiled.optimizer.Class())
+	}
+	m.compiled.start(m)
+	g := m.compiled.gathered
+	if g.swapped == on {
+		return nil
+	}
+	for i, a := range g.averages {
+		for j, v := range a {
+			a[j], m.weights[i].Data[j] = m.weights[i].Data[j], v
+		}
+	}
+	g.swapped = on
+	m.changed()
+	return nil
 }
 
 // variable is an array of an optimizer's state.

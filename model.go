@@ -56,6 +56,14 @@ func (m *Model) class() string {
 // Name is the model's name: what Named gave, or Keras's for a model without one.
 func (m *Model) Name() string { return cmp.Or(m.name, keras.Snake(m.class())) }
 
+// PathOf is Keras's path of a weight of the model: in a Sequential model it begins with the model's name.
+func (m *Model) PathOf(w *layers.Weight) string {
+	if m.specs != nil {
+		return m.Name() + "/" + w.Path
+	}
+	return w.Path
+}
+
 // Named gives the model a name, and returns it.
 func (m *Model) Named(name string) *Model {
 	m.name = name

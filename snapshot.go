@@ -19,6 +19,7 @@ type snapshot struct {
 	Seed                uint64
 	Iteration           int64
 	Rate                float64 // in a weights file it is a float32
+	Averaged            bool    // see UseAverages
 	Epoch, Step         int
 	Stop                bool
 	WalkEpoch, WalkDone int // see walk; WalkEpoch is -1 before the first
@@ -42,6 +43,9 @@ func (t *Training) WriteState(w io.Writer) error {
 	s.Samples, s.ValidationSamples, s.BatchSize, s.Steps, s.Shuffle = f.shape()
 	if f.walk.order == nil {
 		s.WalkEpoch = -1
+	}
+	if c.gathered != nil {
+		s.Averaged = c.gathered.swapped
 	}
 	for _, k := range f.history.keys {
 		s.HistoryValues = append(s.HistoryValues, f.history.values[k])
@@ -90,6 +94,9 @@ func (t *Training) ReadState(r io.Reader) error {
 		}
 	}
 	t.Model.seed, c.rate = s.Seed, s.Rate
+	if c.gathered != nil {
+		c.gathered.swapped = s.Averaged
+	}
 	t.Epoch, t.Step, t.Stop, t.Resumed, t.Rows = s.Epoch, s.Step, s.Stop, true, s.Seen
 	f.total, f.seen = newSums(c), s.Seen
 	f.total.loss = s.Loss

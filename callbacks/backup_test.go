@@ -53,6 +53,7 @@ func runs() []run {
 		{"each batch", optimizers.SGD{Schedule: schedules.ExponentialDecay{Initial: 0.1, Steps: 3, Rate: 0.9}, Momentum: 0.9,
 			Common: optimizers.Common{UseEMA: true, EMAOverwrite: 4, AccumulationSteps: 3, GlobalClipNorm: tensor.F(0.5)}}, true,
 			[]unroll.FitOption{unroll.Epochs(3), unroll.BatchSize(7), unroll.ShuffleBatches(), unroll.ValidationEpochs(2)}, 1, 9},
+		{"averages", optimizers.Nadam{Common: optimizers.Common{UseEMA: true}}, false, []unroll.FitOption{unroll.Epochs(3), unroll.Shuffle(false)}, 0, 9},
 	}
 }
 
@@ -97,6 +98,9 @@ func (r run) train(ctx context.Context, folder string, backup *callbacks.BackupA
 	if !r.schedule {
 		cbs = append(cbs, &callbacks.ReduceLROnPlateau{Factor: tensor.F(0.7), Patience: tensor.F(1), Cooldown: 1},
 			&callbacks.LearningRateScheduler{Schedule: func(_ int, rate float64) float64 { return rate * 0.99 }})
+	}
+	if r.optimizer.Shared().UseEMA {
+		cbs = append([]unroll.Callback{&callbacks.SwapEMAWeights{SwapOnEpoch: true}}, cbs...)
 	}
 	if backup != nil {
 		cbs = append([]unroll.Callback{backup}, cbs...)
@@ -169,10 +173,10 @@ func TestGoesOnAsIfNothingHadHappened(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for n := 1; ; n += 2 {
+		for n := 1; ; n += 3 {
 			folder := t.TempDir()
 			backup := func() *callbacks.BackupAndRestore {
-				return &callbacks.BackupAndRestore{BackupDir: filepath.Join(folder, "backup"), SaveFreq: r.saveFreq, DoubleCheckpoint: n%4 == 1}
+				return &callbacks.BackupAndRestore{BackupDir: filepath.Join(folder, "backup"), SaveFreq: r.saveFreq, DoubleCheckpoint: n%2 == 0}
 			}
 			at := &breaks{n}
 			got, err := r.train(t.Context(), folder, backup(), at)

@@ -45,20 +45,43 @@ func newEvents(folder string) (*events, error) {
 
 // scalar adds a value under a tag, as a tensor of the plugin "scalars".
 func (e *events) scalar(tag string, step int64, value float64) error {
-	var plugin, metadata, tensor, v, summary []byte
-	plugin = text(plugin, 1, "scalars")                                    // PluginData.plugin_name
-	metadata = message(metadata, 1, plugin)                                // SummaryMetadata.plugin_data
-	metadata = number(metadata, 4, 1)                                      // SummaryMetadata.data_class: a scalar
-	tensor = number(tensor, 1, 1)                                          // TensorProto.dtype: float
-	tensor = message(tensor, 2, nil)                                       // TensorProto.tensor_shape: ()
-	bits := protowire.AppendFixed32(nil, math.Float32bits(float32(value))) //
-	tensor = message(tensor, 5, bits)                                      // TensorProto.float_val, packed
-	v = text(v, 1, tag)                                                    // Summary.Value.tag
-	v = message(v, 9, metadata)                                            // Summary.Value.metadata
-	v = message(v, 8, tensor)                                              // Summary.Value.tensor
-	summary = message(summary, 1, v)                                       // Summary.value
-	const summaryField = 5                                                 // Event.summary
-	return e.write(time.Now(), step, summaryField, summary)
+	var tensor []byte
+	tensor = number(tensor, 1, 1)    // TensorProto.dtype: float
+	tensor = message(tensor, 2, nil) // TensorProto.tensor_shape: ()
+	bits := protowire.AppendFixed32(nil, math.Float32bits(float32(value)))
+	tensor = message(tensor, 5, bits) // TensorProto.float_val, packed
+	const class = 1                   // DATA_CLASS_SCALAR
+	return e.summary(tag, step, "scalars", class, tensor)
+}
+
+// histogram adds buckets under a tag, as a tensor (k, 3) of the plugin "histograms": of each its left and right edge and how many values are in it.
+func (e *events) histogram(tag string, step int64, buckets [][3]float64) error {
+	var tensor, shape, content []byte
+	for _, n := range []int{len(buckets), 3} {
+		shape = message(shape, 2, number(nil, 1, uint64(n))) // TensorShapeProto.dim, Dim.size
+	}
+	for _, b := range buckets {
+		for _, v := range b {
+			content = protowire.AppendFixed64(content, math.Float64bits(v))
+		}
+	}
+	tensor = number(tensor, 1, 2)        // TensorProto.dtype: double
+	tensor = message(tensor, 2, shape)   // TensorProto.tensor_shape
+	tensor = message(tensor, 4, content) // TensorProto.tensor_content, little-endian
+	const class = 2                      // DATA_CLASS_TENSOR
+	return e.summary(tag, step, "histograms", class, tensor)
+}
+
+// summary adds a tensor under a tag, for a plugin.
+func (e *events) summary(tag string, step int64, plugin string, class uint64, tensor []byte) error {
+	var metadata, v []byte
+	metadata = message(metadata, 1, text(nil, 1, plugin)) // SummaryMetadata.plugin_data, PluginData.plugin_name
+	metadata = number(metadata, 4, class)                 // SummaryMetadata.data_class
+	v = text(v, 1, tag)                                   // Summary.Value.tag
+	v = message(v, 9, metadata)                           // Summary.Value.metadata
+	v = message(v, 8, tensor)                             // Summary.Value.tensor
+	const field = 5                                       // Event.summary
+	return e.write(time.Now(), step, field, message(nil, 1, v))
 }
 
 // write adds an event: when, at which step, and one field.

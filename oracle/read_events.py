@@ -1,4 +1,5 @@
-"""Prints as JSON what TensorFlow reads from a folder of event files: {file: [[tag, step, value]]}. It fails on a wrong checksum.
+"""Prints as JSON what TensorFlow reads from a folder of event files: {file: [[tag, step, value]]}. A histogram's
+value is a list of buckets. It fails on a wrong checksum.
 
     oracle/.venv/bin/python oracle/read_events.py FOLDER
 """
@@ -21,8 +22,8 @@ def main():
         rows = found.setdefault(str(path.parent.relative_to(folder)), [])
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             for value in event.summary.value:
-                assert value.metadata.plugin_data.plugin_name == "scalars"
-                rows.append([value.tag, event.step, float(tf.make_ndarray(value.tensor))])
+                assert value.metadata.plugin_data.plugin_name == ("histograms" if value.tag.endswith("/histogram") else "scalars")
+                rows.append([value.tag, event.step, tf.make_ndarray(value.tensor).tolist()])
     print(json.dumps(found))
 
 
