@@ -73,6 +73,8 @@ type Training struct {
 	Resumed bool
 	// Stop ends the training when a callback sets it: in BatchEnd without the epoch's other batches, then the epoch ends as any other.
 	Stop bool
+	// Broken is why the loss is no finite number any more; nil where it is, or where that was not found.
+	Broken *Broken
 
 	logs Logs // of the epoch that ends
 	fit  *fit // nil in Evaluate and Predict

@@ -21,6 +21,7 @@ type fit struct {
 	// Of the epoch.
 	total sums
 	seen  int // rows
+	norms float64
 }
 
 // Fit trains the model. The history is returned also with an error: it holds the epochs that were finished. When ctx is
@@ -46,7 +47,7 @@ func (m *Model) Fit(ctx context.Context, data Data, opts ...FitOption) (*History
 		}
 	}
 	f := &fit{fitOptions: o, train: train, val: val, learn: m.newSession(m.compiled, true)}
-	f.learn.class = o.class
+	f.learn.class, f.learn.watch = o.class, o.gradientNorm
 	defer f.learn.close()
 	f.walk = walk{rows: train.Len(), batch: batchOf(o.batch, o.steps, train.Len()), shuffle: o.shuffle}
 	t := &f.training
@@ -89,7 +90,7 @@ func (f *fit) epoch(ctx context.Context) error {
 		if err := each(f.callbacks, func(cb Callback) error { return cb.EpochBegin(t) }); err != nil {
 			return err
 		}
-		if f.total, f.seen, t.Rows = newSums(s.c), 0, 0; !f.steps.given || f.walk.order == nil || f.walk.done == f.walk.batches() {
+		if f.total, f.seen, f.norms, t.Rows = newSums(s.c), 0, 0, 0; !f.steps.given || f.walk.order == nil || f.walk.done == f.walk.batches() {
 			f.walk.begin(t.Model.seed, t.Epoch)
 		}
 	}
@@ -106,7 +107,7 @@ func (f *fit) epoch(ctx context.Context) error {
 			return err
 		}
 	}
-	t.logs = s.c.logs(&f.total, f.seen)
+	t.logs = f.logs()
 	if f.judge != nil && f.validates(t.Epoch) {
 		if err := f.validate(ctx); err != nil {
 			return err
@@ -131,16 +132,27 @@ func (f *fit) step(rows []int) error {
 		return err
 	}
 	t.Step++
+	t.Broken = s.broken
+	f.norms += s.norm
 	f.seen += len(rows)
 	t.Rows = f.seen
 	if len(f.callbacks) == 0 {
 		return nil
 	}
-	logs := s.c.logs(&f.total, f.seen)
+	logs := f.logs()
 	if err := each(f.callbacks, func(cb Callback) error { return cb.BatchEnd(t, logs) }); err != nil {
 		return err
 	}
 	return each(f.callbacks, func(k Keeper) error { return k.Keep(t) })
+}
+
+// logs are those of the epoch so far.
+func (f *fit) logs() Logs {
+	l := f.learn.c.logs(&f.total, f.seen)
+	if f.gradientNorm {
+		l = append(l, Log{"gradient_norm", f.norms / float64(max(1, f.training.Step))})
+	}
+	return l
 }
 
 // validate adds what the validation gives to the logs of the epoch.

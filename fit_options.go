@@ -16,6 +16,7 @@ type fitOptions struct {
 	shuffle                      shuffling
 	callbacks                    []Callback
 	class                        map[int]float64 // weights of classes
+	gradientNorm                 bool
 }
 
 // count is a number from 1 that may be left out.
@@ -90,6 +91,10 @@ func ShuffleBatches() FitOption { return func(o *fitOptions) { o.shuffle = shuff
 func Callbacks(c ...Callback) FitOption {
 	return func(o *fitOptions) { o.callbacks = append(o.callbacks, c...) }
 }
+
+// GradientNorm adds gradient_norm to the logs of a training: the mean over the batches of the Euclidean norm of the gradient by all trained
+// weights, before clips and penalties on weights.
+func GradientNorm() FitOption { return func(o *fitOptions) { o.gradientNorm = true } }
 
 func newFitOptions(opts []FitOption) (*fitOptions, error) {
 	o := &fitOptions{epochs: 1}

@@ -26,6 +26,7 @@ type snapshot struct {
 	Loss                float64
 	Heads               [][]float64 // of every output, loss and meters
 	Seen                int
+	Norms               float64 // of the gradients, where they are asked for
 	HistoryEpochs       []int
 	HistoryKeys         []string
 	HistoryValues       [][]float64 // by key
@@ -38,7 +39,7 @@ type snapshot struct {
 func (t *Training) WriteState(w io.Writer) error {
 	f, c := t.fit, t.Model.compiled
 	s := snapshot{Seed: t.Model.seed, Iteration: c.iteration, Rate: c.rate, Epoch: t.Epoch, Step: t.Step, Stop: t.Stop,
-		WalkEpoch: f.walk.epoch, WalkDone: f.walk.done, Loss: f.total.loss, Heads: f.total.kept(), Seen: f.seen,
+		WalkEpoch: f.walk.epoch, WalkDone: f.walk.done, Loss: f.total.loss, Heads: f.total.kept(), Seen: f.seen, Norms: f.norms,
 		HistoryEpochs: f.history.Epoch, HistoryKeys: f.history.keys}
 	s.Samples, s.ValidationSamples, s.BatchSize, s.Steps, s.Shuffle = f.shape()
 	if f.walk.order == nil {
@@ -98,7 +99,7 @@ func (t *Training) ReadState(r io.Reader) error {
 		c.gathered.swapped = s.Averaged
 	}
 	t.Epoch, t.Step, t.Stop, t.Resumed, t.Rows = s.Epoch, s.Step, s.Stop, true, s.Seen
-	f.total, f.seen = newSums(c), s.Seen
+	f.total, f.seen, f.norms = newSums(c), s.Seen, s.Norms
 	f.total.loss = s.Loss
 	f.total.restore(s.Heads)
 	if s.WalkEpoch >= 0 {

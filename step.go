@@ -27,6 +27,8 @@ type session struct {
 	valid               []bool
 	wanted              []bool // the inputs whose gradients somebody asks for; nil: none
 	classWeights        []float32
+	looked              bool    // a loss was not finite
+	broken              *Broken // and why, where it was found
 
 	fitted   []tensor.Shape // of the inputs of the batch before, which the layers take
 	returned []tensor.Shape // what becomes of such a batch; the number of rows is that of any of them
@@ -35,6 +37,9 @@ type session struct {
 	rate    float64
 	touched []*touched // by weight, see touch
 	jobs    []job
+
+	watch bool    // the norm of the gradient is asked for
+	norm  float64 // that of the last step
 
 	leaves int // contributions to the gradients that a batch has
 	// The regions of a batch.
@@ -249,6 +254,9 @@ func (s *session) runBatch() {
 		s.grads.begin(s.leaves)
 	}
 	s.run(s.doShards, s.shards)
+	if s.grads != nil {
+		s.lookForBroken()
+	}
 	if s.front != nil && s.grads != nil {
 		s.endFront()
 	}

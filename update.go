@@ -53,6 +53,9 @@ func (s *session) beginUpdate() {
 // update takes the step with the gradients of the batch, where the front has not done so already.
 func (s *session) update() {
 	s.sumTables()
+	if s.watch {
+		s.norm = s.gradientNorm()
+	}
 	if s.c.gathers() {
 		s.gather()
 		return
@@ -97,9 +100,9 @@ func (s *session) update() {
 	}
 }
 
-// frontUpdates: the front updates the rows of a table as soon as it has their gradients.
+// frontUpdates: the front updates the rows of a table as soon as it has their gradients, which nobody sees then.
 func (s *session) frontUpdates(w *layers.Weight) bool {
-	return s.front != nil && s.front.byWords && w == s.front.table && s.touched[w.Index] != nil
+	return !s.watch && s.front != nil && s.front.byWords && w == s.front.table && s.touched[w.Index] != nil
 }
 
 func (s *session) job(w *worker, k int) {

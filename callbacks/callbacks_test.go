@@ -64,7 +64,7 @@ func TestTerminateOnNaN(t *testing.T) {
 		batches := 0
 		_, err := m.Fit(t.Context(), data(t, 1, float32(math.NaN()), 1, 1), unroll.BatchSize(1), unroll.Shuffle(false), unroll.Callbacks(&callbacks.TerminateOnNaN{RaiseError: raise},
 			&callbacks.LambdaCallback{OnBatchEnd: func(*unroll.Training, unroll.Logs) error { batches++; return nil }}))
-		want := "callbacks: TerminateOnNaN: expected a finite loss, got NaN at batch 2 of epoch 1"
+		want := "callbacks: TerminateOnNaN: expected a finite loss, got NaN at batch 2 of epoch 1: the input is not finite, in one row"
 		if raise && (err == nil || err.Error() != want) || !raise && (err != nil || batches != 2) {
 			t.Errorf("raise %v: got %v after %d batches", raise, err, batches)
 		}

@@ -51,7 +51,7 @@ func call(f func(*unroll.Training) error, t *unroll.Training) error {
 // TerminateOnNaN ends a training after the first batch whose loss is no finite number.
 type TerminateOnNaN struct {
 	unroll.NoCallback
-	RaiseError bool // with an error
+	RaiseError bool // with an error, which says the layer and the time step where it began
 }
 
 // BatchEnd implements unroll.Callback.
@@ -61,7 +61,11 @@ func (c *TerminateOnNaN) BatchEnd(t *unroll.Training, logs unroll.Logs) error {
 		return nil
 	}
 	if t.Stop = true; c.RaiseError {
-		return fmt.Errorf("callbacks: TerminateOnNaN: expected a finite loss, got %v at batch %d of epoch %d", loss, t.Step, t.Epoch+1)
+		err := fmt.Errorf("callbacks: TerminateOnNaN: expected a finite loss, got %v at batch %d of epoch %d", loss, t.Step, t.Epoch+1)
+		if t.Broken != nil {
+			err = fmt.Errorf("%w: %v", err, t.Broken)
+		}
+		return err
 	}
 	return nil
 }

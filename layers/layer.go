@@ -93,6 +93,8 @@ type Call struct {
 	Logits   []float32
 	// Keep is the layer's own, nil at first.
 	Keep any
+	// Trace, unless nil, is where a recurrent layer notes on its way back what the loss hears of its states.
+	Trace *Trace
 
 	floats [][]float32
 	grads  [][]float32

@@ -269,6 +269,14 @@ func (r *recurrent) forward(k *walking, c *Call, given, returned []Value) Value 
 	panic("layers: a recurrent layer without cells")
 }
 
+// Sequence is the output of every step for the input of c, (T, N, Width) in processing order, whether the layer returns it or not. Given states are used,
+// those of a Stateful layer are not.
+func (r *recurrent) Sequence(c *Call) Value {
+	all := *r
+	all.spec.ReturnSequences, all.memory = true, nil
+	return all.forward(new(walking), c, c.In[1:], nil)
+}
+
 // value is the output of the last stage's run.
 func (r *recurrent) value(k *walking, c *Call, run *engine.Run) Value {
 	in := &c.In[0]
@@ -330,7 +338,13 @@ func (r *recurrent) backward(k *walking, c *Call, dout []float32, dreturned [][]
 			back.Final = append(k.final[:0], dreturned[first:behind]...)
 			k.final = back.Final
 		}
+		if c.Trace != nil {
+			back.States = c.Trace.begin(g.cell.Plan(), c.In[0].Shape)
+		}
 		run.Backward(back)
+		if c.Trace != nil {
+			c.Trace.end(TracedWalk{Cell: i, Backwards: r.spec.GoBackwards}, c.In[0].Shape)
+		}
 		for s := first; s < behind && len(dgiven) > 0; s++ {
 			if dgiven[s] != nil {
 				copy(dgiven[s], run.Initial(s-first))

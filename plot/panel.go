@@ -38,6 +38,7 @@ type style struct {
 	colour color.Color
 	dashed bool
 	hollow bool // points are rings
+	plain  bool // no points
 }
 
 func (s style) line() draw.LineStyle {
@@ -52,6 +53,9 @@ func (s style) line() draw.LineStyle {
 func (s style) point(c *draw.Canvas, at vg.Point) {
 	disc := func(col color.Color, radius float64) {
 		c.DrawGlyphNoClip(draw.GlyphStyle{Color: col, Radius: vg.Points(radius), Shape: draw.CircleGlyph{}}, at)
+	}
+	if s.plain {
+		return
 	}
 	if s.hollow {
 		disc(s.colour, 3)
@@ -148,6 +152,18 @@ func panel(name string, runs []Run, last bool) (*gonum.Plot, error) {
 	p.Y.Tick.Marker = valueTicks{}
 	p.Y.Label.Text = name
 	p.X.Label.Text = "epoch"
+	dress(p)
+	if !last {
+		p.X.Label.Text = ""
+		p.X.Tick.Marker = epochTicks{epochs, true}
+	}
+	p.Add(newGrid())
+	p.Add(curves...)
+	return p, nil
+}
+
+// dress gives the axes their look.
+func dress(p *gonum.Plot) {
 	for _, a := range []*gonum.Axis{&p.X, &p.Y} {
 		a.Label.TextStyle = lettering(12)
 		a.Tick.Label = tickLettering(a.Tick.Label)
@@ -157,16 +173,13 @@ func panel(name string, runs []Run, last bool) (*gonum.Plot, error) {
 	}
 	p.Y.Label.Padding = vg.Points(8)
 	p.X.Label.Padding = vg.Points(2)
-	if !last {
-		p.X.Label.Text = ""
-		p.X.Tick.Marker = epochTicks{epochs, true}
-	}
+}
+
+func newGrid() *plotter.Grid {
 	grid := plotter.NewGrid()
 	grid.Horizontal.Color, grid.Vertical.Color = faint, faint
 	grid.Horizontal.Width, grid.Vertical.Width = vg.Points(0.8), vg.Points(0.8)
-	p.Add(grid)
-	p.Add(curves...)
-	return p, nil
+	return grid
 }
 
 // lettering is the picture's type.

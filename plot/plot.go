@@ -74,12 +74,16 @@ func Write(w io.Writer, format string, runs ...Run) error {
 	if _, err := c.WriteTo(&b); err != nil {
 		return err
 	}
-	picture := b.Bytes()
+	return emit(w, format, b.Bytes())
+}
+
+// emit writes a finished picture.
+func emit(w io.Writer, format string, picture []byte) error {
 	if format == "svg" { // few readers have the canvas's font; these have the same widths, or are everywhere
 		const family = "font-family:Liberation Sans"
 		picture = bytes.ReplaceAll(picture, []byte(family), []byte(family+",Arial,Helvetica,sans-serif"))
 	}
-	_, err = w.Write(picture)
+	_, err := w.Write(picture)
 	return err
 }
 

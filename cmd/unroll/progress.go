@@ -22,6 +22,27 @@ func newProgress(w io.Writer, style unroll.SummaryStyle, verbose int) *callbacks
 	}
 }
 
+// brokenNote says once why the loss is no number any more.
+type brokenNote struct {
+	unroll.NoCallback
+	bar  *callbacks.ProgressBar
+	to   io.Writer
+	said bool
+}
+
+// BatchEnd implements unroll.Callback.
+func (c *brokenNote) BatchEnd(t *unroll.Training, _ unroll.Logs) error {
+	if t.Broken == nil || c.said {
+		return nil
+	}
+	c.said = true
+	if err := c.bar.Break(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(c.to, "note: batch %d of epoch %d: %v\n", t.Step, t.Epoch+1, t.Broken)
+	return err
+}
+
 // values are losses and metrics as Keras prints them: four decimals, or in powers of ten when they are small.
 func values(logs unroll.Logs) string {
 	var b strings.Builder

@@ -27,6 +27,7 @@ type trainFlags struct {
 	out, history, plot       string
 	style, profile, backup   string
 	verbose                  int
+	notes, gradientNorm      bool
 }
 
 func trainCommand() *cobra.Command {
@@ -74,6 +75,8 @@ DATA is reviews (made up, always there), imdb (fetched once), or a file:
 	fs.StringVar(&f.style, "style", "keras2", "the table and the progress of keras2, as the lecture prints them, or keras3")
 	fs.StringVar(&f.profile, "profile", "keras3", "the Keras whose defaults and formulas are meant: keras2 is the lecture's time")
 	fs.IntVar(&f.verbose, "verbose", 1, "progress: 0 none, 1 a bar, 2 a line an epoch")
+	fs.BoolVar(&f.gradientNorm, "gradient-norm", false, "report the norm of the gradient beside the loss")
+	fs.BoolVarP(&f.notes, "notes", "v", false, "say what the data cost that need not")
 	fs.StringVar(&f.backup, "backup", "", "keep the training in `DIR` after every epoch; the same command goes on from there after an interruption")
 	fs.BoolVar(&f.json, "json", false, "print the results as one JSON object")
 	return cmd
@@ -127,15 +130,28 @@ func (f *trainFlags) run(cmd *cobra.Command, name string) error {
 	if err := m.Summary(stdout, style); err != nil {
 		return err
 	}
+	if f.notes {
+		note, err := paddingNote(m, train, f.batch)
+		if err != nil {
+			return err
+		}
+		if note != "" {
+			fmt.Fprintln(cmd.ErrOrStderr(), note)
+		}
+	}
 	line := newProgress(cmd.ErrOrStderr(), style, f.verbose)
-	told := []unroll.Callback{line}
+	told := []unroll.Callback{line, &brokenNote{bar: line, to: cmd.ErrOrStderr()}}
 	var backup *callbacks.BackupAndRestore
 	if f.backup != "" {
 		backup = &callbacks.BackupAndRestore{BackupDir: f.backup, NoDelete: true} // until the results are written
 		told = append(told, backup)
 	}
-	h, err := m.Fit(cmd.Context(), train, unroll.Epochs(f.epochs), unroll.BatchSize(f.batch), unroll.ValidationSplit(f.split),
-		unroll.Shuffle(f.shuffle), unroll.Callbacks(told...))
+	options := []unroll.FitOption{unroll.Epochs(f.epochs), unroll.BatchSize(f.batch), unroll.ValidationSplit(f.split), unroll.Shuffle(f.shuffle),
+		unroll.Callbacks(told...)}
+	if f.gradientNorm {
+		options = append(options, unroll.GradientNorm())
+	}
+	h, err := m.Fit(cmd.Context(), train, options...)
 	line.Break()
 	if err != nil {
 		return f.interrupted(err, h)

@@ -17,6 +17,10 @@ type Gradient struct {
 	// Given are gradients of the states before every step and after the last, (T+1, N, width), for the run of a prefix: what
 	// the rows that left it there have as gradients of their initial states. Nil elsewhere.
 	Given [][]float32
+
+	// States, for who looks on, are overwritten with the gradient of every state after every step, (T, N, width), in the order of the
+	// input. Nil elsewhere: steps are then not taken one by one.
+	States [][]float32
 }
 
 // Backward walks back through the run that Forward did last, with Shape.Training set. Initial tells the gradient of the
@@ -51,7 +55,7 @@ func (r *Run) Backward(g Gradient) {
 		s0 := r.backStart(end)
 		for t := end - 1; t >= s0; {
 			n := r.active(t)
-			if n > 0 && c.backProgram && r.mask == nil && (g.Given == nil || n == s.N) {
+			if n > 0 && c.backProgram && r.mask == nil && g.States == nil && (g.Given == nil || n == s.N) {
 				alike := r.alike(t, -1, s0-1)
 				r.walkBack(g, t, s0, alike)
 				t -= alike
@@ -75,6 +79,7 @@ func (r *Run) stepBack(g Gradient, t, s0, n int, masked bool) {
 		if r.cell.plan.OutputHome >= 0 {
 			r.addOutput(g, t, n, masked)
 		}
+		r.show(g.States, t)
 		r.setAside(t, n)
 		r.exec(r.cell.back, t, s0, n)
 		r.handThrough(t, s0, n)
@@ -82,6 +87,14 @@ func (r *Run) stepBack(g Gradient, t, s0, n int, masked bool) {
 	r.clearLeft(t, s0, n)
 	r.keepIdle(n)
 	r.swap()
+}
+
+// show copies the gradients of the states after step t.
+func (r *Run) show(states [][]float32, t int) {
+	for i, dst := range states {
+		w := r.shape.N * r.states[i].width
+		copy(sub(dst, r.time(t)*w, w), r.states[i].next)
+	}
 }
 
 // clearLeft makes the gradients zero at the places of step t that rows left behind which ended before it.
