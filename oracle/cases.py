@@ -374,6 +374,28 @@ def optimizer_cases():
         "schedule_accumulation": lambda: optimizers.SGD(optimizers.schedules.ExponentialDecay(0.5, 2, 0.5), gradient_accumulation_steps=2),
     }.items():
         yield Case("optimizer", name, model, Ids(3, 4, 20), "binary_crossentropy", optimizer)
+    base = {
+        "clip": {"clipnorm": 0.05, "weight_decay": 0.02, "use_ema": True, "ema_momentum": 0.8},
+        "value": {"clipvalue": 0.01, "use_ema": True, "ema_momentum": 0.6, "ema_overwrite_frequency": 3},
+        "global": {"global_clipnorm": 0.05, "gradient_accumulation_steps": 2, "weight_decay": 0.01},
+    }
+    for kind, first in {
+        "sgd": (optimizers.SGD, {"learning_rate": 0.3, "momentum": 0.7}),
+        "rmsprop": (optimizers.RMSprop, {"learning_rate": 0.01, "epsilon": 1e-3}),
+        "adam": (optimizers.Adam, {"learning_rate": 0.02, "epsilon": 1e-3}),
+        "adamw": (optimizers.AdamW, {"learning_rate": 0.02, "beta_1": 0.7, "beta_2": 0.95, "epsilon": 1e-2}),
+        "adagrad": (optimizers.Adagrad, {"learning_rate": 0.05}),
+        "adadelta": (optimizers.Adadelta, {"learning_rate": 0.7, "epsilon": 1e-3}),
+        "adamax": (optimizers.Adamax, {"learning_rate": 0.02, "epsilon": 1e-2}),
+        "nadam": (optimizers.Nadam, {"learning_rate": 0.02, "epsilon": 1e-2}),
+        "ftrl": (optimizers.Ftrl, {"learning_rate": 0.2}),
+        "lion": (optimizers.Lion, {"learning_rate": 0.002, "beta_1": 0.8, "beta_2": 0.95}),
+        "lamb": (optimizers.Lamb, {"learning_rate": 0.02, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2}),
+        "adafactor": (optimizers.Adafactor, {"learning_rate": 0.03, "epsilon_1": 1e-5}),
+    }.items():
+        cls, own = first
+        for name, more in base.items():
+            yield Case("optimizer_base", f"{kind}_{name}", lambda: [layers.SimpleRNN(3), layers.Dense(2)], Floats(3, 4, 2), "mse", lambda c=cls, o=own, m=more: c(**o, **m))
 
 
 def lecture_cases():
