@@ -3,6 +3,8 @@ package unroll
 import (
 	"context"
 	"math"
+	"path/filepath"
+
 	"runtime"
 	"slices"
 	"strings"
@@ -174,4 +176,34 @@ func TestNoAllocationWithStates(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkAllocations(t, m, padded(t, 64, 9))
+}
+
+// The states of a stack of cells go from one layer to another, through a file too, where Keras has them in a list for each cell.
+func TestStatesOfAStackInAGraph(t *testing.T) {
+	stack := func(name string) layers.RNN {
+		return layers.RNN{Name: name, Cells: []layers.Spec{layers.LSTM{Units: 4}, layers.GRU{Units: 3}}, ReturnState: true, ReturnSequences: true}
+	}
+	x := Input(layers.Input{Name: "x", Shape: tensor.Shape{tensor.None, 3}})
+	first := Apply(stack("first"), x)
+	second := Apply(stack("second"), first, first.At(1), first.At(2), first.At(3))
+	m, err := Functional([]Symbol{x}, []Symbol{Apply(layers.Dense{Units: 2}, second.At(2))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Init(5); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "m.keras")
+	if err := m.Save(path); err != nil {
+		t.Fatal(err)
+	}
+	read, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := sequenceOf(20, 6)
+	want := predicted(t, m, in)
+	if got := predicted(t, read, in); !slices.Equal(got, want) {
+		t.Errorf("expected %v from the file, got %v", want[:4], got[:4])
+	}
 }

@@ -37,7 +37,10 @@ def call(layer, xs, masks, meta, training):
     for x, mask in zip(xs, masks, strict=True):
         if mask is not None:
             set_mask(x, keras.ops.convert_to_tensor(mask))
-    return applied(layer, xs, meta, training=training, **meta["call"])
+    more = dict(meta["call"])
+    if meta.get("states") and masks[0] is not None:  # Keras does not take it from the sequence where states are given
+        more["mask"] = keras.ops.convert_to_tensor(masks[0])
+    return applied(layer, xs, meta, training=training, **more)
 
 
 def applied(layer, xs, meta, **more):
