@@ -26,7 +26,8 @@ type snapshot struct {
 	Loss                float64
 	Heads               [][]float64 // of every output, loss and meters
 	Seen                int
-	Norms               float64 // of the gradients, where they are asked for
+	Norms               float64       // of the gradients, where they are asked for
+	States              [][][]float32 // of stateful layers, as graph.states has them
 	HistoryEpochs       []int
 	HistoryKeys         []string
 	HistoryValues       [][]float64 // by key
@@ -40,7 +41,7 @@ func (t *Training) WriteState(w io.Writer) error {
 	f, c := t.fit, t.Model.compiled
 	s := snapshot{Seed: t.Model.seed, Iteration: c.iteration, Rate: c.rate, Epoch: t.Epoch, Step: t.Step, Stop: t.Stop,
 		WalkEpoch: f.walk.epoch, WalkDone: f.walk.done, Loss: f.total.loss, Heads: f.total.kept(), Seen: f.seen, Norms: f.norms,
-		HistoryEpochs: f.history.Epoch, HistoryKeys: f.history.keys}
+		States: t.Model.states(), HistoryEpochs: f.history.Epoch, HistoryKeys: f.history.keys}
 	s.Samples, s.ValidationSamples, s.BatchSize, s.Steps, s.Shuffle = f.shape()
 	if f.walk.order == nil {
 		s.WalkEpoch = -1
@@ -93,6 +94,11 @@ func (t *Training) ReadState(r io.Reader) error {
 			}
 			i++
 		}
+	}
+	if left, err := t.Model.setStates(s.States); err != nil {
+		return fmt.Errorf("unroll: the state of a training: %w", err)
+	} else if len(left) > 0 {
+		return fmt.Errorf("unroll: the state of a training: expected the states of the model's layers, got those of %d more", len(left))
 	}
 	t.Model.seed, c.rate = s.Seed, s.Rate
 	if c.gathered != nil {

@@ -49,3 +49,37 @@ func (g *graph) checkStates(n int) error {
 	}
 	return nil
 }
+
+// states are what layers keep from batch to batch, layer by layer; nil of a layer that keeps nothing yet.
+func (g *graph) states() (all [][][]float32) {
+	for _, p := range g.parts {
+		if s, ok := layers.StatefulOf(p.layer); ok {
+			all = append(all, s.States())
+		}
+		if l, ok := p.layer.(*modelLayer); ok {
+			all = append(all, l.model.states()...)
+		}
+	}
+	return all
+}
+
+// setStates gives layers the states that states returned, and returns those that are left.
+func (g *graph) setStates(all [][][]float32) (left [][][]float32, err error) {
+	for _, p := range g.parts {
+		if s, ok := layers.StatefulOf(p.layer); ok {
+			if len(all) == 0 {
+				return nil, fmt.Errorf("layer %q: expected states, got none", p.name)
+			}
+			if err := s.SetStates(all[0]); err != nil {
+				return nil, fmt.Errorf("layer %q: %w", p.name, err)
+			}
+			all = all[1:]
+		}
+		if l, ok := p.layer.(*modelLayer); ok {
+			if all, err = l.model.setStates(all); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}

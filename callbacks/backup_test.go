@@ -43,17 +43,19 @@ type run struct {
 	opts      []unroll.FitOption
 	saveFreq  int
 	patience  int
+	stateful  bool
 }
 
 func runs() []run {
 	return []run{
-		{"epochs", optimizers.Adam{LearningRate: tensor.F(0.02)}, false, []unroll.FitOption{unroll.Epochs(5), unroll.BatchSize(8)}, 0, 1},
+		{"epochs", optimizers.Adam{LearningRate: tensor.F(0.02)}, false, []unroll.FitOption{unroll.Epochs(5), unroll.BatchSize(8)}, 0, 1, false},
 		// A table of which the rows of a batch alone are updated, and a pass that lasts for several epochs.
-		{"batches", optimizers.RMSprop{LearningRate: tensor.F(0.02)}, false, []unroll.FitOption{unroll.Epochs(6), unroll.BatchSize(5), unroll.StepsPerEpoch(3)}, 2, 9},
+		{"batches", optimizers.RMSprop{LearningRate: tensor.F(0.02)}, false, []unroll.FitOption{unroll.Epochs(6), unroll.BatchSize(5), unroll.StepsPerEpoch(3)}, 2, 9, false},
 		{"each batch", optimizers.SGD{Schedule: schedules.ExponentialDecay{Initial: 0.1, Steps: 3, Rate: 0.9}, Momentum: 0.9,
 			Common: optimizers.Common{UseEMA: true, EMAOverwrite: 4, AccumulationSteps: 3, GlobalClipNorm: tensor.F(0.5)}}, true,
-			[]unroll.FitOption{unroll.Epochs(3), unroll.BatchSize(7), unroll.ShuffleBatches(), unroll.ValidationEpochs(2)}, 1, 9},
-		{"averages", optimizers.Nadam{Common: optimizers.Common{UseEMA: true}}, false, []unroll.FitOption{unroll.Epochs(3), unroll.Shuffle(false)}, 0, 9},
+			[]unroll.FitOption{unroll.Epochs(3), unroll.BatchSize(7), unroll.ShuffleBatches(), unroll.ValidationEpochs(2)}, 1, 9, false},
+		{"averages", optimizers.Nadam{Common: optimizers.Common{UseEMA: true}}, false, []unroll.FitOption{unroll.Epochs(3), unroll.Shuffle(false)}, 0, 9, false},
+		{"states", optimizers.Adam{}, false, []unroll.FitOption{unroll.Epochs(2), unroll.BatchSize(6), unroll.Shuffle(false)}, 2, 9, true},
 	}
 }
 
@@ -61,7 +63,8 @@ func runs() []run {
 func (r run) train(ctx context.Context, folder string, backup *callbacks.BackupAndRestore, more ...unroll.Callback) (*outcome, error) {
 	m, err := unroll.Sequential(
 		layers.Embedding{InputDim: 20, OutputDim: 4, MaskZero: true},
-		layers.LSTM{Units: 5, Dropout: 0.2, RecurrentDropout: 0.2},
+		layers.Bidirectional{Layer: layers.LSTM{Units: 5, Dropout: 0.2, RecurrentDropout: 0.2, ReturnSequences: true, Stateful: r.stateful}},
+		layers.GRU{Units: 3, Stateful: r.stateful},
 		layers.Dropout{Rate: 0.3},
 		layers.Dense{Units: 1, Activation: activations.Sigmoid},
 	)

@@ -139,6 +139,17 @@ func (d *bidirectional) ResetStates() {
 	d.dirs[1].ResetStates()
 }
 
+// States implements Stateful: those of both directions.
+func (d *bidirectional) States() [][]float32 {
+	return append(d.dirs[0].States(), d.dirs[1].States()...)
+}
+
+// SetStates implements Stateful.
+func (d *bidirectional) SetStates(states [][]float32) error {
+	half := len(states) / 2
+	return errors.Join(d.dirs[0].SetStates(states[:half]), d.dirs[1].SetStates(states[half:]))
+}
+
 // apart is why neither direction can be walked by a model; "" where both can.
 func (d *bidirectional) apart() string {
 	switch {

@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/unroll-ml/unroll/internal/cell"
@@ -16,6 +17,10 @@ type Stateful interface {
 	CheckBatch(n int) error
 	// ResetStates lets the next batch begin with zeros. It must not run beside a pass.
 	ResetStates()
+	// States are a copy of what is kept, (rows, width) each; nil where nothing is. It must not run beside a pass.
+	States() [][]float32
+	// SetStates has the next batch begin with these, as States returned them; with none, with zeros.
+	SetStates(states [][]float32) error
 }
 
 // StatefulOf is the layer as one that keeps states; false for every layer that does not.
@@ -45,6 +50,25 @@ func (r *recurrent) ResetStates() {
 	if r.memory != nil {
 		r.memory.reset()
 	}
+}
+
+// States implements Stateful.
+func (r *recurrent) States() [][]float32 {
+	if r.memory == nil {
+		return nil
+	}
+	return r.memory.copy()
+}
+
+// SetStates implements Stateful.
+func (r *recurrent) SetStates(states [][]float32) error {
+	if r.memory == nil && len(states) == 0 {
+		return nil
+	}
+	if r.memory == nil || !r.memory.set(states) {
+		return fmt.Errorf("layers: %s: expected the states of such a layer, got %d others", r.class, len(states))
+	}
+	return nil
 }
 
 // memory is the states that the rows of the last batch ended with.
@@ -81,6 +105,41 @@ func (m *memory) reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rows = 0
+}
+
+func (m *memory) copy() (states [][]float32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.rows == 0 {
+		return nil
+	}
+	for i, w := range m.widths {
+		states = append(states, slices.Clone(m.states[i][:m.rows*w]))
+	}
+	return states
+}
+
+// set reports whether the states fit.
+func (m *memory) set(states [][]float32) bool {
+	if len(states) == 0 {
+		m.reset()
+		return true
+	}
+	if len(states) != len(m.widths) {
+		return false
+	}
+	rows := len(states[0]) / m.widths[0]
+	for i, w := range m.widths {
+		if rows == 0 || len(states[i]) != rows*w {
+			return false
+		}
+	}
+	m.reset()
+	m.begin(rows)
+	for i, s := range states {
+		copy(m.states[i], s)
+	}
+	return true
 }
 
 // read returns the states of the call's rows. Without CheckBatch before, the batch says here how many rows there are.
