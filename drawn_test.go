@@ -25,6 +25,7 @@ func TestDrawn(t *testing.T) {
 				trained++
 			}
 			compareGraph(t, m, f.arrays, &f.meta)
+			checkOrder(t, f.path)
 		})
 	}
 	t.Logf("%d models predict, %d of them train", forward, trained)

@@ -122,14 +122,15 @@ func (s *shared) handle() *part { return s.part }
 // Functional is a model from inputs to outputs. Models over the same values share the layers between them: train one that goes all the way, predict
 // with one that stops in between. Keras: keras.Model(inputs, outputs).
 func Functional(inputs, outputs []Symbol) (*Model, error) {
-	m, err := functional(inputs, outputs)
+	m, err := functional(inputs, outputs, nil)
 	if err != nil {
 		return nil, err
 	}
 	return m, m.draw(0, false)
 }
 
-func functional(inputs, outputs []Symbol) (*Model, error) {
+// functional makes the model, its weights as they are. order is that of the parts where a file says it; nil: Keras's.
+func functional(inputs, outputs []Symbol, order []*part) (*Model, error) {
 	if len(inputs) == 0 || len(outputs) == 0 {
 		return nil, fmt.Errorf("unroll: Functional: expected at least one input and one output, got %d and %d", len(inputs), len(outputs))
 	}
@@ -138,8 +139,8 @@ func functional(inputs, outputs []Symbol) (*Model, error) {
 			return nil, err
 		}
 	}
-	w := search{inputs: inputs, value: map[Symbol]int{}, first: map[*part]int{}, done: map[*application]bool{}}
 	m := &Model{}
+	w := newSearch()
 	for i, s := range inputs {
 		if slices.Contains(inputs[:i], s) {
 			return nil, fmt.Errorf("unroll: Functional: input %d is given twice", i)
@@ -148,14 +149,18 @@ func functional(inputs, outputs []Symbol) (*Model, error) {
 		if len(s.of.in) > 0 { // a model that begins in the middle of another
 			p = &part{spec: layers.Input{Shape: s.Shape()[1:]}, in: []layers.Signature{s.signature()}}
 		}
-		w.value[s] = m.addInput(p)
+		w.input(s, p)
+		m.addInput(p)
 	}
 	for _, s := range outputs {
 		if err := w.visit(s); err != nil {
 			return nil, err
 		}
 	}
-	w.list(m)
+	m.listed = w.list()
+	if order != nil {
+		slices.SortStableFunc(m.listed, func(a, b *part) int { return cmp.Compare(slices.Index(order, a), slices.Index(order, b)) })
+	}
 	nameParts(m.listed)
 	seen := map[string]bool{}
 	for _, p := range m.listed {
@@ -163,114 +168,29 @@ func functional(inputs, outputs []Symbol) (*Model, error) {
 			return nil, fmt.Errorf("unroll: Functional: expected a name of its own for every layer, got %q twice", p.name)
 		}
 		seen[p.name] = true
-	}
-	for _, a := range w.order {
-		n := m.add(a.part, w.valuesOf(a.in), a.out)
-		n.deaf = n.deaf && !a.masked
-		for k := range a.out {
-			w.value[Symbol{a, k}] = n.to + k
-		}
-	}
-	m.outputs = w.valuesOf(outputs)
-	m.complete()
-	return m, nil
-}
-
-// search finds the layers between inputs and outputs in Keras's order. Source: keras/src/ops/function.py, map_graph.
-type search struct {
-	inputs []Symbol
-	order  []*application // in the order in which they can run
-	value  map[Symbol]int
-	first  map[*part]int // in which order the parts were met, from the outputs
-	done   map[*application]bool
-}
-
-func (w *search) valuesOf(symbols []Symbol) []int {
-	all := make([]int, len(symbols))
-	for i, s := range symbols {
-		all[i] = w.value[s]
-	}
-	return all
-}
-
-func (w *search) visit(s Symbol) error {
-	a := s.of
-	if w.done[a] {
-		return nil
-	}
-	if _, given := w.value[s]; given && len(a.in) > 0 {
-		return nil // an input in the middle
-	}
-	if _, met := w.first[a.part]; !met {
-		w.first[a.part] = len(w.first)
-	}
-	if len(a.in) == 0 {
-		if _, given := w.value[s]; !given {
-			return fmt.Errorf("unroll: Functional: the outputs depend on the input %q of shape %v, which is not among the inputs", a.name, s.Shape())
-		}
-		w.done[a] = true
-		return nil
-	}
-	for _, x := range a.in {
-		if err := w.visit(x); err != nil {
-			return err
-		}
-	}
-	w.done[a] = true
-	w.order = append(w.order, a)
-	return nil
-}
-
-// list puts the parts into Keras's order: by how far from the outputs they stand, those that stand alike as they were met.
-func (w *search) list(m *Model) {
-	depth := map[*application]int{}
-	parts := map[*part]int{}
-	raise := func(a *application, to int) { depth[a] = max(depth[a], to) }
-	settle := func(a *application) int {
-		d := max(depth[a], parts[a.part])
-		depth[a], parts[a.part] = d, d
-		return d
-	}
-	inputs := map[*part]bool{}
-	for _, s := range w.inputs {
-		if len(s.of.in) == 0 {
-			inputs[s.of.part] = true
-		}
-	}
-	for _, a := range slices.Backward(w.order) {
-		d := settle(a)
-		for _, x := range a.in {
-			raise(x.of, d+1)
-			if len(x.of.in) == 0 {
-				parts[x.of.part] = depth[x.of]
-			}
-		}
-	}
-	for i, p := range m.inputs {
-		if !inputs[p] { // of a model that begins in the middle: before what reads it
-			at := 0
-			for _, a := range w.order {
-				if slices.Contains(a.in, w.inputs[i]) {
-					at = max(at, parts[a.part]+1)
-				}
-			}
-			parts[p], w.first[p] = at, len(w.first)
-		} else if _, met := w.first[p]; !met {
-			parts[p], w.first[p] = 0, -1 // nobody reads it
-		}
-		m.listed = append(m.listed, p)
-	}
-	for _, a := range w.order {
-		if !slices.Contains(m.listed, a.part) {
-			m.listed = append(m.listed, a.part)
-		}
-	}
-	slices.SortStableFunc(m.listed, func(a, b *part) int {
-		return cmp.Or(cmp.Compare(parts[b], parts[a]), cmp.Compare(w.first[a], w.first[b]))
-	})
-	for _, p := range m.listed {
 		if p.layer != nil {
 			m.parts = append(m.parts, p)
 		}
 	}
+	value := map[Symbol]int{}
+	for i, s := range inputs {
+		value[s] = i
+	}
+	valuesOf := func(symbols []Symbol) []int {
+		all := make([]int, len(symbols))
+		for i, s := range symbols {
+			all[i] = value[s]
+		}
+		return all
+	}
+	for _, a := range w.applications() {
+		n := m.add(a.part, valuesOf(a.in), a.out)
+		n.deaf = n.deaf && !a.masked
+		for k := range a.out {
+			value[Symbol{a, k}] = n.to + k
+		}
+	}
+	m.outputs = valuesOf(outputs)
+	m.complete()
+	return m, nil
 }

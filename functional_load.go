@@ -22,29 +22,38 @@ type fileLayer struct {
 
 // functionalOf is the functional model of a config, its weights all zero. Source: keras/src/models/functional.py, functional_from_config.
 func functionalOf(path string, r *keras.Reader, name string, objects []*keras.Object, room *int) (*Model, error) {
-	g := graphReader{path: path, layers: map[string]*fileLayer{}, room: room}
-	for i, o := range objects {
-		if err := g.layer(fmt.Sprintf("%s.layers[%d]", path, i), o); err != nil {
-			return nil, err
-		}
-	}
-	if err := g.applyAll(); err != nil {
-		return nil, err
-	}
-	in, err := g.places(r.Path("input_layers"), r.Value("input_layers"), false)
+	in, out, order, err := symbolsOf(path, r, objects, room)
 	if err != nil {
 		return nil, err
 	}
-	out, err := g.places(r.Path("output_layers"), r.Value("output_layers"), true)
-	if err != nil {
-		return nil, err
-	}
-	m, err := functional(in, out)
+	m, err := functional(in, out, order)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	m.name = name
 	return m, nil
+}
+
+// symbolsOf are the values that go into the model of a config and come out of it, and its layers in the file's order, in which the weights stand.
+func symbolsOf(path string, r *keras.Reader, objects []*keras.Object, room *int) (in, out []Symbol, order []*part, err error) {
+	g := graphReader{path: path, layers: map[string]*fileLayer{}, room: room}
+	for i, o := range objects {
+		if err := g.layer(fmt.Sprintf("%s.layers[%d]", path, i), o); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	if err := g.applyAll(); err != nil {
+		return nil, nil, nil, err
+	}
+	for _, f := range g.order {
+		if f.part != nil {
+			order = append(order, f.part)
+		}
+	}
+	if in, err = g.places(r.Path("input_layers"), r.Value("input_layers"), false); err == nil {
+		out, err = g.places(r.Path("output_layers"), r.Value("output_layers"), true)
+	}
+	return in, out, order, err
 }
 
 // graphReader makes symbols of a functional model's layers.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/unroll-ml/unroll/internal/golden"
+	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/internal/npy"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -156,7 +157,40 @@ func TestKerasGraphs(t *testing.T) {
 				t.Fatal(err)
 			}
 			compareGraph(t, m, f.arrays, &f.meta)
+			checkOrder(t, f.path)
 		})
+	}
+}
+
+// checkOrder: the layers stand in the order in which Keras has them, which is that of the file, also where no file says it.
+func checkOrder(t *testing.T, path string) {
+	t.Helper()
+	config, err := keras.Decode(path, member(t, path, "config.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := keras.ParseObject(path, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := 1 << 30
+	r := keras.Read("config", o.Config)
+	in, out, order, err := symbolsOf("config", r, r.Objects("layers"), &room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := functional(in, out, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(parts []*part) (all []string) {
+		for _, p := range parts {
+			all = append(all, p.name)
+		}
+		return all
+	}
+	if got, want := names(m.listed), names(order); !slices.Equal(got, want) {
+		t.Errorf("expected the layers in Keras's order %v, got %v", want, got)
 	}
 }
 
