@@ -4,7 +4,7 @@ GO ?= go
 # Packages whose code starts goroutines.
 RACE = . ./layers ./internal/engine ./datasets/imdb ./cmd/unroll
 
-.PHONY: check format vet static test race purego paths static-binary generate fuzz kill
+.PHONY: check format vet static test race purego paths static-binary generate fuzz drawn kill
 
 check: format vet static test purego paths race static-binary
 
@@ -55,3 +55,14 @@ fuzz:
 # Not part of the gate: a training with a backup is killed 500 times, at random moments.
 kill:
 	UNROLL_KILLS=500 $(GO) test -count=1 -v -timeout 60m -run '^TestKilled$$' ./callbacks
+
+# Models that Keras draws at random, compared with it: several hundred; and Keras loads what is saved here. Makes its own Python environment; takes half an hour.
+drawn: DRAWN ?= $(CURDIR)/oracle/.drawn
+drawn: oracle/.venv/ready
+	oracle/.venv/bin/python oracle/drawn.py $(DRAWN)
+	UNROLL_DRAWN=$(DRAWN) UNROLL_ORACLE_PYTHON=$(CURDIR)/oracle/.venv/bin/python $(GO) test -count=1 -timeout 2h -run TestDrawn -v .
+
+oracle/.venv/ready: oracle/requirements.txt
+	python3 -m venv oracle/.venv
+	oracle/.venv/bin/pip install -q -r oracle/requirements.txt
+	touch $@

@@ -3,6 +3,7 @@ package unroll
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/layers"
@@ -56,14 +57,12 @@ func (m *Model) functionalConfig() (*keras.Object, error) {
 			if o, err = p.object(); err != nil {
 				return nil, err
 			}
-			for _, n := range m.nodes {
-				if n.part == p {
-					call := m.call(n)
-					if err := w.mask(n, call); err != nil {
-						return nil, err
-					}
-					calls = append(calls, call)
+			for _, n := range m.applications(p) {
+				call := m.call(n)
+				if err := w.mask(n, call); err != nil {
+					return nil, err
 				}
+				calls = append(calls, call)
 			}
 		}
 		o.Extra = map[string]any{"name": p.name, "inbound_nodes": calls}
@@ -120,16 +119,14 @@ func (m *Model) place(v int, output bool) []any {
 	if v < len(m.inputs) {
 		return []any{m.inputs[v].name, 0, 0}
 	}
-	times := map[*part]int{}
 	for _, n := range m.nodes {
 		if v < n.to+len(n.out) {
-			at := times[n.part]
+			at := slices.Index(m.applications(n.part), n)
 			if l, ok := n.layer.(*modelLayer); ok && output && l.model.specs == nil {
 				at++
 			}
 			return []any{n.name, at, v - n.to}
 		}
-		times[n.part]++
 	}
 	panic("unroll: a value without a node")
 }

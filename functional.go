@@ -21,6 +21,7 @@ type application struct {
 	*part
 	in     []Symbol
 	out    []layers.Signature
+	nth    int   // of the layer's
 	masked bool  // see ApplyMasked
 	err    error // why there is no such application, or one that it stands on
 }
@@ -56,7 +57,8 @@ func ApplyMasked(s layers.Spec, in ...Symbol) Symbol {
 
 // apply applies a part; room bounds its weights.
 func apply(p *part, room *int, in ...Symbol) Symbol {
-	a := &application{part: p, in: in}
+	a := &application{part: p, in: in, nth: p.applied}
+	p.applied++
 	var sigs []layers.Signature
 	for i, x := range in {
 		if x.of == nil {
@@ -185,7 +187,7 @@ func functional(inputs, outputs []Symbol, order []*part) (*Model, error) {
 	}
 	for _, a := range w.applications() {
 		n := m.add(a.part, valuesOf(a.in), a.out)
-		n.deaf = n.deaf && !a.masked
+		n.nth, n.deaf = a.nth, n.deaf && !a.masked
 		for k := range a.out {
 			value[Symbol{a, k}] = n.to + k
 		}

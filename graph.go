@@ -3,6 +3,7 @@ package unroll
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -38,6 +39,8 @@ type part struct {
 	// activity is the penalty on what the layer returns; nil in most.
 	activity regularizers.Regularizer
 
+	applied int // how often
+
 	drawn  bool // the weights have values
 	frozen bool // a file says so, whose model is not there yet
 
@@ -52,6 +55,7 @@ type node struct {
 	from []int // the values that it reads
 	to   int   // the first of those that it returns
 	out  []layers.Signature
+	nth  int // in which order the applications of the layer were made
 	// number keys random draws; those of a model applied as a layer follow it.
 	number int
 	// deaf: the layer does not see the mask of its first input, which goes on all the same. Keras hands a mask to a layer by itself only where the layer is
@@ -119,6 +123,18 @@ func (p *part) apply(in []layers.Signature, room *int) ([]layers.Signature, erro
 		p.layer, p.weights, p.in, p.activity = l, l.Weights(), in, activityOf(l)
 	}
 	return p.layer.Output(in)
+}
+
+// applications are those of a part, in the order in which they were made.
+func (g *graph) applications(p *part) []*node {
+	var all []*node
+	for _, n := range g.nodes {
+		if n.part == p {
+			all = append(all, n)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *node) int { return cmp.Compare(a.nth, b.nth) })
+	return all
 }
 
 // prepare hands changed weights to the layer.

@@ -57,10 +57,7 @@ func (m *Model) summaryRows() []summaryRow {
 			r.params = p.params()
 		}
 		var from []string
-		for _, n := range m.nodes {
-			if n.part != p {
-				continue
-			}
+		for _, n := range m.applications(p) {
 			var shapes []string
 			for _, s := range n.out {
 				shapes = append(shapes, s.Shape.String())
