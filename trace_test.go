@@ -109,6 +109,29 @@ func TestTraceGradients(t *testing.T) {
 	}
 }
 
+// Of a stack of cells every one has a trace, also where it walks backwards: cells behind the first stand in processing order, and the picture is that of the
+// same cells forwards over turned rows.
+func TestTraceGradientsOfCells(t *testing.T) {
+	x := [][]float32{{0.3, -0.2, 0.5, 0.1}, {0, 0, 0.4, -0.6}}
+	turned := [][]float32{{0.1, 0.5, -0.2, 0.3}, {-0.6, 0.4, 0, 0}}
+	trace := func(x [][]float32, backwards bool) []GradientTrace {
+		m := linear(t, 0.7, layers.RNN{Cells: []layers.Spec{layers.SimpleRNN{Units: 1}, layers.LSTM{Units: 1}}, GoBackwards: backwards})
+		traces, err := m.TraceGradients(numbers(t, x...), []int{0, 1})
+		if err != nil || len(traces) != 2 || traces[0].Cell != 0 || traces[1].Cell != 1 {
+			t.Fatalf("got %+v, %v", traces, err)
+		}
+		return traces
+	}
+	back, forth := trace(x, true), trace(turned, false)
+	for k := range back {
+		for r, steps := range []int{4, 2} {
+			if !slices.Equal(back[k].Norms[r], forth[k].Norms[r]) || len(back[k].Norms[r]) != steps {
+				t.Errorf("cell %d, row %d: backwards %v, forwards over the turned row %v", k, r, back[k].Norms[r], forth[k].Norms[r])
+			}
+		}
+	}
+}
+
 // Nothing that looks on changes what is trained after it.
 func TestTracingChangesNothing(t *testing.T) {
 	data := padded(t, 40, 9)

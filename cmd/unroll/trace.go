@@ -53,6 +53,7 @@ type tracedLayer struct {
 	Model     string `json:"model"`
 	Layer     string `json:"layer"`
 	Class     string `json:"class"`
+	Cell      int    `json:"cell"` // of a stack of cells
 	Backwards bool   `json:"backwards"`
 	// Of the rows, by steps back: the tenth, the middle and the ninetieth of a hundred.
 	Low    []float64 `json:"low"`
@@ -157,7 +158,7 @@ func (f *traceFlags) trace(cmd *cobra.Command, name string) ([]tracedLayer, erro
 	}
 	var layers []tracedLayer
 	for _, t := range traces {
-		l := tracedLayer{Layer: t.Layer, Class: t.Class, Backwards: t.Backwards}
+		l := tracedLayer{Layer: t.Layer, Class: t.Class, Cell: t.Cell, Backwards: t.Backwards}
 		if padding.front != nil && !t.Backwards { // whose walk begins with the padding in front: those steps are no words
 			for r := range t.Norms {
 				t.Norms[r] = t.Norms[r][:max(1, len(t.Norms[r])-padding.front[r])]
@@ -198,20 +199,27 @@ func decays(layers []tracedLayer) []plot.Decay {
 }
 
 func (l *tracedLayer) label(among []tracedLayer) string {
-	walks, layers := 0, 0
+	ways, cells, layers := 0, 0, 0
 	for _, o := range among {
-		if o.Model == l.Model {
-			layers++
-			if o.Layer == l.Layer {
-				walks++
-			}
+		if o.Model != l.Model {
+			continue
+		}
+		layers++
+		if o.Layer == l.Layer && o.Cell == l.Cell {
+			ways++
+		}
+		if o.Layer == l.Layer {
+			cells = max(cells, o.Cell+1)
 		}
 	}
 	label := l.Model
 	if layers > 1 {
 		label += ": " + l.Layer
 	}
-	if walks > 1 {
+	if cells > 1 {
+		label += fmt.Sprintf(", cell %d", l.Cell)
+	}
+	if ways > 1 {
 		label += map[bool]string{false: ", forwards", true: ", backwards"}[l.Backwards]
 	}
 	return label
