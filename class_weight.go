@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/unroll-ml/unroll/losses"
 )
 
 // ClassWeight says how much the rows of a class count in the training's loss and in weighted metrics, not in those of the validation. Classes that are not named count 1.
@@ -25,7 +24,7 @@ func (s *session) weighClasses() error {
 	if y.Weights != nil {
 		return fmt.Errorf("unroll: class_weight: expected data without sample weights, got both")
 	}
-	perRow, _ := losses.Items(s.returned[0])
+	perRow, _ := s.c.heads[0].items(s.returned[0])
 	items := s.n * perRow
 	s.classWeights = resize(s.classWeights, items)
 	per := y.Len() / max(1, items)

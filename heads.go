@@ -1,6 +1,8 @@
 package unroll
 
 import (
+	"fmt"
+
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/metrics"
@@ -47,6 +49,12 @@ func (h *head) resolve(m *Model, i int, target tensor.Shape) error {
 	if h.Loss != nil {
 		if err := h.Loss.Check(pred, target); err != nil {
 			return err
+		}
+		if f, ok := h.Loss.(losses.Fitted); ok {
+			h.trained = f.Fit(pred)
+		}
+		if r, ok := h.Loss.(losses.ByRow); ok && r.ByRow() && (m.values[m.outputs[i]].Masked || len(h.Metrics)+len(h.WeightedMetrics) > 0) {
+			return fmt.Errorf("losses: %s: expected an output without a mask and without metrics, since rows are compared and no steps", h.Loss.Class())
 		}
 		if act, ok := m.lastActivation(i); ok {
 			if on, ok := h.Loss.AsLogits(act); ok {
@@ -96,4 +104,12 @@ func (h *head) hider() losses.Hider {
 func (h *head) whole() bool {
 	w, ok := h.trained.(losses.Whole)
 	return ok && w.Whole()
+}
+
+// items are those of the head in one row of predictions, and the values of each.
+func (h *head) items(pred tensor.Shape) (perRow, width int) {
+	if h.Loss == nil {
+		return losses.Items(pred)
+	}
+	return losses.ItemsOf(h.Loss, pred)
 }

@@ -86,7 +86,7 @@ type labels struct {
 // count adds a shard to v. Its items' losses are weighted, and hidden by their mask, over divisor, see divisorOf; a divisor of 0 is computed here, from a
 // shard that is the whole batch. The gradient of the prediction, or of the logits, is returned when training is set, times the loss weight.
 func (j *judge) count(h *head, pred *layers.Value, logits []float32, y labels, divisor float64, v *verdict, training bool) []float32 {
-	perRow, width := losses.Items(pred.Shape)
+	perRow, width := h.items(pred.Shape)
 	n := pred.Shape[0] * perRow
 	mask := j.masked(pred.Mask, n)
 	weights := j.weighted(mask, y.weights, n)

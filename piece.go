@@ -29,7 +29,7 @@ func (s *session) onePiece() bool {
 // divisor is what the losses of output i are divided by; 0: it is known when its mask is.
 func (s *session) divisor(i int) float64 {
 	h, y := s.c.heads[i], &s.batch.Y[i]
-	perRow, _ := losses.Items(s.returned[i])
+	perRow, _ := h.items(s.returned[i])
 	items := s.n * perRow
 	made := s.model.masks[s.model.outputs[i]]
 	if h.trained == nil || made == lateMask {

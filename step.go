@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/unroll-ml/unroll/layers"
-	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -139,7 +138,7 @@ func (s *session) judged() error {
 	}
 	s.divisors = s.divisors[:0]
 	for i, h := range s.c.heads {
-		perRow, width := losses.Items(s.returned[i])
+		perRow, width := h.items(s.returned[i])
 		items, y := s.n*perRow, &s.batch.Y[i]
 		if h.trained != nil {
 			if err := h.trained.CheckTarget(y.Target, items, width); err != nil {

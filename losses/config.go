@@ -1,7 +1,6 @@
 package losses
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/unroll-ml/unroll/internal/keras"
@@ -29,7 +28,7 @@ func names() []string {
 	all := []string{"binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
 		"categorical_generalized_cross_entropy", "sparse_categorical_crossentropy", "mean_squared_error", "mean_absolute_error",
 		"mean_absolute_percentage_error", "mean_squared_logarithmic_error", "huber", "log_cosh", "hinge", "squared_hinge", "categorical_hinge",
-		"kl_divergence", "poisson", "cosine_similarity", "dice", "tversky"}
+		"kl_divergence", "poisson", "cosine_similarity", "dice", "tversky", "circle", "ctc"}
 	for _, s := range short() {
 		all = append(all, s[0])
 	}
@@ -40,8 +39,11 @@ func names() []string {
 func checkArguments(l Loss) error {
 	pred := tensor.Shape{tensor.None, 2}
 	err := l.Check(pred, pred)
-	if _, sparse := l.(interface{ sparse() }); sparse {
-		err = l.Check(pred, pred[:1])
+	switch l := l.(type) {
+	case interface{ sparse() }, Circle:
+		err = l.(Loss).Check(pred, pred[:1])
+	case CTC:
+		err = l.Check(tensor.Shape{tensor.None, tensor.None, 2}, pred)
 	}
 	return err
 }
@@ -116,8 +118,10 @@ func FromConfig(path, class string, config map[string]any) (Loss, error) {
 		l = Dice{axis(r), reduction, name}
 	case "tversky":
 		l = Tversky{number(r, "alpha"), number(r, "beta"), axis(r), reduction, name}
-	case "circle", "ctc":
-		return nil, fmt.Errorf("losses: %s: expected a loss that judges predictions one by one; this one of Keras's is not offered", class)
+	case "circle":
+		l = Circle{number(r, "gamma"), number(r, "margin"), !r.Bool("remove_diagonal", true), reduction, name}
+	case "ctc":
+		l = CTC{reduction, name}
 	default:
 		return nil, keras.Unknown("losses", "a loss", class, names())
 	}

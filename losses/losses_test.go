@@ -605,7 +605,8 @@ func TestErrors(t *testing.T) {
 		{"BinaryFocalCrossentropy", map[string]any{"gamma": -1}, `losses: BinaryFocalCrossentropy: gamma must be finite and from 0, got -1`},
 		{"CategoricalFocalCrossentropy", map[string]any{"alpha": -1}, `losses: CategoricalFocalCrossentropy: alpha must be finite and from 0, got -1`},
 		{"CategoricalGeneralizedCrossEntropy", map[string]any{"q": 1}, `losses: CategoricalGeneralizedCrossEntropy: q must be above 0 and below 1, got 1`},
-		{"Circle", nil, `losses: Circle: expected a loss that judges predictions one by one; this one of Keras's is not offered`},
+		{"Circle", map[string]any{"gamma": -1}, `losses: Circle: gamma must be finite and from 0, got -1`},
+		{"CTC", map[string]any{"blank": 1}, `keras: l: unknown key "blank"`},
 	} {
 		if _, err := losses.FromConfig("l", c.class, c.config); err == nil || err.Error() != c.want {
 			t.Errorf("%s %v: got error %v, want %s", c.class, c.config, err, c.want)

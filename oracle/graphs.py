@@ -11,9 +11,12 @@ in the order of `meta.logs`), and `after/<n>` (weights after the steps). The gra
 
 import io
 import json
+import os
 import pathlib
 import sys
 import zlib
+
+os.environ["COLUMNS"] = "200"  # of the terminal, in which summaries are written
 
 import backend
 import keras
@@ -146,7 +149,29 @@ def middle():
     return model, [floats(4, 5, 4)], [floats(4, 3)], None
 
 
-MODELS = {f.__name__: f for f in (two_inputs, seq2seq, seq2seq_masked, siamese, residual, nested, read_on, middle)}
+def ctc():
+    """Labels without a time: repeated ones, a row without any, one that just fits."""
+    x = keras.Input((None, 3))
+    model = keras.Model(x, layers.Dense(4)(layers.Bidirectional(layers.GRU(4, return_sequences=True))(x)))
+    model.compile(keras.optimizers.SGD(0.1), keras.losses.CTC())
+
+    def labels(rng):
+        y = rng.integers(1, 4, (5, 4)).astype(np.int32)
+        y[0], y[1, 2:], y[2] = 0, 0, [1, 1, 2, 2]
+        return y
+
+    return model, [floats(5, 7, 3)], [labels], None
+
+
+def circle():
+    """Rows of three classes, one of which has a single row."""
+    x = keras.Input((None, 3))
+    model = keras.Model(x, layers.Dense(4, activation="tanh")(layers.LSTM(4)(x)))
+    model.compile(keras.optimizers.SGD(0.01), keras.losses.Circle(gamma=5, margin=0.3))
+    return model, [floats(7, 5, 3)], [lambda rng: np.array([0, 1, 0, 1, 2, 1, 0], np.int32)], None
+
+
+MODELS = {f.__name__: f for f in (two_inputs, seq2seq, seq2seq_masked, siamese, residual, nested, read_on, middle, ctc, circle)}
 
 
 def listed(v):
