@@ -113,7 +113,10 @@ def walk_arguments(d, sequences, bidirectional=False):
     if not bidirectional:
         choices["go_backwards"] = lambda: True
     given = d.arguments(**choices)
-    given.pop("unroll", None) if d.open else None
+    backwards = bidirectional or given.get("go_backwards", False)
+    if d.open or backwards and given.get("zero_output_for_mask", False):
+        # Keras on TensorFlow, where it unrolls a walk backwards, takes the mask for the zeros in the other direction; on JAX it does not.
+        given.pop("unroll", None)
     if sequences:
         given["return_sequences"] = True
     return given
