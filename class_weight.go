@@ -3,7 +3,6 @@ package unroll
 import (
 	"fmt"
 	"math"
-
 )
 
 // ClassWeight says how much the rows of a class count in the training's loss and in weighted metrics, not in those of the validation. Classes that are not named count 1.
