@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/initializers"
 	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/internal/engine"
@@ -40,6 +41,14 @@ func (s cellSpec) build(b *Builder, inputs int) (*stage, error) {
 	l := s.l
 	if l.Units <= 0 {
 		return nil, fmt.Errorf("layers: %s: units must be positive, got %d", s.class, l.Units)
+	}
+	for _, a := range []struct {
+		name     string
+		function activations.Activation
+	}{{"activation", l.Activation}, {"recurrent_activation", l.RecurrentActivation}} {
+		if err := a.function.Check(); err != nil {
+			return nil, fmt.Errorf("layers: %s: %s: %w", s.class, a.name, err)
+		}
 	}
 	parsed, err := cell.Parse(l.Cell)
 	if err != nil {

@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/unroll-ml/unroll/constraints"
 	"github.com/unroll-ml/unroll/initializers"
@@ -38,7 +39,8 @@ type Weight struct {
 // Init draws the weight's values afresh from the stream.
 func (w *Weight) Init(s *random.Stream) error {
 	if err := w.draw(w.Data, s); err != nil {
-		return fmt.Errorf("layers: %s: %w", w.Path, err)
+		// Keras's argument has the weight's name, but for recurrent_kernel and what has no initializer.
+		return fmt.Errorf("layers: %s: %s_initializer: %w", w.Path, strings.TrimSuffix(w.Name, "_kernel"), err)
 	}
 	return nil
 }
