@@ -115,6 +115,20 @@ def residual():
     return model, [sequences], [floats(5, 4), classes(2, 5)], None
 
 
+def attention():
+    """Of two sequences, both masked; the scores of one attention are an output. Keras takes the masks off what it hands to a MultiHeadAttention, so nobody reads that later."""
+    source, target = keras.Input((None,), dtype="int32", name="source"), keras.Input((None,), dtype="int32", name="target")
+    read = layers.GRU(6, return_sequences=True)(layers.Embedding(15, 4, mask_zero=True)(source))
+    written = layers.GRU(6, return_sequences=True)(layers.Embedding(15, 4, mask_zero=True)(target))
+    seen, scores = layers.Attention(use_scale=True, name="seen")([written, read], return_attention_scores=True)
+    heads = layers.MultiHeadAttention(2, 3, name="heads")(seen, read)
+    itself = layers.MultiHeadAttention(2, 2, output_shape=4, name="itself")(query=heads, value=heads, use_causal_mask=True)
+    both = layers.Concatenate()([itself, layers.AdditiveAttention()([itself, layers.Dense(4)(itself)])])
+    model = keras.Model([source, target], [layers.Dense(15, activation="softmax", name="next")(both), scores])
+    model.compile("adam", {"next": "sparse_categorical_crossentropy", "seen": "mse"}, loss_weights={"next": 1.0, "seen": 0.1}, metrics={"next": ["acc"]})
+    return model, [ids(5, 6, 15, True), ids(5, 4, 15, True)], [classes(15, 5, 4), floats(5, 4, 6)], None
+
+
 def nested():
     x = keras.Input((4,), name="x")
     inner_in = keras.Input((4,))
@@ -171,7 +185,7 @@ def circle():
     return model, [floats(7, 5, 3)], [lambda rng: np.array([0, 1, 0, 1, 2, 1, 0], np.int32)], None
 
 
-MODELS = {f.__name__: f for f in (two_inputs, seq2seq, seq2seq_masked, siamese, residual, nested, read_on, middle, ctc, circle)}
+MODELS = {f.__name__: f for f in (two_inputs, seq2seq, seq2seq_masked, siamese, residual, attention, nested, read_on, middle, ctc, circle)}
 
 
 def listed(v):
