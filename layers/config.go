@@ -129,7 +129,7 @@ func readers() map[string]func(*keras.Reader) Spec {
 		"Activation": readActivation, "Masking": readMasking, "TimeDistributed": readTimeDistributed,
 		"Dropout": readDropout, "SpatialDropout1D": readSpatialDropout1D, "GaussianNoise": readGaussianNoise, "GaussianDropout": readGaussianDropout,
 		"LayerNormalization": readLayerNormalization, "BatchNormalization": readBatchNormalization,
-		"Normalization": readNormalization, "Rescaling": readRescaling,
+		"Normalization": readNormalization, "Rescaling": readRescaling, "TextVectorization": readTextVectorization,
 		"GlobalMaxPooling1D": readGlobalMaxPooling1D, "GlobalAveragePooling1D": readGlobalAveragePooling1D,
 		"MaxPooling1D": readMaxPooling1D, "AveragePooling1D": readAveragePooling1D, "Conv1D": readConv1D,
 		"Add": readMerging(func(name string) Spec { return Add{name} }), "Subtract": readMerging(func(name string) Spec { return Subtract{name} }),
@@ -292,15 +292,17 @@ func one(r *keras.Reader, key string) int {
 }
 
 // inputDType is the type of a model's input in its file; Keras casts ids to int32 where they are looked up.
-func inputDType(r *keras.Reader) (ids bool) {
+func inputDType(r *keras.Reader) (ids, text bool) {
 	switch t := r.String("dtype", "float32"); t {
 	case "float32":
 	case "int32", "int64":
 		ids = true
+	case "string":
+		text = true
 	default:
-		r.Fail("dtype", "float32, int32 or int64")
+		r.Fail("dtype", "float32, int32, int64 or string")
 	}
-	return ids
+	return ids, text
 }
 
 // checkActivity fails where the activity regularizer does not fit what the layer returns.

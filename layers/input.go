@@ -13,6 +13,7 @@ type Input struct {
 	Name  string
 	Shape tensor.Shape // without the batch
 	IDs   bool         // integers
+	Text  bool         // texts, for a TextVectorization; Keras: dtype="string"
 }
 
 // Class is "InputLayer".
@@ -23,15 +24,18 @@ func (l Input) GivenName() string { return l.Name }
 
 // Signature is what the layer promises to the next.
 func (l Input) Signature() Signature {
-	return Signature{Shape: append(tensor.Shape{tensor.None}, l.Shape...), IDs: l.IDs}
+	return Signature{Shape: append(tensor.Shape{tensor.None}, l.Shape...), IDs: l.IDs, Text: l.Text}
 }
 
 // Config implements Spec.
 func (l Input) Config() map[string]any {
 	c := map[string]any{"batch_shape": keras.AxesOf(l.Signature().Shape), "dtype": "float32", "sparse": false, "ragged": false,
 		"name": l.Name, "optional": false}
-	if l.IDs {
+	switch {
+	case l.IDs:
 		c["dtype"] = "int32"
+	case l.Text:
+		c["dtype"] = "string"
 	}
 	if l.Name == "" {
 		c["name"] = "input_layer"
@@ -42,14 +46,15 @@ func (l Input) Config() map[string]any {
 // readInput leaves the batch axis out, which Keras fixes at the first batch's size when nobody said what comes in.
 func readInput(r *keras.Reader) Spec {
 	shape := r.Axes("batch_shape")
-	if r.Err() == nil && len(shape) < 2 {
-		r.Fail("batch_shape", "a list of at least two axes, the batch first")
-		return nil
-	}
 	r.Only("sparse", false)
 	r.Only("ragged", false)
 	r.Only("optional", false)
-	l := Input{Name: r.String("name", ""), IDs: inputDType(r)}
+	l := Input{Name: r.String("name", "")}
+	l.IDs, l.Text = inputDType(r)
+	if r.Err() == nil && len(shape) < 2 && !(l.Text && len(shape) == 1) {
+		r.Fail("batch_shape", "a list of at least two axes, the batch first")
+		return nil
+	}
 	if len(shape) > 0 {
 		l.Shape = tensor.Shape(shape[1:])
 	}

@@ -27,6 +27,7 @@ type Signature struct {
 	Shape  tensor.Shape // the first axis is the batch, None
 	IDs    bool         // integers, not floats
 	Masked bool         // a mask of (N, T) travels with it
+	Text   bool         // texts, which only a TextVectorization takes
 }
 
 // describe is the signatures as an error shows them.
@@ -34,8 +35,11 @@ func describe(in []Signature) string {
 	var parts []string
 	for _, s := range in {
 		kind := "floats "
-		if s.IDs {
+		switch {
+		case s.IDs:
 			kind = "ids "
+		case s.Text:
+			kind = "texts "
 		}
 		parts = append(parts, kind+s.Shape.String())
 	}

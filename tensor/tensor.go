@@ -101,6 +101,18 @@ func NewIDs(shape ...int) *IDs {
 // Len is the length of the first axis: the number of rows of a batch.
 func (t *IDs) Len() int { return firstAxis(t.Shape) }
 
+// Text is a dense row-major array of texts, UTF-8.
+type Text struct {
+	Shape Shape
+	Data  []string
+}
+
+// Texts wraps texts, without copying, one a row: shape (N, 1).
+func Texts(rows []string) *Text { return &Text{Shape: Shape{len(rows), 1}, Data: rows} }
+
+// Len is the length of the first axis: the number of rows of a batch.
+func (t *Text) Len() int { return firstAxis(t.Shape) }
+
 func firstAxis(s Shape) int {
 	if len(s) == 0 {
 		return 0
