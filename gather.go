@@ -17,16 +17,18 @@ import (
 // gathers reports whether updates are such.
 func (c *compiled) gathers() bool {
 	_, shaped := c.optimizer.(optimizers.Shaped)
-	return shaped || !c.optimizer.Shared().Plain()
+	_, placed := c.optimizer.(optimizers.Placed)
+	return shaped || placed || !c.optimizer.Shared().Plain()
 }
 
 // gathered is what such updates keep, by weight.
 type gathered struct {
-	dense    [][]float32 // a table's gradient, written out
-	grads    [][]float32 // of this batch; nil of what is not trained
-	sums     [][]float32 // gradients of the batches since the last update
-	averages [][]float32 // of the weights
-	swapped  bool        // averages and weights have changed places, see UseAverages
+	dense    [][]float32            // a table's gradient, written out
+	grads    [][]float32            // of this batch; nil of what is not trained
+	sums     [][]float32            // gradients of the batches since the last update
+	averages [][]float32            // of the weights
+	of       []optimizers.Optimizer // nil where all weights have the same, see optimizers.Placed
+	swapped  bool                   // averages and weights have changed places, see UseAverages
 }
 
 // startGathered makes the arrays.
@@ -50,7 +52,20 @@ func (c *compiled) startGathered(m *Model) {
 			g.averages[i] = make([]float32, len(w.Data))
 		}
 	}
+	if o, ok := c.optimizer.(optimizers.Placed); ok {
+		for _, w := range m.weights {
+			g.of = append(g.of, o.For(m.PathOf(w), w.Shape))
+		}
+	}
 	c.gathered = g
+}
+
+// of is the optimizer of a weight.
+func (c *compiled) of(w *layers.Weight) optimizers.Optimizer {
+	if c.gathered != nil && c.gathered.of != nil {
+		return c.gathered.of[w.Index]
+	}
+	return c.optimizer
 }
 
 // gather takes the step with the gradients of the batch.
@@ -74,7 +89,7 @@ func (s *session) gather() {
 	if now = g.accumulate(shared, now); now {
 		g.clip(shared)
 		for i, w := range s.model.weights {
-			switch o := c.optimizer.(type) {
+			switch o := c.of(w).(type) {
 			case optimizers.Shaped:
 				if w.Trainable {
 					o.ApplyShaped(w.Shape, update, s.rate, w.Data, g.grads[i], c.slots[i])
@@ -273,7 +288,7 @@ func (c *compiled) slotShapes(w *layers.Weight) []tensor.Shape {
 		return o.SlotShapes(w.Shape)
 	}
 	var shapes []tensor.Shape
-	for _, group := range c.optimizer.Slots() {
+	for _, group := range c.of(w).Slots() {
 		for range group {
 			shapes = append(shapes, w.Shape)
 		}

@@ -17,6 +17,7 @@ func gathering() map[string]optimizers.Optimizer {
 	return map[string]optimizers.Optimizer{
 		"global_clipnorm": optimizers.SGD{Common: optimizers.Common{GlobalClipNorm: tensor.F(0.01)}},
 		"averaged":        optimizers.RMSprop{Common: optimizers.Common{UseEMA: true, EMAMomentum: tensor.F(0.5), AccumulationSteps: 2, ClipValue: tensor.F(0.001)}},
+		"muon":            optimizers.Muon{Common: optimizers.Common{ClipNorm: tensor.F(0.1)}},
 		"lamb":            optimizers.Lamb{Common: optimizers.Common{ClipNorm: tensor.F(0.1)}},
 		"adafactor":       optimizers.Adafactor{},
 		"nadam":           optimizers.Nadam{},

@@ -125,18 +125,20 @@ func (c *compiled) optimizerState(m *Model) []variable {
 		c.settle(w)
 	}
 	vars := c.commonState(m)
-	from := 0
-	for _, slots := range c.optimizer.Slots() {
+	for group := range c.optimizer.Slots() {
 		for _, w := range m.weights {
 			if !w.Trainable {
 				continue
 			}
+			slots, from := c.of(w).Slots(), 0
+			for _, before := range slots[:group] {
+				from += len(before)
+			}
 			shapes := c.slotShapes(w)
-			for k := range slots {
+			for k := range slots[group] {
 				vars = append(vars, variable{shapes[from+k], c.slots[w.Index][from+k]})
 			}
 		}
-		from += len(slots)
 	}
 	return append(vars, c.scalars()...)
 }

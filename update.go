@@ -181,7 +181,7 @@ func (c *compiled) start(m *Model) {
 			continue
 		}
 		shapes := c.slotShapes(w)
-		for _, group := range c.optimizer.Slots() {
+		for _, group := range c.of(w).Slots() {
 			for _, slot := range group {
 				values := make([]float32, shapes[len(c.slots[w.Index])].Size())
 				if slot.Start != 0 {

@@ -54,7 +54,7 @@ func runs() []run {
 		{"each batch", optimizers.SGD{Schedule: schedules.ExponentialDecay{Initial: 0.1, Steps: 3, Rate: 0.9}, Momentum: 0.9,
 			Common: optimizers.Common{UseEMA: true, EMAOverwrite: 4, AccumulationSteps: 3, GlobalClipNorm: tensor.F(0.5)}}, true,
 			[]unroll.FitOption{unroll.Epochs(3), unroll.BatchSize(7), unroll.ShuffleBatches(), unroll.ValidationEpochs(2)}, 1, 9, false},
-		{"averages", optimizers.Nadam{Common: optimizers.Common{UseEMA: true}}, false, []unroll.FitOption{unroll.Epochs(3), unroll.Shuffle(false)}, 0, 9, false},
+		{"averages", optimizers.Muon{Common: optimizers.Common{UseEMA: true}}, false, []unroll.FitOption{unroll.Epochs(3), unroll.Shuffle(false)}, 0, 9, false},
 		{"states", optimizers.Adam{}, false, []unroll.FitOption{unroll.Epochs(2), unroll.BatchSize(6), unroll.Shuffle(false)}, 2, 9, true},
 	}
 }

@@ -100,11 +100,21 @@ func FromConfig(path, class string, config map[string]any) (Optimizer, error) {
 			r.Float("l2_shrinkage_regularization_strength", 0), r.Float("beta", 0), decay, name, common}
 	case "adafactor":
 		o = Adafactor{rate, s, num("beta_2_decay"), num("epsilon_1"), num("epsilon_2"), num("clip_threshold"), !r.Bool("relative_step", true), decay, name, common}
-	case "muon", "schedulefreeadamw", "lossscaleoptimizer", "multioptimizer":
+	case "muon":
+		orZero := func(key string) tensor.Float { // null is none
+			if r.Has(key) && r.Null(key) {
+				return tensor.F(0)
+			}
+			return num(key)
+		}
+		o = Muon{rate, s, num("adam_beta_1"), num("adam_beta_2"), orZero("adam_weight_decay"), num("epsilon"), r.Strings("exclude_layers"), !r.Bool("exclude_embeddings", true),
+			num("muon_a"), num("muon_b"), num("muon_c"), num("adam_lr_ratio"), num("momentum"), num("ns_steps"), !r.Bool("nesterov", true), num("rms_rate"),
+			r.Has("rms_rate") && r.Null("rms_rate"), orZero("weight_decay"), name, common}
+	case "schedulefreeadamw", "lossscaleoptimizer", "multioptimizer":
 		return nil, fmt.Errorf("optimizers: %s: this optimizer of Keras's is not offered", class)
 	default:
 		return nil, keras.Unknown("optimizers", "an optimizer", class, []string{"sgd", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "adamax", "nadam", "ftrl",
-			"lion", "lamb", "adafactor"})
+			"lion", "lamb", "adafactor", "muon"})
 	}
 	if err := r.Done(); err != nil {
 		return nil, err

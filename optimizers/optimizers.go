@@ -43,6 +43,13 @@ type Shaped interface {
 	ApplyShaped(shape tensor.Shape, step int64, lr float64, w, g []float32, slots [][]float32)
 }
 
+// Placed is an optimizer that steps weights by where they stand. For is the one for the weight of this path, as Keras names it, and shape; it is made
+// once a weight, has workspaces of its own, and its slots are some of this one's, group by group.
+type Placed interface {
+	Optimizer
+	For(path string, shape tensor.Shape) Optimizer
+}
+
 // Scaled is an optimizer for which Keras keeps numbers, behind all slots, that follow from the number of the update here.
 type Scaled interface{ Scalars(update int64) []float64 }
 

@@ -451,6 +451,9 @@ func TestReadsKerasConfigs(t *testing.T) {
 			"l2_regularization_strength": 0.0, "l2_shrinkage_regularization_strength": 0.0, "beta": 0.0, ` + common + `}`, optimizers.Ftrl{}},
 		{"Adafactor", `{"name": "adafactor", "learning_rate": 0.001, "beta_2_decay": -0.8, "epsilon_1": 1e-30, "epsilon_2": 0.001, "clip_threshold": 1.0,
 			"relative_step": true, ` + common + `}`, optimizers.Adafactor{}},
+		{"Muon", `{"name": "muon", "learning_rate": 0.001, "adam_beta_1": 0.9, "adam_beta_2": 0.999, "epsilon": 1e-07, "exclude_layers": [], "muon_a": 3.4445, "muon_b": -4.775,
+			"muon_c": 2.0315, "adam_lr_ratio": 1.0, "momentum": 0.95, "ns_steps": 5, "nesterov": true, "exclude_embeddings": true, "adam_weight_decay": 0.004, "rms_rate": 0.2, ` +
+			strings.Replace(common, `"weight_decay": null`, `"weight_decay": 0.004`, 1) + `}`, optimizers.Muon{}},
 		{"AdamW", `{"name": "adam_w", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-07, "amsgrad": false, ` +
 			strings.Replace(common, `"weight_decay": null`, `"weight_decay": 0.004`, 1) + `}`, optimizers.AdamW{}},
 	} {
@@ -479,7 +482,7 @@ func TestReadsKerasConfigs(t *testing.T) {
 func TestByName(t *testing.T) {
 	for name, want := range map[string]optimizers.Optimizer{"rmsprop": optimizers.RMSprop{}, "RMSprop": optimizers.RMSprop{}, "SGD": optimizers.SGD{},
 		"adam": optimizers.Adam{}, "AdamW": optimizers.AdamW{}, "adagrad": optimizers.Adagrad{}, "Adadelta": optimizers.Adadelta{}, "adamax": optimizers.Adamax{},
-		"nadam": optimizers.Nadam{}, "ftrl": optimizers.Ftrl{}, "lion": optimizers.Lion{}, "lamb": optimizers.Lamb{}, "adafactor": optimizers.Adafactor{}} {
+		"nadam": optimizers.Nadam{}, "ftrl": optimizers.Ftrl{}, "lion": optimizers.Lion{}, "lamb": optimizers.Lamb{}, "adafactor": optimizers.Adafactor{}, "muon": optimizers.Muon{}} {
 		if o, err := optimizers.ByName(name); err != nil || o.Class() != want.Class() || !cmp.Equal(o.Config(), want.Config()) {
 			t.Errorf("ByName(%q) = %+v, %v", name, o, err)
 		}
@@ -509,6 +512,8 @@ func TestErrors(t *testing.T) {
 		{optimizers.Ftrl{Power: f(1)}, "optimizers: Ftrl: learning_rate_power must be finite and at most 0, got 1"},
 		{optimizers.Ftrl{L1: -1}, "optimizers: Ftrl: l1_regularization_strength must be finite and from 0, got -1"},
 		{optimizers.Lion{Beta1: f(0)}, "optimizers: Lion: beta_1 must be above 0 and at most 1, got 0"},
+		{optimizers.Muon{ExcludeLayers: []string{"("}}, `optimizers: Muon: exclude_layers must be regular expressions, got "("`},
+		{optimizers.Muon{Steps: f(1.5)}, "optimizers: Muon: ns_steps must be a whole number from 0 to 100, got 1.5"},
 		{optimizers.Lamb{Epsilon: f(-1)}, "optimizers: Lamb: epsilon must be finite and from 0, got -1"},
 		{optimizers.Adafactor{ClipThreshold: f(0)}, "optimizers: Adafactor: clip_threshold must be finite and positive, got 0"},
 		{optimizers.SGD{Common: optimizers.Common{ClipNorm: f(1), ClipValue: f(1)}}, "optimizers: SGD: expected one of clipnorm, clipvalue and global_clipnorm, got 2"},
@@ -536,7 +541,7 @@ func TestErrors(t *testing.T) {
 		{"SGD", map[string]any{"clipnorm": "x"}, `keras: o.clipnorm: expected a number, got "x"`},
 		{"SGD", map[string]any{"use_ema": 1}, "keras: o.use_ema: expected true or false, got 1"},
 		{"SGD", map[string]any{"loss_scale_factor": 2}, "keras: o.loss_scale_factor: expected null (nothing else is supported), got 2"},
-		{"Muon", nil, "optimizers: Muon: this optimizer of Keras's is not offered"},
+		{"LossScaleOptimizer", nil, "optimizers: LossScaleOptimizer: this optimizer of Keras's is not offered"},
 		{"SGD", map[string]any{"decay": -0.1}, "schedules: InverseTimeDecay: decay_rate must be finite and from 0, got -0.1"},
 		{"SGD", map[string]any{"decay": 0.1, "learning_rate": schedules.Object(schedules.CosineDecay{Initial: 1, Steps: 2})},
 			"optimizers: o.decay: expected a number as learning rate beside it, got the schedule CosineDecay"},

@@ -364,6 +364,8 @@ def optimizer_cases():
         "lamb": lambda: optimizers.Lamb(learning_rate=0.01, epsilon=1e-3),
         "adafactor": lambda: optimizers.Adafactor(learning_rate=0.05, epsilon_1=1e-6),
         "adafactor_arguments": lambda: optimizers.Adafactor(learning_rate=0.5, beta_2_decay=-0.6, epsilon_1=1e-6, epsilon_2=1e-2, clip_threshold=0.5, relative_step=False),
+        "muon": lambda: optimizers.Muon(learning_rate=0.01, epsilon=1e-3),
+        "muon_arguments": lambda: optimizers.Muon(0.02, adam_beta_1=0.8, adam_beta_2=0.9, epsilon=1e-3, weight_decay=0.1, adam_weight_decay=0.05, exclude_layers=["dense"], exclude_embeddings=False, muon_a=3.0, muon_b=-3.2, muon_c=1.2, adam_lr_ratio=0.5, momentum=0.8, ns_steps=3, nesterov=False, rms_rate=None),
         "clipnorm": lambda: optimizers.SGD(0.5, clipnorm=0.05),
         "clipvalue": lambda: optimizers.SGD(0.5, clipvalue=0.01),
         "global_clipnorm": lambda: optimizers.SGD(0.5, momentum=0.5, global_clipnorm=0.05, weight_decay=0.01),

@@ -71,7 +71,7 @@ func TestSettingMistakes(t *testing.T) {
 		{optimizer, "adam(learning_rate=fast)", "--optimizer: learning_rate: expected a number"},
 		{optimizer, "adam(learningrate=1)", "learningrate"},
 		{optimizer, "sgd(clipnorm=1, clipvalue=1)", "--optimizer: SGD: expected one of clipnorm, clipvalue and global_clipnorm, got 2"},
-		{optimizer, "muon", "--optimizer: muon: this optimizer of Keras's is not offered"},
+		{optimizer, "lossscaleoptimizer", "--optimizer: lossscaleoptimizer: this optimizer of Keras's is not offered"},
 		{loss, "tversky(alpha=-1)", "--loss: Tversky: alpha must be finite and from 0, got -1"},
 		{metric, "precision(top_k=0)", "--metrics: top_k: expected an integer above 0, got 0"},
 		{optimizer, "adam(", "--optimizer, column 6: expected an argument of adam, got the end"},

@@ -222,6 +222,28 @@ func (r *Reader) Ints(key string) []int {
 	return ints
 }
 
+// Strings is a list of texts; nil when the key is absent or null.
+func (r *Reader) Strings(key string) []string {
+	if r.Null(key) {
+		return nil
+	}
+	l, ok := r.config[key].([]any)
+	if !ok {
+		r.fail(key, "a list of strings", r.config[key])
+		return nil
+	}
+	var texts []string
+	for _, v := range l {
+		s, ok := v.(string)
+		if !ok {
+			r.fail(key, "a list of strings", v)
+			return nil
+		}
+		texts = append(texts, s)
+	}
+	return texts
+}
+
 // Floats is a list of numbers; nil when the key is absent or null.
 func (r *Reader) Floats(key string) []float64 {
 	if r.Null(key) {
