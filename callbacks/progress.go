@@ -40,12 +40,12 @@ type ProgressBar struct {
 	To      io.Writer           // os.Stdout
 	Live    bool                // To is a terminal: a bar is drawn again and again, in colours; otherwise once, when it is full
 
-	clock                   func() time.Time // nil: time.Now
-	began, first, drawn     time.Time        // of the bar: when it began, had its first step, and was drawn last
-	hasFirst, hasDrawn      bool
-	current, target, length int // length: characters on the live line
-	names                   []string
-	values                  unroll.Logs
+	clock               func() time.Time // nil: time.Now
+	began, first, drawn time.Time        // of the bar: when it began, had its first step, and was drawn last
+	hasFirst, hasDrawn  bool
+	target, length      int // length: characters on the live line
+	names               []string
+	values              unroll.Logs
 }
 
 func (c *ProgressBar) old() bool { return c.Style == unroll.Keras2 }
