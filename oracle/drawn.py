@@ -113,8 +113,9 @@ def walk_arguments(d, sequences, bidirectional=False):
     if not bidirectional:
         choices["go_backwards"] = lambda: True
     given = d.arguments(**choices)
-    backwards = bidirectional or given.get("go_backwards", False)
-    if d.open or backwards and given.get("zero_output_for_mask", False):
+    # A Bidirectional that returns sequences has zero_output_for_mask always.
+    zeros = bidirectional and sequences or given.get("go_backwards", False) and given.get("zero_output_for_mask", False)
+    if d.open or zeros:
         # Keras on TensorFlow, where it unrolls a walk backwards, takes the mask for the zeros in the other direction; on JAX it does not.
         given.pop("unroll", None)
     if sequences:
