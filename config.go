@@ -46,7 +46,7 @@ func (m *Model) sequentialConfig() (*keras.Object, error) {
 }
 
 func (m *Model) functionalConfig() (*keras.Object, error) {
-	w := maskWriter{model: m}
+	w := newMaskWriter(m)
 	var objects []*keras.Object
 	var names []string
 	for _, p := range m.listed {
@@ -59,8 +59,8 @@ func (m *Model) functionalConfig() (*keras.Object, error) {
 			}
 			for _, n := range m.applications(p) {
 				call := m.call(n)
-				if err := w.mask(n, call); err != nil {
-					return nil, err
+				if mask := w.masks[n.from[0]]; mask != nil && hears(n.spec, len(n.from), !n.deaf) {
+					call["kwargs"].(map[string]any)["mask"] = mask()
 				}
 				calls = append(calls, call)
 			}
@@ -144,36 +144,6 @@ func symbolic(shape tensor.Shape, kind string, place []any) map[string]any {
 	return map[string]any{"class_name": keras.SymbolicTensor, "config": map[string]any{
 		"shape": keras.AxesOf(shape), "dtype": kind, "keras_history": place,
 	}}
-}
-
-// maskWriter writes out the masks that layers are given beside states (ApplyMasked), which Keras makes by operations.
-type maskWriter struct {
-	model *Model
-	made  []*keras.Object
-}
-
-// mask gives the application its mask, where Keras would not by itself.
-func (w *maskWriter) mask(n *node, call map[string]any) error {
-	m := w.model
-	v := n.from[0]
-	if n.deaf || len(n.from) == 1 || !layers.IsRecurrent(n.spec) || m.masks[v] == noMask {
-		return nil
-	}
-	if m.masks[v] == lateMask {
-		return fmt.Errorf("layer %q: expected a mask that an Embedding makes of an input, got one that is made later, which no file can say", n.name)
-	}
-	maker := m.nodes[m.masks[v]]
-	if _, ok := maker.spec.(layers.Embedding); !ok {
-		return fmt.Errorf("layer %q: expected a mask that an Embedding makes of an input, got one of %q (%s), which no file can say", n.name, maker.name, maker.spec.Class())
-	}
-	name := "not_equal"
-	if k := len(w.made); k > 0 {
-		name = fmt.Sprintf("not_equal_%d", k)
-	}
-	w.made = append(w.made, &keras.Object{Module: "keras.src.ops.numpy", Class: "NotEqual", RegisteredName: "NotEqual", Config: map[string]any{"name": name},
-		Extra: map[string]any{"name": name, "inbound_nodes": []any{map[string]any{"args": []any{m.symbol(maker.from[0]), 0}, "kwargs": map[string]any{}}}}})
-	call["kwargs"].(map[string]any)["mask"] = symbolic(m.values[v].Shape[:2], "bool", []any{name, 0, 0})
-	return nil
 }
 
 // call is an application of a layer as a file has it.

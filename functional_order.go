@@ -63,9 +63,9 @@ func (w *search) visit(s Symbol) error {
 	}
 	for _, x := range a.in {
 		v.parents = append(v.parents, w.vertices[x])
-		if mask := w.masks[x]; mask != nil && hears(a) {
-			v.parents = append(v.parents, mask)
-		}
+	}
+	if mask := w.masks[a.in[0]]; mask != nil && hears(a.spec, len(a.in), a.masked) {
+		v.parents = append(v.parents, mask)
 	}
 	w.order = append(w.order, v)
 	mask := w.maskOf(a)
@@ -92,13 +92,15 @@ func (w *search) operation(parents ...*vertex) *vertex {
 	return o
 }
 
-// hears reports whether Keras hands the masks of its inputs to the layer's call.
-func hears(a *application) bool {
-	switch a.spec.(type) {
-	case layers.TimeDistributed, layers.BatchNormalization, layers.GlobalAveragePooling1D, layers.Attention, layers.AdditiveAttention, layers.MultiHeadAttention, *modelSpec:
+// hears reports whether the layer's call has the mask of its input as an argument, in Keras and in its files. Attention finds its masks while it runs.
+func hears(s layers.Spec, inputs int, masked bool) bool {
+	switch s.(type) {
+	case layers.TimeDistributed, layers.BatchNormalization, layers.GlobalAveragePooling1D:
 		return true
+	case *modelSpec:
+		return inputs == 1
 	}
-	return layers.IsRecurrent(a.spec) && (len(a.in) == 1 || a.masked)
+	return layers.IsRecurrent(s) && (inputs == 1 || masked)
 }
 
 // maskOf is what makes the mask of an application's result, as the layer's compute_mask does it.

@@ -3,6 +3,7 @@ the file: predictions, and three more training steps.
 
     oracle/.venv/bin/python oracle/graphs.py [NAME…]
     oracle/.venv/bin/python oracle/graphs.py check FILE.keras BATCHES.npz OUT.npz    what Keras makes of a file of ours
+    oracle/.venv/bin/python oracle/graphs.py check FOLDER BATCHES OUT                the same of all files of a folder; the others are folders too
 
 An .npz holds `x<i>` (a batch of input i), `out<i>` (what output i is for it), and of three training steps, which the first axis counts, `xs<i>`,
 `ys<i>`, and where rows or steps are weighted `ws<i>`; `losses`, `logs` (loss and metrics that evaluate tells after the steps for the first of their batches,
@@ -267,8 +268,17 @@ def main():
     FOLDER.mkdir(parents=True, exist_ok=True)
     if sys.argv[1:2] == ["check"]:
         file, batches, out = map(pathlib.Path, sys.argv[2:])
-        meta, arrays = check(file, npz.load(batches)[1])
-        npz.save(out, arrays, meta)
+        if file.is_dir():
+            jobs = [(f, batches / f"{f.stem}.npz", out / f"{f.stem}.npz") for f in sorted(file.glob("*.keras"))]
+        else:
+            jobs = [(file, batches, out)]
+        for file, batches, out in jobs:
+            keras.backend.clear_session()
+            try:
+                meta, arrays = check(file, npz.load(batches)[1])
+            except Exception as e:
+                sys.exit(f"{file}: {type(e).__name__}: {e}")
+            npz.save(out, arrays, meta)
         return
     for name in sys.argv[1:] or MODELS:
         write(name)
