@@ -8,11 +8,17 @@
 
 Not the same at every run: the time at which a file was made, in files of the newer formats.
 
+The h5repack that `make` runs is that of HDF5 1.10.8 (Debian's hdf5-tools).
+
 Versions: h5py 3.14.0 with HDF5 1.14.6, NumPy 2.4.6; for the second mode Keras 3.15.1 with TensorFlow 2.21.0.
 """
 
+import ctypes
+import glob
+import gzip
 import json
 import os
+import subprocess
 import sys
 
 import h5py
@@ -20,7 +26,9 @@ import numpy as np
 
 
 def type_name(kind, dtype):
-    """The name that the Go package gives a type."""
+    """The name that the Go package gives a type; of arrays as elements, that of what is in them."""
+    if isinstance(kind, h5py.h5t.TypeArrayID):
+        return type_name(kind.get_super(), dtype.base)
     if isinstance(kind, h5py.h5t.TypeStringID):
         if kind.is_variable_str():
             return "str" if kind.get_cset() == h5py.h5t.CSET_UTF8 else "bytes"
@@ -57,7 +65,8 @@ def describe_attrs(obj):
         if isinstance(value, h5py.Empty):
             attrs[name] = {"type": kind, "shape": [0], "values": []}
             continue
-        attrs[name] = {"type": kind, "shape": list(a.shape), "values": values(value, kind)}
+        shape = list(a.shape) + list(a.dtype.shape)
+        attrs[name] = {"type": kind, "shape": shape, "values": values(value, kind)}
     return attrs
 
 
@@ -73,7 +82,8 @@ def describe(path):
         item = {"attrs": describe_attrs(obj)}
         if isinstance(obj, h5py.Dataset):
             kind = type_name(obj.id.get_type(), obj.dtype)
-            item |= {"type": kind, "shape": list(obj.shape or ([0] if obj.shape is None else []))}
+            shape = list(obj.shape or ([0] if obj.shape is None else []))
+            item |= {"type": kind, "shape": shape + list(obj.dtype.shape)}
             item["values"] = [] if obj.shape is None else values(obj[()], kind)
         tree[name] = {k: v for k, v in item.items() if v}
         if isinstance(obj, h5py.Group):
@@ -161,6 +171,75 @@ def write_chunks(path, libver):
         h5py.Dataset(h5py.h5d.create(f.id, b"early", h5py.h5t.IEEE_F32LE, space, plist))[...] = x
 
 
+def write_indexes(path):
+    """The indexes of chunks of datasets that grow, or could."""
+    with h5py.File(path, "w", libver="latest") as f:
+        x = np.arange(35, dtype="f4").reshape(5, 7)
+        for name, most in [
+            ("rows", (None, 20)),  # an extensible array
+            ("columns", (20, None)),
+            ("both", (None, None)),  # a version 2 B-tree
+            ("bounded", (10, 14)),  # a fixed array, larger than the dataset
+        ]:
+            f.create_dataset(name, data=x, chunks=(2, 3), maxshape=most)
+            f.create_dataset(name + "gzip", data=x, chunks=(2, 3), maxshape=most, compression="gzip", shuffle=True)
+        f.create_dataset("long", data=np.arange(200, dtype="u1"), chunks=(1,), maxshape=(None,))
+        f.create_dataset("deep", data=np.arange(120, dtype="u1").reshape(12, 10), chunks=(1, 1), maxshape=(None, None))
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk((2, 3))
+        plist.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        space = h5py.h5s.create_simple(x.shape, (6, 20))
+        h5py.Dataset(h5py.h5d.create(f.id, b"early", h5py.h5t.IEEE_F32LE, space, plist))[...] = x
+        # Chunks at the edges without filters, which h5py does not offer.
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_chunk((2, 3))
+        plist.set_deflate(6)
+        (lib,) = glob.glob(os.path.join(os.path.dirname(h5py.__file__), "..", "h5py.libs", "libhdf5-*"))
+        assert ctypes.CDLL(lib).H5Pset_chunk_opts(ctypes.c_int64(plist.id), 2) >= 0
+        space = h5py.h5s.create_simple(x.shape)
+        h5py.Dataset(h5py.h5d.create(f.id, b"edges", h5py.h5t.IEEE_F32LE, space, plist))[...] = x
+
+
+def write_sparse(path):
+    """Arrays of chunks that are large enough for pages, most of which are not in use."""
+    with h5py.File(path, "w", libver="latest") as f:
+        for name, size, at, more in [
+            ("fixed", 2100, [1030, 2099], {}),
+            ("fixedgzip", 2100, [5, 2050], {"compression": "gzip"}),
+            ("grows", 200_000, [0, 3, 4, 100, 150_000, 199_999], {"maxshape": (None,)}),
+            ("growsgzip", 140_000, [7, 139_999], {"maxshape": (None,), "compression": "gzip"}),
+        ]:
+            d = f.create_dataset(name, (size,), "u1", chunks=(1,), **more)
+            for i in at:
+                d[i] = 1 + i % 255
+    with h5py.File(path, "r") as f, open(path.removesuffix(".h5") + ".json", "w") as out:
+        tell = {k: {"length": len(d), "at": np.flatnonzero(d[()]).tolist(), "values": d[()][d[()] != 0].tolist()} for k, d in f.items()}
+        json.dump(tell, out, separators=(",", ":"), sort_keys=True)
+        out.write("\n")
+    with open(path, "rb") as f, open(path + ".gz", "wb") as out:
+        out.write(gzip.compress(f.read(), mtime=0))  # most of it is bytes without meaning
+    os.remove(path)
+
+
+def write_arrays(path):
+    """Elements that are arrays, and attributes that are too large for a header."""
+    with h5py.File(path, "w", libver="latest") as f:
+        t = np.dtype(("<f4", (2, 3)))
+        x = np.arange(24, dtype="f4").reshape(4, 2, 3)
+        for name, more in ("plain", {}), ("chunks", {"chunks": (3,), "compression": "gzip"}):
+            d = f.create_dataset(name, (4,), t, **more)
+            d[...] = x
+        d = f.create_dataset("scalar", (), np.dtype((">i2", (3,))))
+        d[()] = np.array([1, -2, 300])
+        f.create_dataset("holes", (4,), np.dtype(("i1", (2,))), chunks=(1,))[2] = [5, 6]
+        f.attrs.create("array", np.arange(4, dtype="i4").reshape(2, 2), (2,), np.dtype(("<i4", (2,))))
+        g = f.create_group("attrs")
+        for i in range(9):
+            g.attrs[f"a{i}"] = i
+        g.attrs["large"] = np.bytes_("large" * 1000)
+        g.attrs["larger"] = np.arange(600, dtype="i8")
+
+
 def write_new(path, libver, track_order=False):
     with h5py.File(path, "w", libver=libver, track_order=track_order) as f:
         f.attrs["name"] = "new"
@@ -205,6 +284,8 @@ def write_refused(path):
         f["away"] = h5py.ExternalLink("other.h5", "/x")
         f["compound"] = np.zeros(2, dtype=[("a", "f4"), ("b", "i4")])
         f["complex"] = np.zeros(2, dtype="c8")
+        f["reference"] = np.array([f["good"].ref], dtype=h5py.ref_dtype)
+        f["pairs"] = np.zeros(2, dtype=[("a", "f4", (2,))])
         f.create_dataset("lzf", data=np.zeros(99), compression="lzf")
         f.create_dataset("outside", (3,), "f4", external=[("other.bin", 0, 12)])
         f["type"] = np.dtype("f4")
@@ -228,9 +309,24 @@ def make(folder):
     write_wide(at("wide.h5"))
     write_places(at("places.h5"))
     write_refused(at("refused.h5"))
-    for name in "types", "many", "chunks", "chunks_latest", "new", "wide", "places":
+    write_indexes(at("indexes.h5"))
+    write_sparse(at("sparse.h5"))
+    write_arrays(at("arrays.h5"))
+    for name in "types", "many", "chunks", "chunks_latest", "new", "wide", "places", "indexes", "arrays":
         write_json(at(name + ".h5"))
+    repack(at)
     assert describe(at("new_tracked.h5")) == describe(at("new.h5"))
+
+
+def repack(at):
+    """What h5repack makes of files: the same values in other structures."""
+    for source, name, options in [
+        ("types", "types_repacked", ["-L"]),
+        ("keras.weights", "keras_repacked", ["-f", "SHUF", "-f", "GZIP=9", "-m", "8"]),
+        ("keras_legacy", "keras_legacy_repacked", ["-L", "-f", "GZIP=1", "-f", "FLET", "-m", "8"]),
+    ]:
+        subprocess.run(["h5repack", *options, at(source + ".h5"), at(name + ".h5")], check=True)
+        assert describe(at(name + ".h5")) == describe(at(source + ".h5")), name
 
 
 def write_json(path):

@@ -132,11 +132,19 @@ func attribute(body []byte) (Attr, error) {
 		return a, nil
 	}
 	var err error
-	if a.typ, err = datatype(&cursor{b: parts[1]}); err != nil {
+	var inner []int
+	if a.typ, inner, err = elementType(parts[1]); err != nil {
 		return Attr{}, fmt.Errorf("attribute %s: %w", a.name, err)
 	}
-	if a.shape, a.count, err = dataspace(parts[2]); err != nil {
+	if a.shape, _, a.count, err = dataspace(parts[2]); err != nil {
 		return Attr{}, fmt.Errorf("attribute %s: %w", a.name, err)
+	}
+	if inner != nil {
+		a.shape = append(a.shape, inner...)
+		ok := false
+		if a.count, ok = product(a.shape); !ok || len(a.shape) > maxRank {
+			return Attr{}, fmt.Errorf("attribute %s: expected at most %d axes and fewer than 2^62 elements, got shape %v", a.name, maxRank, a.shape)
+		}
 	}
 	have := uint64(len(c.b))
 	if a.count > have/uint64(a.typ.Size) {

@@ -11,8 +11,12 @@ type Dataset struct {
 	typ   Type
 	shape []int
 	count uint64 // elements
+
+	space []int // the dataspace: shape without the axes of elements that are arrays
+	most  []int // what space may grow to, -1 without a bound
+	unit  int   // bytes of an element of space
 	layout
-	fill    []byte // one element, nil for zeros
+	fill    []byte // one element of space, nil for zeros
 	filters []filter
 }
 
@@ -22,11 +26,11 @@ type layout struct {
 	addr  uint64 // of contiguous data or of the index of chunks, undefined when never written
 	data  []byte // of compact data
 
-	chunk  []int // shape of a chunk
-	index  uint8 // how chunks are found
-	single uint64
-	mask   uint32 // filters that a single chunk skips
-	pages  uint8  // page bits of a fixed array
+	chunk    []int // shape of a chunk, in elements of space
+	index    uint8 // how chunks are found
+	single   uint64
+	mask     uint32 // filters that a single chunk skips
+	rawEdges bool   // chunks that are not whole inside space skip all filters
 }
 
 // Layout classes (IV.A.2.i).
@@ -63,18 +67,29 @@ func (l *loader) dataset(d *Dataset, msgs []message) error {
 		return unsupported("a dataset in external files")
 	}
 	var err error
-	if d.typ, err = datatype(&cursor{b: found[0].body}); err != nil {
+	var inner []int
+	if d.typ, inner, err = elementType(found[0].body); err != nil {
 		return err
 	}
-	if d.shape, d.count, err = dataspace(found[1].body); err != nil {
+	if d.space, d.most, d.count, err = dataspace(found[1].body); err != nil {
 		return err
+	}
+	d.shape, d.unit = d.space, d.typ.Size
+	if inner != nil {
+		d.shape = append(append([]int(nil), d.space...), inner...)
+		each, _ := product(inner) // times the size it is that of the datatype
+		d.unit *= int(each)
+		ok := false
+		if d.count, ok = product(d.shape); !ok || len(d.shape) > maxRank {
+			return fmt.Errorf("dataset: expected at most %d axes and fewer than 2^62 elements, got shape %v", maxRank, d.shape)
+		}
 	}
 	if m, n := only(msgs, msgFilters); n > 0 {
 		if d.filters, err = filterPipeline(m.body); err != nil {
 			return err
 		}
 	}
-	if d.fill, err = fillValue(found[3].body, d.typ); err != nil {
+	if d.fill, err = fillValue(found[3].body, d.unit); err != nil {
 		return err
 	}
 	size := uint64(d.typ.Size)
@@ -142,8 +157,8 @@ func (d *Dataset) place(body []byte, n uint64) error {
 	return c.err("data layout")
 }
 
-// fillValue reads a fill value message (IV.A.2.f): an element, or nil when it is zero.
-func fillValue(body []byte, t Type) ([]byte, error) {
+// fillValue reads a fill value message (IV.A.2.f): an element of size bytes, or nil when it is zero.
+func fillValue(body []byte, size int) ([]byte, error) {
 	if body == nil {
 		return nil, nil
 	}
@@ -169,8 +184,8 @@ func fillValue(body []byte, t Type) ([]byte, error) {
 	if len(bytes.Trim(value, "\x00")) == 0 {
 		return nil, nil
 	}
-	if len(value) != t.Size {
-		return nil, fmt.Errorf("fill value: expected %d bytes, got %d", t.Size, len(value))
+	if len(value) != size {
+		return nil, fmt.Errorf("fill value: expected %d bytes, got %d", size, len(value))
 	}
 	return value, nil
 }

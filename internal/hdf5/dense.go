@@ -52,7 +52,7 @@ func (l *loader) dense(heap, tree uint64, kind uint8, recordSize, idAt, idSize i
 	if err != nil {
 		return err
 	}
-	return l.src.records(tree, kind, recordSize, func(record []byte) error {
+	return l.src.records(tree, kind, recordSize, recordSize, func(record []byte) error {
 		object, err := h.object(record[idAt:][:idSize])
 		if err != nil {
 			return err
@@ -74,8 +74,8 @@ type tree2 struct {
 
 type tree2Counts struct{ child, all int }
 
-// records calls use with every record of the version 2 B-tree at addr, in order.
-func (s *source) records(addr uint64, kind uint8, recordSize int, use func(record []byte) error) error {
+// records calls use with every record of the version 2 B-tree at addr, in order. They all have one size from least to most.
+func (s *source) records(addr uint64, kind uint8, least, most int, use func(record []byte) error) error {
 	c, err := s.checksummed("BTHD", addr, 38)
 	if err != nil {
 		return err
@@ -89,8 +89,8 @@ func (s *source) records(addr uint64, kind uint8, recordSize int, use func(recor
 	switch {
 	case version != 0 || got != kind:
 		return fmt.Errorf("BTHD at %#x: expected version 0, type %d, got %d, %d", addr, kind, version, got)
-	case t.recordSize != uint64(recordSize):
-		return fmt.Errorf("BTHD at %#x: expected records of %d bytes, got %d", addr, recordSize, t.recordSize)
+	case t.recordSize < uint64(least) || t.recordSize > uint64(most):
+		return fmt.Errorf("BTHD at %#x: expected records of %d to %d bytes, got %d", addr, least, most, t.recordSize)
 	case depth > 16 || t.nodeSize < 64 || t.nodeSize > 1<<24:
 		return fmt.Errorf("BTHD at %#x: expected at most 16 levels of nodes of 64 bytes to 16 MiB, got %d of %d", addr, depth, t.nodeSize)
 	case root == undefined:
@@ -98,16 +98,16 @@ func (s *source) records(addr uint64, kind uint8, recordSize int, use func(recor
 	}
 	// A pointer holds counts in as many bytes as the largest possible count needs.
 	const frame = 10 // signature, version, type, checksum
-	most := (t.nodeSize - frame) / t.recordSize
-	total := most
-	t.counts = append(t.counts, tree2Counts{child: bytesFor(most)})
+	records := (t.nodeSize - frame) / t.recordSize
+	total := records
+	t.counts = append(t.counts, tree2Counts{child: bytesFor(records)})
 	for d := 1; d < depth; d++ {
 		pointer := uint64(8 + t.counts[0].child + t.counts[d-1].all)
 		if t.nodeSize < frame+pointer {
 			return fmt.Errorf("BTHD at %#x: expected nodes larger than %d bytes", addr, t.nodeSize)
 		}
-		most = (t.nodeSize - frame - pointer) / (t.recordSize + pointer)
-		total = min((most+1)*total+most, 1<<56)
+		records = (t.nodeSize - frame - pointer) / (t.recordSize + pointer)
+		total = min((records+1)*total+records, 1<<56)
 		t.counts = append(t.counts, tree2Counts{child: t.counts[0].child, all: bytesFor(total)})
 	}
 	return t.node(root, count, depth)

@@ -72,39 +72,75 @@ func filterPipeline(body []byte) ([]filter, error) {
 	return filters, c.err("filters")
 }
 
-// undo is the chunk before the filter; size is that of the chunk before all filters.
-func (f *filter) undo(raw []byte, size uint64) ([]byte, error) {
-	switch f.id {
-	case filterDeflate:
-		z, err := zlib.NewReader(bytes.NewReader(raw))
+// undoer undoes filters, chunk after chunk; a chunk is valid until the next.
+type undoer struct {
+	in      bytes.Reader
+	inflate io.ReadCloser // also a zlib.Resetter; nil before its first use
+	buf     [2]bytes.Buffer
+}
+
+// all is a chunk before all filters but those in the mask, which it skipped; its size should then be size.
+func (u *undoer) all(filters []filter, mask uint32, raw []byte, size uint64) (_ []byte, err error) {
+	for i := len(filters) - 1; i >= 0; i-- {
+		if mask>>i&1 != 0 {
+			continue
+		}
+		switch f := &filters[i]; f.id {
+		case filterDeflate:
+			raw, err = u.deflated(raw, size)
+		case filterShuffle:
+			raw = u.shuffled(raw, int(f.values[0]))
+		default: // filterFletcher
+			raw, err = withoutSum(raw)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("deflate: %w", err)
+			return nil, err
 		}
-		// Checksums added before this filter make a chunk longer by a few bytes, which the sum over filters bounds.
-		out, err := io.ReadAll(io.LimitReader(z, int64(size)+4*32+1))
-		if err != nil {
-			return nil, fmt.Errorf("deflate: %w", err)
-		}
-		return out, nil
-	case filterShuffle:
-		width := int(f.values[0])
-		n := len(raw) / width
-		out := make([]byte, len(raw))
-		for j := range min(width, len(raw)) {
-			for i := range n {
-				out[i*width+j] = raw[j*n+i]
-			}
-		}
-		copy(out[n*width:], raw[n*width:])
-		return out, nil
-	default: // filterFletcher
-		end := len(raw) - 4
-		if end < 0 {
-			return nil, fmt.Errorf("fletcher32: expected at least 4 bytes, got %d", len(raw))
-		}
-		if want, got := binary.LittleEndian.Uint32(raw[end:]), fletcher32(raw[:end]); got != want {
-			return nil, fmt.Errorf("fletcher32: expected checksum %#08x, got %#08x", want, got)
-		}
-		return raw[:end], nil
 	}
+	return raw, nil
+}
+
+func (u *undoer) deflated(raw []byte, size uint64) (_ []byte, err error) {
+	u.in.Reset(raw)
+	if u.inflate == nil {
+		u.inflate, err = zlib.NewReader(&u.in)
+	} else {
+		err = u.inflate.(zlib.Resetter).Reset(&u.in, nil)
+	}
+	if err == nil {
+		u.buf[0].Reset()
+		// Checksums added before this filter make a chunk longer by a few bytes, which the sum over filters bounds.
+		_, err = u.buf[0].ReadFrom(io.LimitReader(u.inflate, int64(size)+4*32+1))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("deflate: %w", err)
+	}
+	return u.buf[0].Bytes(), nil
+}
+
+// shuffled puts the bytes of numbers together again: first of all stood the first bytes of all numbers, then the second.
+func (u *undoer) shuffled(raw []byte, width int) []byte {
+	n := len(raw) / width
+	u.buf[1].Reset()
+	u.buf[1].Grow(len(raw))
+	out := u.buf[1].AvailableBuffer()[:len(raw)]
+	for j := range min(width, len(raw)) {
+		for i := range n {
+			out[i*width+j] = raw[j*n+i]
+		}
+	}
+	copy(out[n*width:], raw[n*width:])
+	return out
+}
+
+// withoutSum compares the checksum at the end of raw, and cuts it off.
+func withoutSum(raw []byte) ([]byte, error) {
+	end := len(raw) - 4
+	if end < 0 {
+		return nil, fmt.Errorf("fletcher32: expected at least 4 bytes, got %d", len(raw))
+	}
+	if want, got := binary.LittleEndian.Uint32(raw[end:]), fletcher32(raw[:end]); got != want {
+		return nil, fmt.Errorf("fletcher32: expected checksum %#08x, got %#08x", want, got)
+	}
+	return raw[:end], nil
 }

@@ -20,6 +20,9 @@ type fractalHeap struct {
 	maxDirect uint64 // bytes of the largest block that holds objects; larger ones hold blocks
 
 	blocks []heapBlock // by offset
+
+	hugeTree uint64           // of objects that are larger than any block
+	huge     map[uint64]block // by ID; nil before it is read
 }
 
 type heapBlock struct {
@@ -35,8 +38,9 @@ func (s *source) fractalHeap(addr uint64, idSize int) (*fractalHeap, error) {
 	}
 	version, ids, filters, flags := c.u8(), c.u16(), c.u16(), c.u8()
 	maxObject := uint64(c.u32())
-	c.skip(12 * 8) // huge objects, free space, statistics
-	h := &fractalHeap{src: s, checksums: flags&2 != 0}
+	c.skip(8) // the next ID of a huge object
+	h := &fractalHeap{src: s, checksums: flags&2 != 0, hugeTree: c.u64()}
+	c.skip(10 * 8) // free space, statistics
 	h.width, h.start, h.maxDirect = uint64(c.u16()), c.u64(), c.u64()
 	maxBits := int(c.u16())
 	c.skip(2) // rows to start with
@@ -126,8 +130,12 @@ func (h *fractalHeap) indirect(addr, offset uint64, rows int) error {
 // object is the bytes of the object with this ID.
 func (h *fractalHeap) object(id []byte) ([]byte, error) {
 	c := cursor{b: id}
-	// Bits 6 and 7 are the version, 4 and 5 the type: 0 in a block, 1 huge, 2 inside the ID.
-	if head := c.u8(); head>>4 != 0 {
+	// Bits 6 and 7 are the version, 4 and 5 the type: 0 in a block, 1 huge, 2 inside the ID, where links and attributes have no room.
+	switch head := c.u8(); head >> 4 {
+	case 0:
+	case 1:
+		return h.hugeObject(c.uint(len(id) - 1))
+	default:
 		return nil, unsupported(fmt.Sprintf("an object of type %d in a fractal heap", head>>4&3))
 	}
 	offset, length := c.uint(h.offsetBytes), c.uint(h.lengthBytes)
@@ -153,4 +161,29 @@ func (h *fractalHeap) object(id []byte) ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("fractal heap: expected an object of %d bytes at offset %d, got none", length, offset)
+}
+
+// hugeObject is the bytes of an object that has a place of its own in the file, which a version 2 B-tree knows by ID. (IDs of links and
+// attributes are too short to say the place themselves.)
+func (h *fractalHeap) hugeObject(id uint64) ([]byte, error) {
+	const hugeByID = 1 // records: address (8), length (8), ID (8)
+	if h.huge == nil {
+		h.huge = map[uint64]block{}
+		if h.hugeTree != undefined {
+			err := h.src.records(h.hugeTree, hugeByID, 24, 24, func(record []byte) error {
+				c := cursor{b: record}
+				b := block{c.u64(), c.u64()}
+				h.huge[c.u64()] = b
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	b, ok := h.huge[id]
+	if !ok {
+		return nil, fmt.Errorf("fractal heap: expected a huge object %d, got none", id)
+	}
+	return h.src.read("huge object of a fractal heap", b.addr, b.size)
 }

@@ -4,7 +4,8 @@
 // Open reads the whole tree of names at once and refuses a file that contradicts itself; numbers stay in the file until a
 // dataset is read, and then go straight to the caller's slice. Written are superblock version 0, object headers version 1,
 // symbol-table groups and contiguous data, as h5py writes by default. Read are, besides, superblocks 2 and 3, object headers
-// version 2, groups of link messages and of dense links, compact data, and chunks with deflate, shuffle and fletcher32.
+// version 2, groups of link messages and of dense links, compact data, chunks with deflate, shuffle and fletcher32 under every
+// index, and elements that are arrays.
 // What the package knows of but does not read (soft and external links, external storage, virtual datasets, compound types
 // and the like) keeps its name in the tree; asking for it is an error that says what it is.
 //

@@ -34,8 +34,8 @@ func (d *Dataset) ReadRaw(dst []byte) error {
 	if want := int(d.count) * d.typ.Size; len(dst) != want {
 		return fmt.Errorf("hdf5: %s: expected a destination of %d bytes, got %d", d.Path(), want, len(dst))
 	}
-	err := d.stream(func(raw []byte) error {
-		dst = dst[copy(dst, raw):]
+	err := d.stream(func(at int, raw []byte) error {
+		copy(dst[at*d.typ.Size:], raw)
 		return nil
 	})
 	if err != nil {
@@ -48,11 +48,8 @@ func read[T any](d *Dataset, dst []T, convert func(dst []T, raw []byte, t Type) 
 	if uint64(len(dst)) != d.count {
 		return fmt.Errorf("hdf5: %s: expected a destination of %d elements for shape %v, got %d", d.Path(), d.count, d.shape, len(dst))
 	}
-	err := d.stream(func(raw []byte) error {
-		n := len(raw) / d.typ.Size
-		err := convert(dst[:n], raw, d.typ)
-		dst = dst[n:]
-		return err
+	err := d.stream(func(at int, raw []byte) error {
+		return convert(dst[at:][:len(raw)/d.typ.Size], raw, d.typ)
 	})
 	if err != nil {
 		return fmt.Errorf("hdf5: %s: %w", d.Path(), err)
@@ -63,47 +60,53 @@ func read[T any](d *Dataset, dst []T, convert func(dst []T, raw []byte, t Type) 
 // blockSize is how much is read at a time: enough that calls cost nothing, little enough to stay in a cache.
 const blockSize = 1 << 18
 
-// stream calls use with all elements in order, as stored, in pieces of whole elements. A piece is valid during the call.
-func (d *Dataset) stream(use func(raw []byte) error) error {
-	size := uint64(d.typ.Size)
-	total := d.count * size
-	if total == 0 {
+// stream calls use with all elements as stored, in pieces of whole elements, of which at is the first. What chunks leave out
+// comes first as fill values; otherwise every element comes once. A piece is valid during the call.
+func (d *Dataset) stream(use func(at int, raw []byte) error) error {
+	if d.count == 0 {
 		return nil
 	}
 	switch {
 	case d.class == compact:
-		return use(d.data)
+		return use(0, d.data)
 	case d.class == chunked:
-		raw, err := d.chunks()
-		if err != nil {
-			return err
-		}
-		return use(raw)
+		return d.chunks(use)
+	case d.addr == undefined:
+		return d.fillAll(use)
 	}
-	block := make([]byte, min(total, max(size, blockSize/size*size)))
-	if d.addr == undefined {
-		d.fillIn(block)
-	}
+	total := d.count * uint64(d.typ.Size)
+	block := d.block()
 	for at := uint64(0); at < total; at += uint64(len(block)) {
 		block = block[:min(uint64(len(block)), total-at)]
-		if d.addr != undefined {
-			if err := d.file.src.readAt("dataset", block, d.addr+at); err != nil {
-				return err
-			}
+		if err := d.file.src.readAt("dataset", block, d.addr+at); err != nil {
+			return err
 		}
-		if err := use(block); err != nil {
+		if err := use(int(at)/d.typ.Size, block); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// fillIn writes the fill value into every element of dst, which holds zeros.
-func (d *Dataset) fillIn(dst []byte) {
-	if d.fill == nil {
-		return
+// block is room for a piece of whole elements of the dataspace.
+func (d *Dataset) block() []byte {
+	return make([]byte, min(int(d.count)*d.typ.Size, max(d.unit, blockSize/d.unit*d.unit)))
+}
+
+// fillAll is stream for a dataset of fill values alone.
+func (d *Dataset) fillAll(use func(at int, raw []byte) error) error {
+	block := d.block()
+	if d.fill != nil {
+		for at := 0; at < len(block); at += len(d.fill) {
+			copy(block[at:], d.fill)
+		}
 	}
-	for at := 0; at < len(dst); at += len(d.fill) {
-		copy(dst[at:], d.fill)
+	total := int(d.count) * d.typ.Size
+	for at := 0; at < total; at += len(block) {
+		block = block[:min(len(block), total-at)]
+		if err := use(at/d.typ.Size, block); err != nil {
+			return err
+		}
 	}
+	return nil
 }

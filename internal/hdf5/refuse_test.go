@@ -46,6 +46,9 @@ func TestRefusesByName(t *testing.T) {
 	for path, want := range map[string]string{
 		"compound": "hdf5: /compound: expected numbers, got compound datatype",
 		"complex":  "hdf5: /complex: expected numbers, got compound datatype",
+		"pairs":    "hdf5: /pairs: expected numbers, got compound datatype",
+
+		"reference": "hdf5: /reference: expected numbers, got reference datatype",
 	} {
 		d, err := f.Root().Dataset(path)
 		if err == nil {
@@ -55,8 +58,8 @@ func TestRefusesByName(t *testing.T) {
 			t.Errorf("%s: got error %v, want %s", path, err, want)
 		}
 	}
-	if got := len(f.Root().Keys()); got != 11 {
-		t.Errorf("keys: got %d, want 11", got)
+	if got := len(f.Root().Keys()); got != 13 {
+		t.Errorf("keys: got %d, want 13", got)
 	}
 	if _, err := f.Root().Group("good"); err == nil || err.Error() != "hdf5: /good: expected a group, got a dataset" {
 		t.Errorf("Group(good): got error %v", err)

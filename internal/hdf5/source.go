@@ -75,11 +75,19 @@ func (s *source) checksummed(signature string, addr, n uint64) (cursor, error) {
 	if n < 8 || string(b[:4]) != signature {
 		return cursor{}, fmt.Errorf("expected %s at %#x, got %q", signature, addr, b[:min(n, 4)])
 	}
-	body := b[:n-4]
-	if want, got := binary.LittleEndian.Uint32(b[n-4:]), lookup3(body); s.verify && got != want {
-		return cursor{}, fmt.Errorf("%s at %#x: checksum: expected %#08x, got %#08x", signature, addr, want, got)
+	if err := s.compareSum(signature, addr, b); err != nil {
+		return cursor{}, err
 	}
-	return cursor{b: body[4:]}, nil
+	return cursor{b: b[4 : n-4]}, nil
+}
+
+// compareSum compares the last four bytes of b with the checksum of all before.
+func (s *source) compareSum(what string, addr uint64, b []byte) error {
+	body, end := b[:len(b)-4], b[len(b)-4:]
+	if want, got := binary.LittleEndian.Uint32(end), lookup3(body); s.verify && got != want {
+		return fmt.Errorf("%s at %#x: checksum: expected %#08x, got %#08x", what, addr, want, got)
+	}
+	return nil
 }
 
 // cursor takes fields off the front of a structure. Past the end it gives zeros and remembers; err reports it.

@@ -10,7 +10,7 @@ type Kind uint8
 
 // The kinds that are read.
 const (
-	Other    Kind = iota // known to the format, not read: compound, reference, array, time, bit field, unusual numbers
+	Other    Kind = iota // known to the format, not read: compound, reference, time, bit field, unusual numbers
 	Float                // IEEE 754, Size 2, 4 or 8
 	BFloat               // the upper half of a float32, Size 2
 	Int                  // two's complement, Size 1, 2, 4 or 8
@@ -78,9 +78,48 @@ const (
 	classOpaque = 5
 	classEnum   = 8
 	classVar    = 9
+	classArray  = 10
 )
 
-var classNames = [...]string{2: "time", 4: "bit field", 6: "compound", 7: "reference", 10: "array", 11: "complex"}
+var classNames = [...]string{2: "time", 4: "bit field", 6: "compound", 7: "reference", 11: "complex"}
+
+// elementType reads a datatype message whose elements may be arrays, in which case inner is their shape and the type that of
+// what is in them: a dataset of shape [N] with arrays of shape [3] is one of shape [N 3], as h5py has it.
+func elementType(body []byte) (t Type, inner []int, err error) {
+	c := &cursor{b: body}
+	size := 0
+	for first := true; len(c.b) >= 8 && c.b[0]&15 == classArray; first = false {
+		version := c.u8() >> 4
+		c.skip(3)
+		if n := int(c.u32()); first {
+			size = n
+		}
+		rank := int(c.u8())
+		if version < 3 {
+			c.skip(3)
+		}
+		if rank == 0 || len(inner)+rank > maxRank {
+			return Type{}, nil, fmt.Errorf("datatype: array: expected 1 to %d axes, got %d", maxRank, len(inner)+rank)
+		}
+		for range rank {
+			inner = append(inner, int(c.u32()))
+		}
+		if version < 3 {
+			c.skip(4 * uint64(rank)) // a permutation that was never used
+		}
+	}
+	if t, err = datatype(c); err != nil || inner == nil {
+		return t, nil, err
+	}
+	whole, ok := product(inner)
+	if !ok || whole == 0 || uint64(size)/whole != uint64(t.Size) || uint64(size)%whole != 0 {
+		return Type{}, nil, fmt.Errorf("datatype: array of %d bytes: expected shape %v of %v to have as many", size, inner, t)
+	}
+	if t.Kind == Other {
+		return Type{Size: size, other: "array of " + t.other}, nil, nil
+	}
+	return t, inner, nil
+}
 
 // datatype reads a datatype message. It leaves c behind the message only as far as a base type needs it.
 func datatype(c *cursor) (Type, error) {
@@ -214,9 +253,9 @@ func (t *Type) variable(flags uint32) error {
 	return nil
 }
 
-// dataspace reads a dataspace message (IV.A.2.b): the shape, nil for a scalar, [0] for the empty space. Count is the number
-// of elements.
-func dataspace(body []byte) (shape []int, count uint64, err error) {
+// dataspace reads a dataspace message (IV.A.2.b): the shape, nil for a scalar, [0] for the empty space, and to what it may grow,
+// where -1 has no bound. Count is the number of elements.
+func dataspace(body []byte) (shape, most []int, count uint64, err error) {
 	c := cursor{b: body}
 	version, rank, flags := c.u8(), int(c.u8()), c.u8()
 	const null = 2
@@ -225,13 +264,13 @@ func dataspace(body []byte) (shape []int, count uint64, err error) {
 		c.skip(5)
 	case 2:
 		if c.u8() == null {
-			return []int{0}, 0, c.err("dataspace")
+			return []int{0}, []int{0}, 0, c.err("dataspace")
 		}
 	default:
-		return nil, 0, fmt.Errorf("dataspace: expected version 1 or 2, got %d", version)
+		return nil, nil, 0, fmt.Errorf("dataspace: expected version 1 or 2, got %d", version)
 	}
 	if rank > maxRank {
-		return nil, 0, fmt.Errorf("dataspace: expected at most %d axes, got %d", maxRank, rank)
+		return nil, nil, 0, fmt.Errorf("dataspace: expected at most %d axes, got %d", maxRank, rank)
 	}
 	if rank > 0 {
 		shape = make([]int, rank)
@@ -239,21 +278,29 @@ func dataspace(body []byte) (shape []int, count uint64, err error) {
 	for i := range shape {
 		d := c.u64()
 		if d > 1<<62 {
-			return nil, 0, fmt.Errorf("dataspace: axis %d: expected a length below 2^62, got %d", i, d)
+			return nil, nil, 0, fmt.Errorf("dataspace: axis %d: expected a length below 2^62, got %d", i, d)
 		}
 		shape[i] = int(d)
 	}
-	if flags&1 != 0 {
-		c.skip(8 * uint64(rank)) // the most that each axis may grow to
+	most = shape
+	if flags&1 != 0 && rank > 0 {
+		most = make([]int, rank)
+		for i := range most {
+			d := c.u64()
+			if d != undefined && d > 1<<62 {
+				return nil, nil, 0, fmt.Errorf("dataspace: axis %d: expected that it may grow to less than 2^62, got %d", i, d)
+			}
+			most[i] = int(d)
+		}
 	}
 	if err := c.err("dataspace"); err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	count, ok := product(shape)
 	if !ok {
-		return nil, 0, fmt.Errorf("dataspace: expected fewer than 2^62 elements, got shape %v", shape)
+		return nil, nil, 0, fmt.Errorf("dataspace: expected fewer than 2^62 elements, got shape %v", shape)
 	}
-	return shape, count, nil
+	return shape, most, count, nil
 }
 
 // product is the number of elements of a shape; ok is false from 2^62 on.

@@ -8,6 +8,9 @@ import (
 	"hash/crc32"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -332,7 +335,30 @@ func FuzzOpenArchive(f *testing.F) {
 		b.Reset()
 		z = zip.NewWriter(&b)
 	}
+	// What Keras writes.
+	files, err := filepath.Glob(filepath.Join("..", "..", "testdata", "keras", "*.keras"))
+	if err != nil || len(files) == 0 {
+		f.Fatalf("expected files of Keras in testdata, got %d: %v", len(files), err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if len(data) < 1<<15 {
+			f.Add(data)
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		defer func() {
+			runtime.ReadMemStats(&after)
+			// A value of JSON takes a hundred bytes where its text takes two; what is deflated may be 16 times the file.
+			if got, most := after.TotalAlloc-before.TotalAlloc, uint64(len(data))*16*100+1<<20; got > most {
+				t.Errorf("a file of %d bytes made %d bytes of allocations, want at most %d", len(data), got, most)
+			}
+		}()
 		a, err := keras.OpenArchive(bytes.NewReader(data), int64(len(data)))
 		if err != nil {
 			return

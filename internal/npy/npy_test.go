@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -310,7 +311,22 @@ func FuzzOpenNPZ(f *testing.F) {
 		}
 		f.Add(raw)
 	}
+	names, arrays := samples()
+	var b bytes.Buffer
+	if err := WriteNPZ(&b, names, arrays); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b.Bytes())
 	f.Fuzz(func(t *testing.T, file []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		defer func() {
+			runtime.ReadMemStats(&after)
+			// As much as deflate unpacks to at most, in buffers that double, and once more in another order of axes.
+			if got, most := after.TotalAlloc-before.TotalAlloc, uint64(len(file))*maxRatio*4+4<<20; got > most {
+				t.Errorf("a file of %d bytes made %d bytes of allocations, want at most %d", len(file), got, most)
+			}
+		}()
 		z, err := OpenNPZ(bytes.NewReader(file), int64(len(file)))
 		if err != nil {
 			return

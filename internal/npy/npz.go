@@ -26,6 +26,7 @@ func OpenNPZ(r io.ReaderAt, size int64) (*NPZ, error) {
 		return nil, fmt.Errorf("npy: npz: %w", err)
 	}
 	n := &NPZ{entries: make(map[string]*zip.File, len(z.File))}
+	held := uint64(0)
 	for _, f := range z.File {
 		name, isArray := strings.CutSuffix(f.Name, ".npy")
 		if !isArray {
@@ -37,6 +38,10 @@ func OpenNPZ(r io.ReaderAt, size int64) (*NPZ, error) {
 		if f.UncompressedSize64/maxRatio > f.CompressedSize64+1 || f.CompressedSize64 > uint64(size) {
 			return nil, fmt.Errorf("npy: npz: %q: expected sizes that a file of %d bytes can hold, got %d bytes from %d",
 				name, size, f.UncompressedSize64, f.CompressedSize64)
+		}
+		// Entries that share their bytes could make a small file declare much.
+		if held += f.CompressedSize64; held > uint64(size) {
+			return nil, fmt.Errorf("npy: npz: expected entries that a file of %d bytes can hold side by side, got %d bytes up to %q", size, held, name)
 		}
 		n.entries[name] = f
 		n.names = append(n.names, name)

@@ -238,6 +238,15 @@ func FuzzRead(f *testing.F) {
 		f.Add(open(f, filepath.Base(file)))
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		defer func() {
+			runtime.ReadMemStats(&after)
+			// A byte may push a value of 24, remember it, or begin a list; two readings, each with a buffer.
+			if got, most := after.TotalAlloc-before.TotalAlloc, uint64(len(file))*2048+4<<20; got > most {
+				t.Errorf("a pickle of %d bytes made %d bytes of allocations, want at most %d", len(file), got, most)
+			}
+		}()
 		if _, err := Read(bytes.NewReader(file), 1); err != nil {
 			return
 		}
