@@ -14,12 +14,12 @@ const module = "github.com/unroll-ml/unroll"
 // level is where a package stands: it imports only packages of lower levels. Sub-packages stand where the longest prefix does.
 var level = map[string]int{
 	"tensor": 0, "internal/random": 0, "internal/cell": 0,
-	"internal/keras": 0, "internal/hdf5": 0, "internal/npy": 0, "internal/pickle": 0,
+	"internal/keras": 0, "internal/hdf5": 0, "internal/npy": 0, "internal/pickle": 0, "internal/safetensors": 0,
 	"internal/kernel": 1, "initializers": 1, "schedules": 1, "sequence": 1, "text": 1, "datasets": 1,
 	"activations": 2, "regularizers": 2, "constraints": 2, "losses": 2, "optimizers": 2, "internal/engine": 2,
 	"layers": 3, "metrics": 3,
 	"":     4,
-	"plot": 5, "callbacks": 5,
+	"plot": 5, "callbacks": 5, "convert": 5,
 	"cmd": 6,
 }
 

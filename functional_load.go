@@ -23,6 +23,7 @@ type fileLayer struct {
 // functionalOf is the functional model of a config, its weights all zero. Source: keras/src/models/functional.py, functional_from_config.
 func functionalOf(path string, r *keras.Reader, name string, objects []*keras.Object, room *int) (*Model, error) {
 	g := graphReader{path: path, layers: map[string]*fileLayer{}, room: room}
+	takeIDs(objects)
 	for i, o := range objects {
 		if err := g.layer(fmt.Sprintf("%s.layers[%d]", path, i), o); err != nil {
 			return nil, err
