@@ -19,7 +19,7 @@ var level = map[string]int{
 	"activations": 2, "regularizers": 2, "constraints": 2, "losses": 2, "optimizers": 2, "internal/engine": 2,
 	"layers": 3, "metrics": 3,
 	"":     4,
-	"plot": 5, "callbacks": 5,
+	"plot": 5, "callbacks": 5, "convert": 5,
 	"cmd": 6,
 }
 

@@ -22,6 +22,7 @@ type fileLayer struct {
 
 // functionalOf is the functional model of a config, its weights all zero. Source: keras/src/models/functional.py, functional_from_config.
 func functionalOf(path string, r *keras.Reader, name string, objects []*keras.Object, room *int) (*Model, error) {
+	takeIDs(objects)
 	in, out, order, err := symbolsOf(path, r, objects, room)
 	if err != nil {
 		return nil, err

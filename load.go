@@ -20,7 +20,10 @@ import (
 // LoadOption is a setting of Load.
 type LoadOption func(*loadOptions)
 
-type loadOptions struct{ uncompiled bool }
+type loadOptions struct {
+	uncompiled bool
+	room       *int // how many values the weights may have; nil: as many as the layers ask for
+}
 
 // Uncompiled leaves out how the model was trained, which a model that only predicts does not need: an optimizer, loss or metric
 // that is not offered here is then no error.
@@ -292,9 +295,9 @@ func readIntegers(vars *hdf5.Group, n int, shape tensor.Shape, dst []float32) er
 	return nil
 }
 
-// compileFrom compiles the model as a compile_config says, and takes the optimizer's state from the file.
-func (m *Model) compileFrom(config map[string]any, root *hdf5.Group) error {
-	r := keras.Read("config.json.compile_config", config)
+// compileAs compiles the model as a compile_config says.
+func (m *Model) compileAs(path string, config map[string]any) error {
+	r := keras.Read(path, config)
 	opt, err := deserialize(r.Path("optimizer"), r.Value("optimizer"), optimizers.Deserialize)
 	if err != nil {
 		return err
@@ -307,7 +310,12 @@ func (m *Model) compileFrom(config map[string]any, root *hdf5.Group) error {
 	if err := r.Done(); err != nil {
 		return err
 	}
-	if err := m.CompileHeads(opt, heads...); err != nil {
+	return m.CompileHeads(opt, heads...)
+}
+
+// compileFrom compiles the model as a compile_config says, and takes the optimizer's state from the file.
+func (m *Model) compileFrom(config map[string]any, root *hdf5.Group) error {
+	if err := m.compileAs("config.json.compile_config", config); err != nil {
 		return err
 	}
 	if !root.Has("optimizer/vars") {

@@ -3,9 +3,9 @@
     oracle/.venv/bin/python oracle/drawn.py FOLDER [--forward 300] [--train 100] [--first 0] [--only N]
 
 Model n is drawn from the seed SEED + n, so that a run can be made again, and one model alone (--only). FOLDER gets <n>.keras and <n>.npz, laid out as graphs.py
-says; the first --train models are trained, the others predict. Of training `meta.tol` has for losses, logs and after/<n> ten times what becomes of weights that are
+says; the first --train models are trained, the others predict; more are drawn until every argument of every layer is in LEAST. Of training `meta.tol` has for losses, logs and after/<n> ten times what becomes of weights that are
 changed in the last bit: where a gradient is zero but for rounding, some optimizers step by its sign. At the end the script prints how many models have each argument of each layer at a value that is not its
-default, and fails when one has fewer than LEAST. FOLDER lies outside the repository: `make drawn`, which runs the comparison.
+default. FOLDER lies outside the repository: `make drawn`, which runs the comparison.
 """
 
 import argparse
@@ -455,8 +455,22 @@ def main():
     a = p.parse_args()
     a.folder.mkdir(parents=True, exist_ok=True)
     counts = collections.Counter()
-    which = range(a.first, a.first + a.train + a.forward) if a.only is None else [a.only]
-    for n in which:
+
+    def few():
+        """The arguments of layers that too few models have."""
+        return [f"{c} {k}".strip() for (c, k), v in sorted(counts.items()) if v < LEAST and not hasattr(optimizers, c)]
+
+    def numbers():
+        """The models' numbers; more than were asked for, where an argument is still rare."""
+        if a.only is not None:
+            yield a.only
+            return
+        n = a.first
+        while n < a.first + a.train + a.forward or few() and n < a.first + a.train + a.forward + 200:
+            yield n
+            n += 1
+
+    for n in numbers():
         try:
             seen, bad = write(n, a.folder, n < a.first + a.train)
         except Exception as e:  # Keras refuses some of what is drawn
@@ -473,9 +487,8 @@ def main():
         if n % 20 == 0:
             print(n, flush=True)
     (a.folder / "counts.json").write_text(json.dumps({f"{c} {k}".strip(): v for (c, k), v in sorted(counts.items())}, indent=0))
-    few = [f"{c} {k}".strip() for (c, k), v in sorted(counts.items()) if v < LEAST]
-    print(len(list(a.folder.glob("*.npz"))), "models;", len(counts), "arguments; fewer than", LEAST, "times:", few)
-    if a.only is None and few:
+    print(len(list(a.folder.glob("*.npz"))), "models;", len(counts), "arguments; of layers fewer than", LEAST, "times:", few())
+    if a.only is None and few():
         sys.exit(1)
 
 
