@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -247,10 +248,32 @@ func (b *builder) pooling(op string, size, stride int, mode, format string, x va
 	if stride == 0 {
 		stride = size
 	}
-	a := append(attrs("kernel_shape", []int{size}, "strides", []int{stride}), padding(mode, size, stride)...)
-	y := b.with(op, a, b.steps(x, format))
+	a := attrs("kernel_shape", []int{size}, "strides", []int{stride})
+	in := b.steps(x, format)
+	var y string
+	switch {
+	case mode == "same" && stride > size && op == "MaxPool":
+		y = b.with(op, a, b.padded(in, size, stride, math.Inf(-1)))
+	case mode == "same" && stride > size: // of what is padded nothing counts
+		y = b.with(op, a, b.padded(in, size, stride, 0))
+		ones := b.op("Equal", in, in)
+		y = b.op("Div", y, b.with(op, a, b.padded(b.castFloat(ones), size, stride, 0)))
+	default:
+		y = b.with(op, append(a, padding(mode, size, stride)...), in)
+	}
 	if format == channelsFirst {
 		return y
 	}
 	return b.transpose(y, 0, 2, 1)
+}
+
+// padded is (N, C, T) with a window of size for every stride. Where some steps are in no window onnxruntime takes the padding of SAME_UPPER for a negative one, and pools nothing.
+func (b *builder) padded(x string, size, stride int, value float64) string {
+	t := b.dim(x, 2)
+	count := b.op("Div", b.op("Add", t, b.ints(stride-1)), b.ints(stride))
+	end := b.op("Add", b.op("Mul", b.op("Sub", count, b.ints(1)), b.ints(stride)), b.ints(size))
+	total := b.op("Max", b.op("Sub", end, t), b.ints(0))
+	before := b.op("Div", total, b.ints(2))
+	pads := b.with("Concat", attrs("axis", 0), b.ints(0, 0), before, b.ints(0, 0), b.op("Sub", total, before))
+	return b.op("Pad", x, pads, b.scalar(value))
 }
