@@ -25,7 +25,7 @@ func TestConformanceOfSeveral(t *testing.T) {
 		if s == (layers.Add{}) || s == (layers.Average{}) {
 			wide = layertest.Drops
 		}
-		layertest.Run(t,
+		conform(t,
 			layertest.Case{Spec: s, In: sequences, More: more(sequences, sequences), Out: sequences, Kinks: kinks},
 			layertest.Case{Name: s.Class() + " of one", Spec: s, In: sequences, Out: sequences},
 			layertest.Case{Name: s.Class() + " broadcast", Spec: s, In: column, More: more(sequences, row), Out: sequences, Mask: layertest.Makes, Kinks: kinks},
@@ -33,7 +33,7 @@ func TestConformanceOfSeveral(t *testing.T) {
 			layertest.Case{Name: s.Class() + " of four axes", Spec: s, In: tensor.Shape{open, 1, 3, 4}, More: more(tensor.Shape{open, 2, 3, 1}, vectors), Out: tensor.Shape{open, 2, 3, 4}, Mask: wide, Kinks: kinks},
 		)
 	}
-	layertest.Run(t,
+	conform(t,
 		layertest.Case{Spec: layers.Subtract{}, In: sequences, More: more(sequences), Out: sequences},
 		layertest.Case{Name: "Subtract broadcast", Spec: layers.Subtract{}, In: column, More: more(vectors), Out: sequences, Mask: layertest.Drops},
 		layertest.Case{Spec: layers.Concatenate{}, In: sequences, More: more(tensor.Shape{open, open, 2}, sequences), Out: tensor.Shape{open, open, 10}},
@@ -52,7 +52,7 @@ func TestConformanceOfAttention(t *testing.T) {
 	query, value, key := tensor.Shape{open, open, 4}, tensor.Shape{open, 6, 3}, tensor.Shape{open, 6, 4}
 	scores, heads := []tensor.Shape{{open, open, 6}}, []tensor.Shape{{open, 2, open, 6}}
 	two, three := []layertest.Input{{In: key}}, []layertest.Input{{In: value}, {In: key}}
-	layertest.Run(t,
+	conform(t,
 		layertest.Case{Spec: layers.Attention{}, In: query, More: two, Out: query},
 		layertest.Case{Name: "Attention scale", Spec: layers.Attention{UseScale: true, ReturnAttentionScores: true}, In: query, More: three,
 			Out: tensor.Shape{open, open, 3}, MoreOut: scores, Params: 1},

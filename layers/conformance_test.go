@@ -17,8 +17,8 @@ const open = tensor.None
 func TestConformance(t *testing.T) {
 	vectors, sequences := tensor.Shape{open, 4}, tensor.Shape{open, open, 4}
 	first := tensor.Shape{open, 4, 6}
-	layertest.Run(t, recurrentCases()...)
-	layertest.Run(t,
+	conform(t, recurrentCases()...)
+	conform(t,
 		layertest.Case{Spec: layers.Embedding{InputDim: 7, OutputDim: 3}, In: tensor.Shape{open, open}, IDs: 7, Out: tensor.Shape{open, open, 3}, Params: 21, Mask: layertest.Drops},
 		layertest.Case{Name: "Embedding mask_zero", Spec: layers.Embedding{InputDim: 7, OutputDim: 3, MaskZero: true}, In: tensor.Shape{open, open}, IDs: 7,
 			Out: tensor.Shape{open, open, 3}, Params: 21, Mask: layertest.Makes},
@@ -34,7 +34,7 @@ func TestConformance(t *testing.T) {
 		layertest.Case{Name: "Activation softmax", Spec: layers.Activation{Activation: activations.Softmax}, In: sequences, Out: sequences},
 		layertest.Case{Spec: layers.Masking{MaskValue: 0.5}, In: sequences, Out: sequences, Mask: layertest.Makes},
 	)
-	layertest.Run(t,
+	conform(t,
 		layertest.Case{Spec: layers.RepeatVector{N: 3}, In: vectors, Out: tensor.Shape{open, 3, 4}, Mask: layertest.Drops},
 		layertest.Case{Spec: layers.Flatten{}, In: first, Out: tensor.Shape{open, 24}, Mask: layertest.Drops},
 		layertest.Case{Name: "Flatten of open length", Spec: layers.Flatten{}, In: sequences, Out: tensor.Shape{open, open}, Mask: layertest.Drops},
@@ -44,7 +44,7 @@ func TestConformance(t *testing.T) {
 		layertest.Case{Spec: layers.Permute{Dims: []int{2, 1}}, In: sequences, Out: tensor.Shape{open, 4, open}, Mask: layertest.Drops},
 		layertest.Case{Name: "Permute of three axes", Spec: layers.Permute{Dims: []int{3, 1, 2}}, In: tensor.Shape{open, 2, 3, 4}, Out: tensor.Shape{open, 4, 2, 3}, Mask: layertest.Drops},
 	)
-	layertest.Run(t,
+	conform(t,
 		layertest.Case{Spec: layers.GlobalMaxPooling1D{}, In: sequences, Out: vectors, Mask: layertest.Drops},
 		layertest.Case{Name: "GlobalMaxPooling1D channels_first", Spec: layers.GlobalMaxPooling1D{DataFormat: "channels_first", KeepDims: true}, In: first, Out: tensor.Shape{open, 4, 1}, Mask: layertest.Refuses},
 		layertest.Case{Spec: layers.GlobalAveragePooling1D{}, In: sequences, Out: vectors, Mask: layertest.Drops},
@@ -56,7 +56,7 @@ func TestConformance(t *testing.T) {
 		layertest.Case{Spec: layers.AveragePooling1D{PoolSize: 3, Strides: 1}, In: sequences, Out: sequences, Mask: layertest.Drops},
 		layertest.Case{Name: "AveragePooling1D same", Spec: layers.AveragePooling1D{PoolSize: 4, Padding: "same", DataFormat: "channels_first"}, In: first, Out: tensor.Shape{open, 4, 2}, Mask: layertest.Drops},
 	)
-	layertest.Run(t,
+	conform(t,
 		layertest.Case{Spec: layers.Conv1D{Filters: 6, KernelSize: 3}, In: sequences, Out: tensor.Shape{open, open, 6}, Params: 78, Mask: layertest.Drops},
 		layertest.Case{Name: "Conv1D strides", Spec: layers.Conv1D{Filters: 2, KernelSize: 3, Strides: 2, Padding: "same", Activation: activations.Tanh}, In: tensor.Shape{open, 8, 4}, Out: tensor.Shape{open, 4, 2}, Params: 26, Mask: layertest.Drops},
 		layertest.Case{Name: "Conv1D causal", Spec: layers.Conv1D{Filters: 2, KernelSize: 3, DilationRate: 2, Padding: "causal", NoBias: true}, In: sequences, Out: tensor.Shape{open, open, 2}, Params: 24, Mask: layertest.Drops},
@@ -78,7 +78,7 @@ func TestConformance(t *testing.T) {
 		layertest.Case{Name: "Normalization of two axes", Spec: layers.Normalization{Axis: []int{1, 2}}, In: first, Out: first, Params: 49},
 		layertest.Case{Spec: layers.Rescaling{Scale: []float64{0.5}, Offset: []float64{1, 2, 3, 4}}, In: sequences, Out: sequences},
 	)
-	layertest.Run(t,
+	conform(t,
 		layertest.Case{Spec: layers.TimeDistributed{Layer: layers.Dense{Units: 3, Activation: activations.Tanh}}, In: sequences, Out: tensor.Shape{open, open, 3}, Params: 15},
 		layertest.Case{Name: "TimeDistributed Conv1D", Spec: layers.TimeDistributed{Layer: layers.Conv1D{Name: "c", Filters: 2, KernelSize: 2}}, In: tensor.Shape{open, open, 5, 3}, Out: tensor.Shape{open, open, 4, 2}, Params: 14},
 		layertest.Case{Name: "TimeDistributed LSTM", Spec: layers.TimeDistributed{Layer: layers.LSTM{Units: 2, ReturnSequences: true}}, In: tensor.Shape{open, open, 4, 3}, Out: tensor.Shape{open, open, 4, 2}, Params: 48, Mask: layertest.Refuses},
@@ -94,7 +94,7 @@ func TestConformanceOfStates(t *testing.T) {
 	given := func(n int) []layertest.Input { return slices.Repeat([]layertest.Input{{In: state}}, n) }
 	returned := func(n int) []tensor.Shape { return slices.Repeat([]tensor.Shape{state}, n) }
 	two := []layers.Spec{layers.LSTM{Units: 2}, layers.GRU{Units: 2, NoBias: true}}
-	layertest.Run(t,
+	conform(t,
 		layertest.Case{Name: "SimpleRNN states", Spec: layers.SimpleRNN{Units: 2, ReturnState: true, GoBackwards: true}, In: in, More: given(1), Out: out, MoreOut: returned(1), Params: 14, Mask: layertest.Drops},
 		layertest.Case{Name: "LSTM states", Spec: layers.LSTM{Units: 2, ReturnState: true, ReturnSequences: true}, In: in, More: given(2), Out: all, MoreOut: returned(2), Params: 56},
 		layertest.Case{Name: "LSTM states, zeros", Spec: layers.LSTM{Units: 2, ReturnState: true, ReturnSequences: true, ZeroOutputForMask: true, Unroll: true}, In: in, More: given(2), Out: all, MoreOut: returned(2), Params: 56},
@@ -117,7 +117,7 @@ func TestConformanceOfStates(t *testing.T) {
 		layertest.Case{Name: "Bidirectional stateful", Spec: layers.Bidirectional{Layer: layers.SimpleRNN{Units: 2, Stateful: true}}, In: in, Out: tensor.Shape{open, 4}, Params: 28, Mask: layertest.Drops},
 	)
 	sequences := tensor.Shape{open, open, 4, 2}
-	layertest.Run(t,
+	conform(t,
 		layertest.Case{Name: "TimeDistributed BatchNormalization", Spec: layers.TimeDistributed{Layer: layers.BatchNormalization{}}, In: in, Out: in, Params: 16, Mixes: true},
 		layertest.Case{Name: "TimeDistributed BatchNormalization of sequences", Spec: layers.TimeDistributed{Layer: layers.BatchNormalization{Axis: tensor.F(1)}}, In: sequences, Out: sequences, Params: 16, Mixes: true, Mask: layertest.Refuses},
 		layertest.Case{Name: "TimeDistributed RNN", Spec: layers.TimeDistributed{Layer: layers.RNN{Cells: two, ReturnSequences: true}}, In: sequences, Out: tensor.Shape{open, open, 4, 2}, Params: 40 + 24, Mask: layertest.Refuses},
