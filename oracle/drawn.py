@@ -1,6 +1,6 @@
 """Draws models and asks Keras what they compute: random stacks of layers with random arguments, masks, branches, heads, losses and optimizers.
 
-    oracle/.venv/bin/python oracle/drawn.py FOLDER [--forward 300] [--train 100] [--first 0] [--only N]
+    oracle/.venv/bin/python oracle/drawn.py FOLDER [--forward 300] [--train 120] [--first 0] [--only N]
 
 Model n is drawn from the seed SEED + n, so that a run can be made again, and one model alone (--only). FOLDER gets <n>.keras and <n>.npz, laid out as graphs.py
 says; the first --train models are trained, the others predict; more are drawn until every argument of every layer is in LEAST. Of training `meta.tol` has for losses, logs and after/<n> ten times what becomes of weights that are
@@ -449,7 +449,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("folder", type=pathlib.Path)
     p.add_argument("--forward", type=int, default=300)
-    p.add_argument("--train", type=int, default=100)
+    p.add_argument("--train", type=int, default=120)
     p.add_argument("--first", type=int, default=0)
     p.add_argument("--only", type=int, default=None)
     a = p.parse_args()
