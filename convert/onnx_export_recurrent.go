@@ -260,7 +260,7 @@ func equationsOf(text string) string {
 }
 
 // named is a stage's weight; nil without a bias.
-func named(s layers.Stage, name string) *layers.Weight {
+func weightNamed(s layers.Stage, name string) *layers.Weight {
 	for _, w := range s.Weights {
 		if w.Name == name {
 			return w
@@ -299,7 +299,7 @@ func (o *operator) turned(w *layers.Weight) []float32 {
 
 // biases are those of the input's products, then those of the state's.
 func (o *operator) biases() []float32 {
-	w := named(o.stage, "bias")
+	w := weightNamed(o.stage, "bias")
 	both := make([]float32, 0, 2*len(o.gates)*o.units)
 	for row := range 2 {
 		for _, start := range o.places() {
@@ -320,7 +320,7 @@ func (b *builder) operator(cells []*operator, direction string, x val, given [][
 	var names []string
 	var alphas, betas []float32
 	for _, c := range cells {
-		kernel, recurrent = append(kernel, c.turned(named(c.stage, "kernel"))...), append(recurrent, c.turned(named(c.stage, "recurrent_kernel"))...)
+		kernel, recurrent = append(kernel, c.turned(weightNamed(c.stage, "kernel"))...), append(recurrent, c.turned(weightNamed(c.stage, "recurrent_kernel"))...)
 		bias = append(bias, c.biases()...)
 		for _, a := range c.activations {
 			names, alphas, betas = append(names, a.name), append(alphas, a.alpha...), append(betas, a.beta...)
