@@ -59,7 +59,7 @@ func (m *Model) functionalConfig() (*keras.Object, error) {
 			}
 			for _, n := range m.applications(p) {
 				call := m.call(n)
-				if mask := w.masks[n.from[0]]; mask != nil && hears(n.spec, len(n.from), !n.deaf) {
+				if mask := w.masks[n.from[0]]; mask != nil && !n.bare && hears(n.spec, len(n.from), !n.deaf) {
 					call["kwargs"].(map[string]any)["mask"] = mask()
 				}
 				calls = append(calls, call)

@@ -23,6 +23,7 @@ type application struct {
 	out    []layers.Signature
 	nth    int   // of the layer's
 	masked bool  // see ApplyMasked
+	bare   bool  // the first input comes without its mask: a file says so
 	err    error // why there is no such application, or one that it stands on
 }
 
@@ -57,7 +58,12 @@ func ApplyMasked(s layers.Spec, in ...Symbol) Symbol {
 
 // apply applies a part; room bounds its weights.
 func apply(p *part, room *int, in ...Symbol) Symbol {
-	a := &application{part: p, in: in, nth: p.applied}
+	return applyTo(&application{part: p, in: in}, room)
+}
+
+func applyTo(a *application, room *int) Symbol {
+	p, in := a.part, a.in
+	a.nth = p.applied
 	p.applied++
 	var sigs []layers.Signature
 	for i, x := range in {
@@ -73,6 +79,9 @@ func apply(p *part, room *int, in ...Symbol) Symbol {
 	if len(in) == 0 {
 		a.err = fmt.Errorf("unroll: Apply: %s: expected at least one input, got none", p.spec.Class())
 		return Symbol{of: a}
+	}
+	if a.bare {
+		sigs[0].Masked = false
 	}
 	var err error
 	if a.out, err = p.apply(sigs, room); err != nil {
@@ -187,7 +196,7 @@ func functional(inputs, outputs []Symbol, order []*part) (*Model, error) {
 	}
 	for _, a := range w.applications() {
 		n := m.add(a.part, valuesOf(a.in), a.out)
-		n.nth, n.deaf = a.nth, n.deaf && !a.masked
+		n.nth, n.deaf, n.bare = a.nth, n.deaf && !a.masked, a.bare
 		for k := range a.out {
 			value[Symbol{a, k}] = n.to + k
 		}

@@ -181,8 +181,11 @@ func (g *graphReader) apply(f *fileLayer) (bool, error) {
 	if !ready {
 		return false, nil
 	}
-	s := apply(f.part, g.room, in...)
-	s.of.masked = kwargs["mask"] != nil
+	// A layer that has its mask as an argument is without one where the file has none: MultiHeadAttention, in Keras, takes the mask from the values that it reads.
+	_, said := kwargs["mask"]
+	given := kwargs["mask"] != nil
+	bare := said && !given && in[0].Err() == nil && in[0].signature().Masked && hears(f.part.spec, len(in), false)
+	s := applyTo(&application{part: f.part, in: in, masked: given, bare: bare}, g.room)
 	if s.Err() != nil {
 		return false, fmt.Errorf("%s: %w", path, s.Err())
 	}

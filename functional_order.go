@@ -64,7 +64,7 @@ func (w *search) visit(s Symbol) error {
 	for _, x := range a.in {
 		v.parents = append(v.parents, w.vertices[x])
 	}
-	if mask := w.masks[a.in[0]]; mask != nil && hears(a.spec, len(a.in), a.masked) {
+	if mask := w.masks[a.in[0]]; mask != nil && !a.bare && hears(a.spec, len(a.in), a.masked) {
 		v.parents = append(v.parents, mask)
 	}
 	w.order = append(w.order, v)

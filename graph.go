@@ -61,6 +61,8 @@ type node struct {
 	// deaf: the layer does not see the mask of its first input, which goes on all the same. Keras hands a mask to a layer by itself only where the layer is
 	// called with one value, so a recurrent layer that is given states walks masked steps too, unless it is told not to (ApplyMasked).
 	deaf bool
+	// bare: nor does the mask go on.
+	bare bool
 	// grad: something below this node is trained, so it must hand a gradient down.
 	grad bool
 }

@@ -54,7 +54,7 @@ func (p *passer) forward(from int) {
 			}
 		}
 		mask := c.In[0].Mask
-		if n.deaf {
+		if n.deaf || n.bare {
 			c.In[0].Mask = nil
 		}
 		n.layer.Forward(c)

@@ -186,7 +186,18 @@ def circle():
     return model, [floats(7, 5, 3)], [lambda rng: np.array([0, 1, 0, 1, 2, 1, 0], np.int32)], None
 
 
-MODELS = {f.__name__: f for f in (two_inputs, seq2seq, seq2seq_masked, siamese, residual, attention, nested, read_on, middle, ctc, circle)}
+def attention_beside():
+    """x + MultiHeadAttention(x): in Keras the mask of x is gone once the attention has read it."""
+    ids_in = keras.Input((None,), dtype="int32")
+    x = layers.Embedding(12, 4, mask_zero=True)(ids_in)
+    total = layers.Add()([x, layers.MultiHeadAttention(2, 3)(x, x)])
+    out = layers.Dense(1, activation="sigmoid")(layers.GRU(3)(layers.LSTM(4, return_sequences=True)(total)))
+    model = keras.Model(ids_in, out)
+    model.compile("sgd", "binary_crossentropy")
+    return model, [ids(5, 6, 12, True)], [binary(5, 1)], None
+
+
+MODELS = {f.__name__: f for f in (two_inputs, seq2seq, seq2seq_masked, siamese, residual, attention, nested, read_on, middle, attention_beside, ctc, circle)}
 
 
 def listed(v):
