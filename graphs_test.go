@@ -130,6 +130,14 @@ func compareGraph(t *testing.T, m *Model, arrays map[string]*npy.Array, meta *gr
 		key := fmt.Sprintf("after/%d", i)
 		golden.Compare(t, "after, "+w.Path, w.Data, arrays[key].Float32(), golden.Abs(max(1e-3, meta.Tol[key])))
 	}
+	if out, err = m.PredictAll(context.Background(), d); err != nil {
+		t.Fatal(err)
+	}
+	for i, o := range out {
+		if key := fmt.Sprintf("end%d", i); arrays[key] != nil {
+			golden.Compare(t, "output in the end "+key, o.Data, arrays[key].Float32(), golden.Abs(max(1e-4, meta.Tol[key])))
+		}
+	}
 	told, err := m.Evaluate(context.Background(), graphStep(t, arrays, 0))
 	if err != nil {
 		t.Fatal(err)

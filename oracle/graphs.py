@@ -7,7 +7,7 @@ the file: predictions, and three more training steps.
 
 An .npz holds `x<i>` (a batch of input i), `out<i>` (what output i is for it), and of three training steps, which the first axis counts, `xs<i>`,
 `ys<i>`, and where rows or steps are weighted `ws<i>`; `losses`, `logs` (loss and metrics that evaluate tells after the steps for the first of their batches,
-in the order of `meta.logs`), and `after/<n>` (weights after the steps). The gradient of an embedding's row is added up before it is squared (README.md). BATCHES.npz and OUT.npz of check hold the same.
+in the order of `meta.logs`), `after/<n>` (weights after the steps), and `end<i>` (output i for the batch x then). The gradient of an embedding's row is added up before it is squared (README.md). BATCHES.npz and OUT.npz of check hold the same.
 """
 
 import io
@@ -246,6 +246,8 @@ def check(path, batches, nudge=None):
             losses.append(listed(model.train_on_batch(at(xs, n), at(ys, n), at(ws, n)))[0])
         arrays["losses"] = np.array(losses, np.float32)
         arrays |= weights_of(model, "after")
+        for i, out in enumerate(listed(model(only(numbered(batches, "x")), training=False))):
+            arrays[f"end{i}"] = np.asarray(keras.ops.convert_to_numpy(out))
         logs = model.evaluate(at(xs, 0), at(ys, 0), sample_weight=at(ws, 0), batch_size=len(xs[0][0]), verbose=0, return_dict=True)
         meta["logs"] = sorted(logs)
         arrays["logs"] = np.array([logs[k] for k in sorted(logs)], np.float32)
