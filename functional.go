@@ -31,7 +31,7 @@ type application struct {
 func Input(in layers.Input) Symbol {
 	p := inputOf(in)
 	a := &application{part: p, out: p.in}
-	if len(in.Shape) == 0 {
+	if len(in.Shape) == 0 && !in.Text {
 		a.err = fmt.Errorf("unroll: Input: shape must have at least one axis behind the batch, got %v", in.Shape)
 	}
 	return Symbol{of: a}
@@ -164,6 +164,14 @@ func functional(inputs, outputs []Symbol) (*Model, error) {
 		}
 		seen[p.name] = true
 	}
+	// What reads texts comes first, see entries.
+	reads := func(a *application) int {
+		if _, ok := layers.VectorizerOf(a.layer); ok {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(w.order, func(a, b *application) int { return reads(a) - reads(b) })
 	for _, a := range w.order {
 		n := m.add(a.part, w.valuesOf(a.in), a.out)
 		n.deaf = n.deaf && !a.masked
@@ -172,6 +180,9 @@ func functional(inputs, outputs []Symbol) (*Model, error) {
 		}
 	}
 	m.outputs = w.valuesOf(outputs)
+	if err := m.checkRead(); err != nil {
+		return nil, err
+	}
 	m.complete()
 	return m, nil
 }
