@@ -179,7 +179,7 @@ func (m *Model) Work(d Data, rows []int) (Work, error) {
 	if err := s.load(d, rows); err != nil {
 		return Work{}, err
 	}
-	x := s.batch.X[0].Shape
+	x := s.in[m.texts].Shape
 	if len(x) < 2 {
 		return Work{}, fmt.Errorf("unroll: Work: expected sequences, got a batch of shape %v", x)
 	}

@@ -134,8 +134,11 @@ func (m *Model) place(v int, output bool) []any {
 // symbol is a value as a file has it.
 func (m *Model) symbol(v int) map[string]any {
 	kind := "float32"
-	if m.values[v].IDs {
+	switch {
+	case m.values[v].IDs:
 		kind = "int32"
+	case m.values[v].Text:
+		kind = "string"
 	}
 	return symbolic(m.values[v].Shape, kind, m.place(v, false))
 }

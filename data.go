@@ -18,8 +18,16 @@ type Data interface {
 
 // Batch is some rows of a Data, rows outermost.
 type Batch struct {
-	X []layers.Value // what goes in, an entry for every input of the model: floats or ids
-	Y []Labels       // what should come out, an entry for every output; empty where there are no targets
+	X []layers.Value // what goes in, an entry for every input of the model: floats or ids, or, of texts, their shape alone
+	// Text are the texts of the inputs that are texts, by input; nil of others. It may be shorter than X.
+	Text [][]string
+	Y    []Labels // what should come out, an entry for every output; empty where there are no targets
+}
+
+// signature is that of input i.
+func (b *Batch) signature(i int) layers.Signature {
+	x := &b.X[i]
+	return layers.Signature{Shape: x.Shape, IDs: x.IDs != nil, Text: i < len(b.Text) && b.Text[i] != nil}
 }
 
 // Labels are what an output should give for the rows of a batch.
@@ -30,7 +38,7 @@ type Labels struct {
 	Weights []float32
 }
 
-// Arrays is data in memory: x is a *tensor.Tensor or a *tensor.IDs, and so is y, which may be nil for prediction. For a model with several
+// Arrays is data in memory: x is a *tensor.Tensor, a *tensor.IDs or a *tensor.Text, y one of the first two, which may be nil for prediction. For a model with several
 // inputs or outputs, x or y is a []any of such arrays, in the model's order.
 func Arrays(x, y any) (Data, error) {
 	a := &arrays{}
@@ -58,6 +66,7 @@ type arrays struct{ x, y []column }
 type column struct {
 	metrics.Target
 	shape tensor.Shape
+	text  []string
 }
 
 // columns reads one array, or a list of them.
@@ -78,11 +87,19 @@ func columns(name string, v any) ([]column, error) {
 		var c column
 		switch v := v.(type) {
 		case *tensor.Tensor:
-			c = column{metrics.Target{Values: v.Data}, v.Shape}
+			c = column{Target: metrics.Target{Values: v.Data}, shape: v.Shape}
 		case *tensor.IDs:
-			c = column{metrics.Target{IDs: v.Data}, v.Shape}
+			c = column{Target: metrics.Target{IDs: v.Data}, shape: v.Shape}
+		case *tensor.Text:
+			if name != "x" {
+				return nil, fmt.Errorf("unroll: Arrays: %s must be a *tensor.Tensor or a *tensor.IDs, or a []any of them, got texts", at)
+			}
+			if v.Shape.Size() != len(v.Data) {
+				return nil, fmt.Errorf("unroll: Arrays: %s: expected as many texts as shape %v says, got %d", at, v.Shape, len(v.Data))
+			}
+			c = column{shape: v.Shape, text: v.Data}
 		default:
-			return nil, fmt.Errorf("unroll: Arrays: %s must be a *tensor.Tensor or a *tensor.IDs, or a []any of them, got %T", at, v)
+			return nil, fmt.Errorf("unroll: Arrays: %s must be a *tensor.Tensor or a *tensor.IDs (x also a *tensor.Text), or a []any of them, got %T", at, v)
 		}
 		if len(c.shape) == 0 {
 			return nil, fmt.Errorf("unroll: Arrays: %s must have a batch axis, got shape %v", at, c.shape)
@@ -95,8 +112,9 @@ func columns(name string, v any) ([]column, error) {
 func (a *arrays) Len() int { return a.x[0].shape[0] }
 
 func (a *arrays) Batch(dst *Batch, rows []int) error {
-	dst.X, dst.Y = resize(dst.X, len(a.x)), resize(dst.Y, len(a.y))
+	dst.X, dst.Y, dst.Text = resize(dst.X, len(a.x)), resize(dst.Y, len(a.y)), resize(dst.Text, len(a.x))
 	for i, c := range a.x {
+		dst.Text[i] = take(dst.Text[i], c.text, c.shape, rows)
 		x := &dst.X[i]
 		x.Data, x.IDs = take(x.Data, c.Values, c.shape, rows), take(x.IDs, c.IDs, c.shape, rows)
 		x.Shape = append(append(x.Shape[:0], len(rows)), c.shape[1:]...)
@@ -186,8 +204,9 @@ func shapes(d Data, b *Batch) (x []layers.Signature, y []tensor.Shape, err error
 	if err := d.Batch(b, []int{0}); err != nil {
 		return nil, nil, err
 	}
-	for _, v := range b.X {
-		s := layers.Signature{Shape: v.Shape.Clone(), IDs: v.IDs != nil}
+	for i := range b.X {
+		s := b.signature(i)
+		s.Shape = s.Shape.Clone()
 		s.Shape[0] = tensor.None
 		x = append(x, s)
 	}

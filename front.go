@@ -41,25 +41,28 @@ func newFront(g *graph) (f *front, why string) {
 	if len(g.inputs) > 1 || len(g.outputs) > 1 {
 		return nil, "the model has several inputs or outputs"
 	}
-	nodes := g.nodes
-	if len(nodes) == 0 {
+	if len(g.nodes) == g.texts {
 		return nil, "the model has no layers"
 	}
+	if g.texts > 1 {
+		return nil, "the model reads texts in several ways"
+	}
+	first := g.nodes[g.texts]
 	var ok bool
-	if f.table, f.masked, ok = layers.TableOf(nodes[0].layer); !ok {
+	if f.table, f.masked, ok = layers.TableOf(first.layer); !ok {
 		return nil, "the model does not begin with an embedding"
 	}
-	if in := g.values[0].Shape; len(in) != 2 {
+	if in := g.values[g.texts].Shape; len(in) != 2 {
 		return nil, fmt.Sprintf("the embedding reads ids of shape %v, no sequences", in)
 	}
-	for i, n := range nodes {
+	for i, n := range g.nodes {
 		if !g.follows(i) {
 			return nil, n.name + " reads or shares more than the value before it"
 		}
-		if i == 0 {
+		if i <= g.texts {
 			continue
 		}
-		if n.activity != nil || nodes[0].activity != nil {
+		if n.activity != nil || first.activity != nil {
 			return nil, "an activity regularizer sees every value"
 		}
 		if changes, ok := layers.NoiseOf(n.layer); ok {

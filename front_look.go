@@ -7,7 +7,7 @@ const lookRows = 16
 // returns false where the table does not have an id.
 func (s *session) look() bool {
 	b := s.front
-	x := &s.batch.X[0]
+	x := &s.in[s.model.texts] // what a TextVectorization makes of the input follows it
 	b.ids, b.n, b.t, b.perShard = x.IDs, s.n, x.Shape[1], s.perShard
 	b.byWords = b.savings.rows && b.n*b.t >= b.wordsFrom
 	b.lead, b.trail, b.inner = resize(b.lead, b.n), resize(b.trail, b.n), resize(b.inner, b.n)

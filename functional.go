@@ -33,7 +33,7 @@ type application struct {
 func Input(in layers.Input) Symbol {
 	p := inputOf(in)
 	a := &application{part: p, out: p.in}
-	if len(in.Shape) == 0 {
+	if len(in.Shape) == 0 && !in.Text {
 		a.err = fmt.Errorf("unroll: Input: shape must have at least one axis behind the batch, got %v", in.Shape)
 	}
 	return Symbol{of: a}
@@ -194,7 +194,16 @@ func functional(inputs, outputs []Symbol, order []*part) (*Model, error) {
 		}
 		return all
 	}
-	for _, a := range w.applications() {
+	// What reads texts comes first, see entries.
+	reads := func(a *application) int {
+		if _, ok := layers.VectorizerOf(a.layer); ok {
+			return 0
+		}
+		return 1
+	}
+	applications := w.applications()
+	slices.SortStableFunc(applications, func(a, b *application) int { return reads(a) - reads(b) })
+	for _, a := range applications {
 		n := m.add(a.part, valuesOf(a.in), a.out)
 		n.nth, n.deaf, n.bare = a.nth, n.deaf && !a.masked, a.bare
 		for k := range a.out {
@@ -202,6 +211,9 @@ func functional(inputs, outputs []Symbol, order []*part) (*Model, error) {
 		}
 	}
 	m.outputs = valuesOf(outputs)
+	if err := m.checkRead(); err != nil {
+		return nil, err
+	}
 	m.complete()
 	return m, nil
 }

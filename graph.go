@@ -18,6 +18,7 @@ type graph struct {
 	parts   []*part // every layer once, in Keras's order
 	listed  []*part // parts, and among them the inputs, as Keras lists a functional model
 	nodes   []*node // every application of a layer, in an order in which they can run
+	texts   int     // how many of them, the first, read texts
 	outputs []int   // values
 	weights []*layers.Weight
 
@@ -115,6 +116,9 @@ func (p *part) apply(in []layers.Signature, room *int) ([]layers.Signature, erro
 		if name == "" {
 			name = unnamed
 		}
+		if err := refusesTexts(p.spec, in); err != nil {
+			return nil, err
+		}
 		l, err := p.spec.Build(&layers.Builder{Name: name, Room: room}, in)
 		if err != nil {
 			return nil, err
@@ -188,6 +192,9 @@ func (g *graph) add(p *part, from []int, out []layers.Signature) *node {
 	}
 	g.values = append(g.values, out...)
 	g.nodes = append(g.nodes, n)
+	if _, ok := layers.VectorizerOf(p.layer); ok {
+		g.texts++
+	}
 	return n
 }
 
@@ -230,7 +237,7 @@ func (g *graph) origin(i int, n *node, out layers.Signature) int {
 		return noMask
 	}
 	if l, ok := n.layer.(interface{ MakesMask() bool }); ok && l.MakesMask() {
-		if _, counts := n.layer.(validates); counts && n.from[0] < len(g.inputs) {
+		if _, counts := n.layer.(validates); counts && n.from[0] < g.entries() {
 			return i
 		}
 		return lateMask
@@ -254,11 +261,11 @@ func (g *graph) number() {
 	}
 }
 
-// infer is what becomes of inputs of these signatures; the error names the layer that does not take them.
+// infer is what becomes of entries of these signatures; the error names the layer that does not take them.
 func (g *graph) infer(in []layers.Signature) ([]layers.Signature, error) {
 	values := make([]layers.Signature, len(g.values))
 	copy(values, in)
-	for _, n := range g.nodes {
+	for _, n := range g.nodes[g.texts:] {
 		out, err := n.layer.Output(pick(values, n.from))
 		if err != nil {
 			return nil, fmt.Errorf("layer %q: %w", n.name, err)
@@ -277,14 +284,8 @@ func pick[E any](values []E, which []int) []E {
 	return some
 }
 
-// signatures are those of the inputs.
-func (g *graph) signatures() []layers.Signature {
-	all := make([]layers.Signature, len(g.inputs))
-	for i, p := range g.inputs {
-		all[i] = p.in[0]
-	}
-	return all
-}
+// signatures are those of the entries.
+func (g *graph) signatures() []layers.Signature { return slices.Clone(g.values[:g.entries()]) }
 
 // prepare hands changed weights to the layers.
 func (g *graph) prepare(training bool) {
@@ -318,7 +319,7 @@ func (g *graph) inOnePiece(training bool) bool {
 	return false
 }
 
-// door is a layer that reads an input and does not take every value of it.
+// door is a layer that reads an entry and does not take every value of it.
 type door struct {
 	input int
 	layer checksInput
@@ -333,7 +334,7 @@ type checksInput interface {
 func (g *graph) findDoors() {
 	for _, n := range g.nodes {
 		for k, v := range n.from {
-			if v >= len(g.inputs) {
+			if v >= g.entries() {
 				continue
 			}
 			if l, ok := n.layer.(checksInput); ok && k == 0 {

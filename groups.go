@@ -14,6 +14,7 @@ type group struct {
 	path    string // "layers/lstm_1/cell"
 	name    string // what the part is called, which Keras keeps as an attribute: "lstm_cell"
 	weights []*layers.Weight
+	texts   *part // the TextVectorization whose group it is; nil of others
 }
 
 // groups are those of the whole model. A layer stands under its class, numbered from the second of a class on, whatever its
@@ -43,6 +44,9 @@ func (m *Model) groupsAt(path, name string) []group {
 func (p *part) groups(path string) []group {
 	if l, ok := p.layer.(*modelLayer); ok {
 		return l.model.groupsAt(path, p.name)
+	}
+	if _, ok := layers.VectorizerOf(p.layer); ok {
+		return p.textGroups(path)
 	}
 	all := []group{{path: path, name: p.name}}
 	if p.layer == nil {

@@ -80,6 +80,9 @@ func load(r io.ReaderAt, size int64, o loadOptions) (*Model, error) {
 			return nil, err
 		}
 	}
+	if err := m.readTexts(a, file.Root(), int(size/2)); err != nil {
+		return nil, err
+	}
 	if o.uncompiled || len(a.Config.Compile) == 0 {
 		return m, nil
 	}
@@ -202,18 +205,19 @@ func sequentialOf(top string, r *keras.Reader, name string, room *int) (*Model, 
 			given, shape = 1, in.Signature().Shape
 		}
 	}
-	switch {
-	case len(m.specs) == given:
+	if len(m.specs) == given {
 		return nil, fmt.Errorf("%s.layers: expected at least one layer besides the input, got none", top)
-	case len(shape) < 2:
+	}
+	_, texts := m.specs[given].(layers.TextVectorization)
+	if len(shape) < 2 && !(texts && len(shape) == 1) {
 		return nil, fmt.Errorf("%s: expected a built model, got one without weights: its input's shape is not known", top)
 	}
 	// Keras looks ids up in whatever number type they come; here they are ids.
 	_, ids := m.specs[given].(layers.Embedding)
-	in := layers.Signature{Shape: append(tensor.Shape{tensor.None}, shape[1:]...), IDs: ids}
+	in := layers.Signature{Shape: append(tensor.Shape{tensor.None}, shape[1:]...), IDs: ids, Text: texts}
 	if given == 1 {
 		input := m.specs[0].(layers.Input)
-		input.IDs = ids
+		input.IDs, input.Text = ids, texts
 		m.specs[0] = input
 	}
 	if err := m.assemble(in, room); err != nil {

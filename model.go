@@ -82,7 +82,7 @@ func Sequential(specs ...layers.Spec) (*Model, error) {
 			return nil, fmt.Errorf("unroll: Sequential: layer %d is nil", i+1)
 		}
 	}
-	if known, ok := specs[0].(interface{ Signature() layers.Signature }); ok {
+	if known, ok := specs[0].(interface{ Signature() layers.Signature }); ok && !slices.ContainsFunc(specs[:min(2, len(specs))], waits) {
 		return m, m.build(known.Signature())
 	}
 	return m, nil
@@ -111,7 +111,7 @@ func (m *Model) assemble(in layers.Signature, room *int) error {
 	if given, ok := specs[0].(layers.Input); ok {
 		input.Name, specs = given.Config()["name"].(string), specs[1:]
 	}
-	input.Shape, input.IDs = in.Shape[1:], in.IDs
+	input.Shape, input.IDs, input.Text = in.Shape[1:], in.IDs, in.Text
 	g := &m.graph
 	*g = graph{}
 	at := g.addInput(&part{name: input.Name, spec: input, in: []layers.Signature{in}})
@@ -134,6 +134,9 @@ func (m *Model) assemble(in layers.Signature, room *int) error {
 		at = g.add(p, []int{at}, out).to
 	}
 	g.outputs = []int{at}
+	if err := g.checkRead(); err != nil {
+		return err
+	}
 	m.complete()
 	return nil
 }

@@ -110,7 +110,7 @@ func (p *passer) needs(v int, wanted []bool) bool {
 	if v < len(p.graph.inputs) {
 		return wanted != nil && wanted[v]
 	}
-	return p.graph.trained[v] || wanted != nil
+	return p.graph.trained[v] || wanted != nil && v >= p.graph.entries()
 }
 
 // outward is the gradient of the k-th input of a step, in the layout in which value v came.

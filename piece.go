@@ -44,7 +44,7 @@ func (s *session) divisor(i int) float64 {
 	if made != noMask {
 		n := s.model.nodes[made]
 		s.valid = resize(s.valid, items)
-		n.layer.(validates).Valid(s.valid, s.batch.X[n.from[0]])
+		n.layer.(validates).Valid(s.valid, s.in[n.from[0]])
 		mask = j.masked(s.valid, items)
 	}
 	return j.divisor(h, mask, y.Target, j.weighted(mask, y.Weights, items), items)

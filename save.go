@@ -59,7 +59,7 @@ func (m *Model) write(w io.Writer) error {
 	weights := m.hdf5()
 	return keras.WriteArchive(w, keras.Metadata{KerasVersion: kerasVersion, DateSaved: time.Now()}, config, func(w io.Writer) error {
 		return hdf5.Write(w, weights)
-	})
+	}, m.assets()...)
 }
 
 // trainable is what Keras knows of a whole layer only.
@@ -140,6 +140,7 @@ func (m *Model) hdf5() *hdf5.GroupBuilder {
 	for _, g := range m.groups() {
 		vars := root.Group(g.vars())
 		vars.SetAttr("name", g.name)
+		g.writeIDF(vars)
 		for i, w := range g.weights {
 			if w.Integer {
 				vars.Dataset(strconv.Itoa(i), w.Shape, integers(w.Data))

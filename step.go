@@ -24,7 +24,10 @@ type session struct {
 	pass                layers.Pass
 	keep                [][]float32 // predictions go here, when not nil, an entry an output
 	valid               []bool
-	wanted              []bool // the inputs whose gradients somebody asks for; nil: none
+	in                  []layers.Value // the entries: the inputs, and what was read of texts
+	readings            []reading
+	reading             *reading // the one in work
+	wanted              []bool   // the inputs whose gradients somebody asks for; nil: none
 	classWeights        []float32
 	looked              bool    // a loss was not finite
 	broken              *Broken // and why, where it was found
@@ -42,7 +45,7 @@ type session struct {
 
 	leaves int // contributions to the gradients that a batch has
 	// The regions of a batch.
-	doLook, doBefore, doShards, doBehind, doSum, doJob func(*worker, int)
+	doRead, doFill, doLook, doBefore, doShards, doBehind, doSum, doJob func(*worker, int)
 }
 
 func (m *Model) newSession(c *compiled, training bool) *session {
@@ -66,8 +69,9 @@ func (s *session) begin() {
 		s.front = first.batch
 		s.front.savings = s.model.savings
 	}
+	s.readings = newReadings(&s.model.graph)
 	s.doLook, s.doBefore, s.doShards, s.doBehind = s.lookAt, s.before, s.doShard, s.behind
-	s.doSum, s.doJob = s.sum, s.job
+	s.doSum, s.doJob, s.doRead, s.doFill = s.sum, s.job, s.readTask, s.fillTask
 }
 
 // load reads the rows of a batch and checks them at the door.
@@ -83,14 +87,17 @@ func (s *session) load(d Data, rows []int) error {
 		if len(x.Shape) == 0 || x.Shape[0] != len(rows) {
 			return fmt.Errorf("unroll: expected a batch of %d rows, got shape %v", len(rows), x.Shape)
 		}
-		if err := fitsInput(m.values[i], layers.Signature{Shape: x.Shape, IDs: x.IDs != nil}); err != nil {
+		if err := fitsInput(m.values[i], b.signature(i)); err != nil {
 			if len(m.inputs) > 1 {
 				return fmt.Errorf("unroll: input %q: %w", m.inputs[i].name, err)
 			}
 			return fmt.Errorf("unroll: %w", err)
 		}
 	}
-	if err := s.fits(b.X); err != nil {
+	if err := s.read(); err != nil {
+		return err
+	}
+	if err := s.fits(s.in); err != nil {
 		return err
 	}
 	if err := m.checkStates(len(rows)); err != nil {
@@ -104,7 +111,7 @@ func (s *session) load(d Data, rows []int) error {
 	if s.front != nil && s.look() {
 		return nil
 	}
-	if err := m.check(b.X); err != nil {
+	if err := m.check(s.in); err != nil {
 		return fmt.Errorf("unroll: %w", err)
 	}
 	return nil
@@ -112,18 +119,24 @@ func (s *session) load(d Data, rows []int) error {
 
 // fitsInput fails unless a value is what the model was built for.
 func fitsInput(want, got layers.Signature) error {
-	kind := func(ids bool) string {
-		if ids {
+	kind := func(s layers.Signature) string {
+		switch {
+		case s.IDs:
 			return "ids"
+		case s.Text:
+			return "texts"
 		}
 		return "floats"
 	}
-	ok := want.IDs == got.IDs && len(want.Shape) == len(got.Shape)
+	if fitsTexts(want, got) {
+		return nil
+	}
+	ok := want.IDs == got.IDs && want.Text == got.Text && len(want.Shape) == len(got.Shape)
 	for i := 1; ok && i < len(got.Shape); i++ {
 		ok = want.Shape[i] < 0 || want.Shape[i] == got.Shape[i]
 	}
 	if !ok {
-		return fmt.Errorf("expected input of shape %v (%s), got %v (%s)", want.Shape, kind(want.IDs), got.Shape, kind(got.IDs))
+		return fmt.Errorf("expected input of shape %v (%s), got %v (%s)", want.Shape, kind(want), got.Shape, kind(got))
 	}
 	return nil
 }
@@ -167,13 +180,13 @@ func (s *session) doShard(w *worker, shard int) {
 	for i := range w.heads {
 		w.setLogits(i, s.c != nil && s.c.heads[i].onLogits)
 	}
-	from := 0
+	from := s.model.texts
 	if s.front != nil {
 		from = s.front.last + 1
 		w.pass.Rows = s.front.order[lo:hi]
 		w.values[s.front.value()] = s.front.forward(w, shard, s.grads != nil)
 	} else {
-		w.take(s.batch.X, lo, hi)
+		w.take(s.in, lo, hi)
 	}
 	w.forward(from)
 	for i := range w.heads {

@@ -3,6 +3,7 @@ package unroll
 import (
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/tensor"
+	"github.com/unroll-ml/unroll/text"
 )
 
 // worker takes shards through the model, one at a time, in a workspace of its own.
@@ -16,6 +17,7 @@ type worker struct {
 	among     []int32     // some words by their numbers among others
 	batch     *frontBatch // of the crew whose first worker this is
 	rowShapes []tensor.Shape
+	cut       text.Cut
 	heads     []headWork
 }
 
@@ -29,12 +31,12 @@ type headWork struct {
 }
 
 func newWorker(m *Model) *worker {
-	w := &worker{model: m, front: newFrontWork(m.front), rowShapes: make([]tensor.Shape, len(m.inputs)), heads: make([]headWork, len(m.outputs))}
+	w := &worker{model: m, front: newFrontWork(m.front), rowShapes: make([]tensor.Shape, m.entries()), heads: make([]headWork, len(m.outputs))}
 	w.passer = newPasser(&m.graph, &w.pass, 0)
 	return w
 }
 
-// take cuts the rows of a shard out of a batch's inputs.
+// take cuts the rows of a shard out of a batch's entries.
 func (w *worker) take(x []layers.Value, lo, hi int) {
 	for i := range x {
 		w.values[i] = rowsOf(x[i], lo, hi, &w.rowShapes[i])

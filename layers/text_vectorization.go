@@ -218,6 +218,11 @@ func (l TextVectorization) AdaptTo(rows *tensor.Text) (TextVectorization, error)
 // Adapted reports whether the layer has a vocabulary.
 func (l TextVectorization) Adapted() bool { return l.Vocabulary != nil }
 
+// Open reports whether the layer needs a vocabulary to say how wide its output is.
+func (l TextVectorization) Open() bool {
+	return l.mode() != modeInt && !l.PadToMaxTokens && !l.Adapted() && l.size == 0
+}
+
 // Terms are all entries of the vocabulary by their ids, those of padding and of unknown terms included. Keras: get_vocabulary.
 func (l TextVectorization) Terms() []string {
 	return append(l.special(), l.own()...)

@@ -28,7 +28,7 @@ func (l TextVectorization) vectorizer() (*Vectorizer, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
-	if l.mode() != modeInt && !l.PadToMaxTokens && !l.Adapted() && l.size == 0 {
+	if l.Open() {
 		return nil, fmt.Errorf("layers: TextVectorization: expected a vocabulary for output_mode %s, whose size is the output's width, got none: Adapt gives one", l.mode())
 	}
 	v := &Vectorizer{spec: l, terms: l.terms(), ids: map[string]int32{}, width: l.VocabularySize()}

@@ -128,7 +128,8 @@ def vectorizations():
 
 
 def models():
-    texts = [t for t in TEXTS if t.strip()]
+    # In one line: Keras cannot read the vocabulary.txt that it writes where a term has the end of a line.
+    texts = [" ".join(t.split()) for t in TEXTS if t.strip()]
 
     def adapted(**kwargs):
         layer = layers.TextVectorization(**kwargs)

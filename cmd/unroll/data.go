@@ -19,7 +19,7 @@ type dataFlags struct {
 }
 
 func (f *dataFlags) register(fs *pflag.FlagSet, def string) {
-	fs.StringVar(&f.data, "data", def, "reviews, imdb, or a `FILE`: .npz, .npy, .csv, .tsv, .jsonl")
+	fs.StringVar(&f.data, "data", def, "reviews, imdb, a `FILE` (.npz, .npy, .csv, .tsv, .jsonl, .txt), or a folder of one folder a class")
 	fs.IntVar(&f.numWords, "num-words", 0, "keep the most frequent words: ids below it (default: input_dim of the embedding)")
 	fs.IntVar(&f.maxLen, "maxlen", 0, "cut or pad sequences to this length (default: 500 for reviews and imdb, else the longest)")
 }
@@ -36,7 +36,7 @@ func (f *dataFlags) check() error {
 
 // request is the data for a model.
 func (f *dataFlags) request(in wanted, progress io.Writer) dataRequest {
-	r := dataRequest{name: f.data, numWords: f.numWords, cut: f.numWords > 0, maxLen: f.maxLen, progress: progress}
+	r := dataRequest{name: f.data, numWords: f.numWords, cut: f.numWords > 0, maxLen: f.maxLen, progress: progress, texts: in.texts}
 	if r.numWords == 0 {
 		r.numWords = in.words
 	}

@@ -124,6 +124,16 @@ func stackHint(err error) error {
 	return err
 }
 
+// vectorization is the layer that reads texts; nil where the model begins otherwise.
+func (m *model) vectorization() *layers.TextVectorization {
+	for _, s := range m.specs[:min(2, len(m.specs))] {
+		if l, ok := s.(layers.TextVectorization); ok {
+			return &l
+		}
+	}
+	return nil
+}
+
 // wants is what the model takes.
 func (m *model) wants() wanted {
 	w := wanted{}
@@ -134,6 +144,9 @@ func (m *model) wants() wanted {
 	}
 	if len(specs) == 0 {
 		return w
+	}
+	if _, ok := specs[0].(layers.TextVectorization); ok {
+		w.texts = true
 	}
 	if e, ok := specs[0].(layers.Embedding); ok {
 		w.ids, w.words = true, e.InputDim

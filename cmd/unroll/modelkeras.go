@@ -36,6 +36,8 @@ func kerasLayers() []kerasLayer {
 			"moving_mean_initializer", "moving_variance_initializer", "beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint",
 			"renorm", "renorm_clipping", "renorm_momentum", "synchronized"}},
 		{"normalization", "Normalization", []string{"axis", "mean", "variance", "invert"}},
+		{"text_vectorization", "TextVectorization", []string{"max_tokens", "standardize", "split", "ngrams", "output_mode", "output_sequence_length",
+			"pad_to_max_tokens", "vocabulary", "idf_weights", "sparse", "ragged", "encoding"}},
 		{"rescaling", "Rescaling", []string{"scale", "offset"}},
 		{"repeat_vector", "RepeatVector", []string{"n"}},
 		{"flatten", "Flatten", []string{"data_format"}},

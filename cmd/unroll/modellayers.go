@@ -36,10 +36,13 @@ func modelSpecs(text string, cells cellTexts, p profile) (specs []layers.Spec, e
 	}
 	// Keras's Input is of floats unless it says otherwise, and an Embedding casts them; here its input is of ids.
 	if in, ok := m.specs[0].(layers.Input); ok && len(m.specs) > 1 {
-		if _, ok := m.specs[1].(layers.Embedding); ok {
+		switch m.specs[1].(type) {
+		case layers.Embedding:
 			in.IDs = true
-			m.specs[0] = in
+		case layers.TextVectorization:
+			in.Text = true
 		}
+		m.specs[0] = in
 	}
 	return p.specs(m.specs), nil
 }
@@ -290,8 +293,10 @@ func (m *meaning) input(c *call) layers.Spec {
 	case "", "float32":
 	case "int32", "int64":
 		in.IDs = true
+	case "string":
+		in.Text = true
 	default:
-		m.fail(a.get("dtype").at, "dtype: expected float32 or int32, got %s", quoted(t))
+		m.fail(a.get("dtype").at, "dtype: expected float32, int32 or string, got %s", quoted(t))
 	}
 	in.Shape = a.shape("shape")
 	if len(axes) > 0 {

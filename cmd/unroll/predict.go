@@ -27,7 +27,8 @@ func predictCommand() *cobra.Command {
 		Short: "Compute a trained model's output for every row",
 		Long: `predict computes what a trained model gives for every row: for the test rows where DATA are divided, else for
 all. It prints a row a line, or writes FILE: .npy is one array, .csv a row a line, .jsonl a list a line.
-Every column of a .csv is an input, except a last one named y, target, label or class.`,
+Every column of a .csv is an input, except a last one named y, target, label or class. A model that reads texts takes
+those of a .txt, a line each, of a .csv, .tsv or .jsonl, or of a folder of .txt files.`,
 		Example: `  unroll predict model.keras --data new.npy --out predictions.npy
   unroll predict model.keras --data reviews | head`,
 		Args: between(1, 1, "a MODEL file"),

@@ -23,14 +23,16 @@ import (
 // lectureLen is the length that the lecture pads its reviews to.
 const lectureLen = 500
 
-// rows is one part of the data. Exactly one of seqs, ids and floats is what goes into the model.
+// rows is one part of the data. Exactly one of texts, seqs, ids and floats is what goes into the model.
 type rows struct {
-	seqs   [][]int32      // sequences of ids, of any length
-	words  bool           // the ids are of words
-	padded bool           // floats that have been brought to the length asked for
-	ids    *tensor.IDs    // whole numbers
-	floats *tensor.Tensor //
-	y      any            // what should come out: *tensor.IDs, *tensor.Tensor, or nil
+	seqs    [][]int32      // sequences of ids, of any length
+	words   bool           // the ids are of words
+	padded  bool           // floats that have been brought to the length asked for
+	ids     *tensor.IDs    // whole numbers
+	floats  *tensor.Tensor //
+	texts   []string       // a text a row
+	classes []string       // the names of y's ids, where they have some
+	y       any            // what should come out: *tensor.IDs, *tensor.Tensor, or nil
 }
 
 // dataSet is what DATA names.
@@ -43,10 +45,12 @@ type dataSet struct {
 // dataRequest is how the data are wanted.
 type dataRequest struct {
 	name     string
-	numWords int  // word ids from here on become the id of an unknown word; 0: as they are
-	cut      bool // the user said numWords: it holds for every sequence of ids, not only of words
-	maxLen   int  // sequences are brought to this length; 0: lectureLen for reviews and imdb, else the longest
-	noTarget bool // predict: a table may have no column to predict
+	numWords int     // word ids from here on become the id of an unknown word; 0: as they are
+	cut      bool    // the user said numWords: it holds for every sequence of ids, not only of words
+	maxLen   int     // sequences are brought to this length; 0: lectureLen for reviews and imdb, else the longest
+	noTarget bool    // predict: a table may have no column to predict
+	texts    bool    // the model reads texts: tables have some
+	split    float64 // the last part of the rows is not trained on
 	progress io.Writer
 }
 
@@ -64,6 +68,14 @@ func loadData(ctx context.Context, r dataRequest) (*dataSet, error) {
 		err = set.loadNPZ(r)
 	case ext == ".npy":
 		set.train, err = loadNPY(r.name)
+	case isFolder(r.name):
+		err = set.loadFolder(r)
+	case ext == ".txt":
+		set.train, err = loadLines(r)
+	case r.texts && ext == ".csv":
+		set.train, err = loadTextTable(r, ',')
+	case r.texts && ext == ".tsv":
+		set.train, err = loadTextTable(r, '\t')
 	case ext == ".csv":
 		set.train, err = loadTable(r, ',')
 	case ext == ".tsv":
@@ -71,7 +83,7 @@ func loadData(ctx context.Context, r dataRequest) (*dataSet, error) {
 	case ext == ".jsonl":
 		set.train, err = loadJSONL(r)
 	default:
-		err = usage("--data: expected reviews, imdb, or a file .npz, .npy, .csv, .tsv or .jsonl, got %s", quoted(r.name))
+		err = usage("--data: expected reviews, imdb, a file .npz, .npy, .csv, .tsv, .jsonl or .txt, or a folder of one folder a class, got %s", quoted(r.name))
 		return nil, hint(err, "unroll data lists what there is by name")
 	}
 	if errors.Is(err, fs.ErrNotExist) && r.name != "imdb" {
@@ -112,6 +124,8 @@ func (d *dataSet) loadIMDB(ctx context.Context, r dataRequest) error {
 // len is the number of rows.
 func (r *rows) len() int {
 	switch {
+	case r.texts != nil:
+		return len(r.texts)
 	case r.seqs != nil:
 		return len(r.seqs)
 	case r.ids != nil:
@@ -135,6 +149,11 @@ func (d *dataSet) prepare(w io.Writer, r dataRequest, m *model) (train, test unr
 		}
 		if err := part.asSequences(r); err != nil {
 			return nil, nil, err
+		}
+	}
+	if d.train.texts != nil && in.texts {
+		if err := d.learn(w, r, m); err != nil {
+			return nil, nil, fmt.Errorf("--data: %s: %w", d.name, err)
 		}
 	}
 	// Where the data are divided, these are the lecture's own lines.
@@ -190,6 +209,7 @@ func dims(s tensor.Shape) string {
 
 // wanted is what a model takes.
 type wanted struct {
+	texts     bool         // texts
 	ids       bool         // integers
 	shape     tensor.Shape // of one row, where the model says
 	sequences bool         // the first layer walks over time
@@ -198,6 +218,16 @@ type wanted struct {
 
 // data is the rows as the model takes them, and their shape.
 func (r *rows) data(in wanted, length int) (unroll.Data, tensor.Shape, error) {
+	switch {
+	case r.texts != nil && !in.texts:
+		return nil, nil, errors.New("expected a model that begins with text_vectorization, for texts; got one that takes numbers")
+	case r.texts == nil && in.texts:
+		return nil, nil, errors.New("expected texts, for a model that begins with text_vectorization; got numbers")
+	case r.texts != nil:
+		x := tensor.Texts(r.texts)
+		d, err := unroll.Arrays(x, r.y)
+		return d, x.Shape, err
+	}
 	ids, floats := r.ids, r.floats
 	if r.seqs != nil {
 		if !in.ids && r.words {
@@ -241,6 +271,9 @@ func (r *rows) data(in wanted, length int) (unroll.Data, tensor.Shape, error) {
 
 // asSequences does what --num-words and --maxlen ask of ids that are not words, and refuses them for other numbers.
 func (r *rows) asSequences(want dataRequest) error {
+	if r.texts != nil {
+		return r.asTexts(want)
+	}
 	if r.ids != nil && len(r.ids.Shape) == 2 && (want.cut || want.maxLen > 0) {
 		steps := r.ids.Shape[1]
 		r.seqs = make([][]int32, r.ids.Len())
@@ -323,6 +356,12 @@ func (in wanted) reshape(s tensor.Shape) (tensor.Shape, error) {
 		}
 	}
 	return out, nil
+}
+
+// isFolder reports whether there is a folder of that name.
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // open is os.Open whose error keeps what happened apart from the name.

@@ -9,7 +9,7 @@ import (
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-// loadJSONL reads one object a line: {"x": [1, 14, 22], "y": 1}. x is a sequence, of numbers or of lists of numbers that are
+// loadJSONL reads one object a line: {"x": [1, 14, 22], "y": 1}, or {"text": "what a film", "y": 1}, where x may stand for text, and label for y, a number or a class. x is a sequence, of numbers or of lists of numbers that are
 // equally long; y a number or a list of numbers, or absent. Sequences of whole numbers are ids. Sequences of floats of different
 // lengths get zeros in front, or lose their start, as Keras's pad_sequences does.
 func loadJSONL(r dataRequest) (*rows, error) {
@@ -48,21 +48,43 @@ type jsonRows struct {
 	y      []float64
 	target int // numbers a target, likewise; -2: no targets
 	whole  bool
+	texts  []string // nil where the lines have sequences
+	labels []string // of texts
 }
 
 func (j *jsonRows) add(line []byte) error {
 	var row struct {
-		X []json.RawMessage `json:"x"`
-		Y json.RawMessage   `json:"y"`
+		X     json.RawMessage `json:"x"`
+		Text  *string         `json:"text"`
+		Y     json.RawMessage `json:"y"`
+		Label json.RawMessage `json:"label"`
 	}
 	if err := json.Unmarshal(line, &row); err != nil {
 		return fmt.Errorf(`expected an object such as {"x": [1, 14, 22], "y": 1}: %w`, err)
 	}
-	if row.X == nil {
+	if len(row.X) > 0 && row.X[0] == '"' {
+		row.Text = new(string)
+		if err := json.Unmarshal(row.X, row.Text); err != nil {
+			return fmt.Errorf("x: %w", err)
+		}
+	}
+	if row.Text != nil && row.Y == nil {
+		row.Y = row.Label
+	}
+	if row.Text != nil || j.texts != nil {
+		return j.addText(row.Text, row.Y)
+	}
+	var steps []json.RawMessage
+	if row.X != nil {
+		if err := json.Unmarshal(row.X, &steps); err != nil {
+			return fmt.Errorf(`expected an object such as {"x": [1, 14, 22], "y": 1}: %w`, err)
+		}
+	}
+	if steps == nil {
 		return fmt.Errorf("expected a key x with a list")
 	}
 	var seq []float64
-	for _, step := range row.X {
+	for _, step := range steps {
 		v, width, err := numbersOf(step)
 		if err != nil {
 			return fmt.Errorf("x: %w", err)
@@ -95,6 +117,29 @@ func (j *jsonRows) add(line []byte) error {
 	return nil
 }
 
+// addText takes a line with a text.
+func (j *jsonRows) addText(text *string, y json.RawMessage) error {
+	if text == nil || len(j.x) > 0 {
+		return fmt.Errorf("expected a text in every line or in none")
+	}
+	label := ""
+	if y != nil && string(y) != "null" {
+		if label = string(y); y[0] == '"' {
+			if err := json.Unmarshal(y, &label); err != nil {
+				return fmt.Errorf("y: %w", err)
+			}
+		} else if _, width, err := numbersOf(y); err != nil || width != 0 {
+			return fmt.Errorf("y: expected a number or a class, got %s", quoted(label))
+		}
+		j.labels = append(j.labels, label)
+	}
+	j.texts = append(j.texts, *text)
+	if len(j.labels) != 0 && len(j.labels) != len(j.texts) {
+		return fmt.Errorf("y: expected a target in every line or in none")
+	}
+	return nil
+}
+
 // stepWidth is a width as errors show it.
 func stepWidth(n int) string {
 	switch n {
@@ -123,6 +168,12 @@ func numbersOf(raw json.RawMessage) (v []float64, width int, err error) {
 
 func (j *jsonRows) rows(maxLen int) (*rows, error) {
 	r := &rows{}
+	if j.texts != nil {
+		if r.texts = j.texts; len(j.labels) > 0 {
+			r.label(j.labels)
+		}
+		return r, nil
+	}
 	if j.target >= 0 {
 		y := tensor.New(len(j.x))
 		if j.target > 0 {

@@ -44,11 +44,16 @@ state; with one of --optimizer, --loss and --metrics given, it is compiled afres
 DATA is reviews (made up, always there), imdb (fetched once), or a file:
   .npz     x_train y_train x_test y_test, or x y; object arrays are sequences of ids
   .csv     numbers, .tsv too; a header is recognized; the last column is the target
-  .jsonl   {"x": [1, 14, 22], "y": 1} a line`,
+  .jsonl   {"x": [1, 14, 22], "y": 1} a line
+For a model that begins with text_vectorization, texts, from whose training rows it takes its vocabulary:
+  a folder of one folder a class, with a .txt file a text; or of two such, train and test
+  .csv     a column text and a column y, .tsv too
+  .jsonl   {"text": "what a film", "y": 1} a line`,
 		Example: `  unroll train
   unroll train 'embedding(10000, 32) |> lstm(32) |> dense(1, sigmoid)' --out lstm.keras --plot lstm.png
   unroll train 'embedding(10000, 32) |> recurrent(32, cell=my.cell) |> dense(1, sigmoid)' --data imdb
   unroll train lstm.keras --epochs 2 --out lstm.keras
+  unroll train 'text_vectorization(10000, output_sequence_length=200) |> embedding(10000, 32) |> lstm(32) |> dense(1, sigmoid)' --data films/
   unroll train --epochs 100 --backup running --out rnn.keras`,
 		Args: between(0, 1, "at most one MODEL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -116,6 +121,7 @@ func (f *trainFlags) run(cmd *cobra.Command, name string) error {
 		stdout = cmd.ErrOrStderr()
 	}
 	request := f.request(m.wants(), cmd.ErrOrStderr())
+	request.split = f.split
 	set, err := loadData(cmd.Context(), request)
 	if err != nil {
 		return err
@@ -184,7 +190,7 @@ func (f *trainFlags) run(cmd *cobra.Command, name string) error {
 
 // noTargets is the error of data that can only be predicted.
 func noTargets(data string) error {
-	return hint(fmt.Errorf("--data: expected targets in %s, got inputs alone", data), "an .npz has them as y, a .csv in its last column, a .jsonl as y")
+	return hint(fmt.Errorf("--data: expected targets in %s, got inputs alone", data), "an .npz has them as y, a .csv in its last column, a .jsonl as y, a folder in its folders")
 }
 
 // check finds what is wrong with the numbers before anything is read.

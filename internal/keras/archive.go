@@ -169,9 +169,15 @@ func (a *Archive) inflate(f *zip.File) (*io.SectionReader, error) {
 	return io.NewSectionReader(bytes.NewReader(b.Bytes()), 0, n), nil
 }
 
-// WriteArchive writes a `.keras` file: metadata, config and the weights that the function writes as an HDF5 file. The same arguments
+// Asset is a member of a `.keras` file besides config and weights, such as a vocabulary.
+type Asset struct {
+	Name string // "assets/layers/text_vectorization/vocabulary.txt"
+	Data []byte
+}
+
+// WriteArchive writes a `.keras` file: metadata, config, the weights that the function writes as an HDF5 file, and assets. The same arguments
 // give the same bytes.
-func WriteArchive(w io.Writer, m Metadata, config *Object, weights func(io.Writer) error) error {
+func WriteArchive(w io.Writer, m Metadata, config *Object, weights func(io.Writer) error, assets ...Asset) error {
 	meta, err := Encode(map[string]any{"keras_version": m.KerasVersion, "date_saved": m.DateSaved.Format(dateLayout)})
 	if err != nil {
 		return err
@@ -181,14 +187,15 @@ func WriteArchive(w io.Writer, m Metadata, config *Object, weights func(io.Write
 		return err
 	}
 	z := zip.NewWriter(w)
-	for _, member := range []struct {
+	type member struct {
 		name  string
 		write func(io.Writer) error
-	}{
-		{metadataMember, writeBytes(meta)},
-		{configMember, writeBytes(model)},
-		{weightsMember, weights},
-	} {
+	}
+	members := []member{{metadataMember, writeBytes(meta)}, {configMember, writeBytes(model)}, {weightsMember, weights}}
+	for _, a := range assets {
+		members = append(members, member{a.Name, writeBytes(a.Data)})
+	}
+	for _, member := range members {
 		// Stored, so that a reader may seek in the weights. The date is the format's zero, the one that Python's zipfile writes.
 		h := &zip.FileHeader{Name: member.name, Method: zip.Store, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)}
 		mw, err := z.CreateHeader(h)

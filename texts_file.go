@@ -1,0 +1,92 @@
+package unroll
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/unroll-ml/unroll/internal/hdf5"
+	"github.com/unroll-ml/unroll/internal/keras"
+	"github.com/unroll-ml/unroll/layers"
+)
+
+// A file has what a TextVectorization learned twice, for the layer and for the lookup in it: the vocabulary among the assets, the weights of tf_idf as a dataset of
+// this name. Source: keras/src/layers/preprocessing/index_lookup.py, save_own_variables and save_assets.
+const idfDataset = "idf_weights"
+
+// textGroups are the places of a TextVectorization's parts.
+func (p *part) textGroups(path string) []group {
+	return []group{{path: path, name: p.name, texts: p}, {path: path + "/_lookup_layer", name: "string_lookup", texts: p}}
+}
+
+func (g *group) vocabulary() string { return "assets/" + g.path + "/vocabulary.txt" }
+
+// assets are the vocabularies that stand beside the config.
+func (m *Model) assets() []keras.Asset {
+	var all []keras.Asset
+	for _, g := range m.groups() {
+		if g.texts == nil {
+			continue
+		}
+		if l := g.texts.spec.(layers.TextVectorization); l.Adapted() && l.Beside() {
+			all = append(all, keras.Asset{Name: g.vocabulary(), Data: []byte(l.VocabularyFile())})
+		}
+	}
+	return all
+}
+
+// writeIDF writes the weights of tf_idf.
+func (g *group) writeIDF(vars *hdf5.GroupBuilder) {
+	if g.texts == nil {
+		return
+	}
+	if v, _ := layers.VectorizerOf(g.texts.layer); v.IDF() != nil {
+		vars.Dataset(idfDataset, []int{len(v.IDF())}, v.IDF())
+	}
+}
+
+// readTexts gives the model's TextVectorizations the vocabularies that stand beside the config; room is how many values the file can hold.
+func (m *Model) readTexts(a *keras.Archive, root *hdf5.Group, room int) error {
+	for _, g := range m.groups() {
+		if g.texts == nil || !a.Has(g.vocabulary()) {
+			continue
+		}
+		l := g.texts.spec.(layers.TextVectorization)
+		if l.Adapted() {
+			continue
+		}
+		v, _ := layers.VectorizerOf(g.texts.layer)
+		member, err := a.Member(g.vocabulary())
+		if err != nil {
+			return err
+		}
+		file, err := io.ReadAll(member)
+		if err != nil {
+			return fmt.Errorf("%s: %w", g.vocabulary(), err)
+		}
+		var idf []float32
+		if vars, err := root.Group(g.vars()); err == nil && vars.Has(idfDataset) {
+			d, err := vars.Dataset(idfDataset)
+			if err != nil {
+				return err
+			}
+			if n := v.Width(0); len(d.Shape()) != 1 || d.Shape()[0] != n || n > room {
+				return fmt.Errorf("%s: expected %d weights, got shape %v", d.Path(), n, d.Shape())
+			}
+			idf = make([]float32, d.Shape()[0])
+			if err := d.ReadFloat32(idf); err != nil {
+				return err
+			}
+		}
+		if l, err = l.WithVocabularyFile(string(file), idf); err != nil {
+			return fmt.Errorf("%s: %w", g.vocabulary(), err)
+		}
+		if err := g.texts.respell(l); err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(m.specs, func(s layers.Spec) bool { _, ok := s.(layers.TextVectorization); return ok }); i >= 0 {
+			m.specs[i] = l
+		}
+	}
+	return nil
+}
