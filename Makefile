@@ -52,8 +52,10 @@ fuzz:
 		done; \
 	done
 
-# Not part of the gate: a training with a backup is killed 500 times, at random moments.
+# Not part of the gate: a process that writes a file is killed 500 times at chosen bytes and 500 times at random moments, and a training with a
+# backup 500 times.
 kill:
+	UNROLL_KILLS=500 $(GO) test -count=1 -v -timeout 60m -run '^TestKilled' ./internal/durable
 	UNROLL_KILLS=500 $(GO) test -count=1 -v -timeout 60m -run '^TestKilled$$' ./callbacks
 
 # Models that Keras draws at random, compared with it: several hundred; and Keras loads what is saved here. Makes its own Python environment; takes half an hour.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/internal/hdf5"
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/layers"
@@ -39,12 +40,12 @@ func Load(path string, opts ...LoadOption) (*Model, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("unroll: Load: %s: %w", path, cause(err))
+		return nil, fmt.Errorf("unroll: Load: %s: %w", path, durable.Cause(err))
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, fmt.Errorf("unroll: Load: %s: %w", path, cause(err))
+		return nil, fmt.Errorf("unroll: Load: %s: %w", path, durable.Cause(err))
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("unroll: Load: %s: expected a file, got %v", path, info.Mode().Type())
@@ -100,12 +101,12 @@ func (m *Model) LoadWeights(path string) error {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("unroll: LoadWeights: %s: %w", path, cause(err))
+		return fmt.Errorf("unroll: LoadWeights: %s: %w", path, durable.Cause(err))
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return fmt.Errorf("unroll: LoadWeights: %s: %w", path, cause(err))
+		return fmt.Errorf("unroll: LoadWeights: %s: %w", path, durable.Cause(err))
 	}
 	if err := m.readWeights(f, info.Size()); err != nil {
 		return fmt.Errorf("unroll: LoadWeights: %s: %w", path, err)

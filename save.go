@@ -1,16 +1,13 @@
 package unroll
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"math/rand/v2"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/internal/hdf5"
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/losses"
@@ -30,7 +27,7 @@ func (m *Model) Save(path string) error {
 	if !m.built {
 		return fmt.Errorf("unroll: Save: %s: the model is not built yet: build it for a shape, or fit it", path)
 	}
-	if err := writeFile(path, m.write); err != nil {
+	if err := durable.Write(path, m.write); err != nil {
 		return fmt.Errorf("unroll: Save: %s: %w", path, err)
 	}
 	return nil
@@ -45,7 +42,7 @@ func (m *Model) SaveWeights(path string) error {
 	if !m.built {
 		return fmt.Errorf("unroll: SaveWeights: %s: the model is not built yet: build it for a shape, or fit it", path)
 	}
-	if err := writeFile(path, func(w io.Writer) error { return hdf5.Write(w, m.hdf5()) }); err != nil {
+	if err := durable.Write(path, func(w io.Writer) error { return hdf5.Write(w, m.hdf5()) }); err != nil {
 		return fmt.Errorf("unroll: SaveWeights: %s: %w", path, err)
 	}
 	return nil
@@ -175,43 +172,4 @@ func integers(values []float32) []int64 {
 		whole[i] = int64(v)
 	}
 	return whole
-}
-
-// writeFile writes under a temporary name in the same folder, syncs and renames, so that no half of a file is ever seen.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	scratch := fmt.Sprintf("%s.%08x.tmp", path, rand.Uint32())
-	f, err := os.OpenFile(scratch, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return cause(err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(scratch)
-			err = cause(err)
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(scratch, path)
-}
-
-// cause is an error of the system without the temporary name.
-func cause(err error) error {
-	var link *os.LinkError
-	if errors.As(err, &link) {
-		return link.Err
-	}
-	var file *fs.PathError
-	if errors.As(err, &file) {
-		return file.Err
-	}
-	return err
 }

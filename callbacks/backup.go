@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/durable"
 )
 
 // BackupAndRestore keeps a training in a folder, after every epoch or every SaveFreq batches, so that it goes on after an interruption: Fit, called again
@@ -134,7 +135,7 @@ func (c *BackupAndRestore) find() (state []byte, err error) {
 			continue
 		}
 		if name == comingFile {
-			if err := os.Rename(c.path(comingFile), c.path(weightsFile)); err != nil {
+			if err := durable.Rename(c.path(comingFile), c.path(weightsFile)); err != nil {
 				return nil, err
 			}
 		}
@@ -188,7 +189,7 @@ func (c *BackupAndRestore) save(t *unroll.Training) error {
 	if err := write(c.path(stateFile), b.Bytes()); err != nil {
 		return err
 	}
-	if err := os.Rename(c.path(comingFile), c.path(weightsFile)); err != nil {
+	if err := durable.Rename(c.path(comingFile), c.path(weightsFile)); err != nil {
 		return err
 	}
 	m, err := json.Marshal(metadata{Epoch: t.Epoch, Batch: t.Step})

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+
+	"github.com/unroll-ml/unroll/internal/durable"
 )
 
 // File is a file of a data set that is kept elsewhere.
@@ -65,7 +67,7 @@ func (f File) Fetch(ctx context.Context) (string, error) {
 	return path, nil
 }
 
-func (f File) download(ctx context.Context, path string) (err error) {
+func (f File) download(ctx context.Context, path string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, f.URL, nil)
 	if err != nil {
 		return err
@@ -81,16 +83,11 @@ func (f File) download(ctx context.Context, path string) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+f.Name+".*")
+	tmp, err := durable.Create(path)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			tmp.Close() // again after a failed rename: nothing to do
-			err = errors.Join(err, os.Remove(tmp.Name()))
-		}
-	}()
+	defer tmp.Discard()
 	sum := sha256.New()
 	n, err := io.Copy(io.MultiWriter(tmp, sum), io.LimitReader(resp.Body, f.Bytes+1))
 	if err != nil {
@@ -102,12 +99,5 @@ func (f File) download(ctx context.Context, path string) (err error) {
 	if got := hex.EncodeToString(sum.Sum(nil)); got != f.SHA256 {
 		return fmt.Errorf("%s: expected SHA-256 %s, got %s", f.URL, f.SHA256, got)
 	}
-	// CreateTemp makes files for their owner alone; a data set is an ordinary file.
-	if err := errors.Join(tmp.Chmod(0o644), tmp.Sync()); err != nil {
-		return err
-	}
-	if err := tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return tmp.Commit()
 }

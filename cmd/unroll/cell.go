@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll/internal/cell"
+	"github.com/unroll-ml/unroll/internal/durable"
 )
 
 // maxCell is how long a text of equations may be: the language's own bound is 64 KB.
@@ -61,7 +62,7 @@ func cellText(name string) (string, error) {
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return "", fmt.Errorf("cannot read %s: %w", name, cause(err))
+		return "", fmt.Errorf("cannot read %s: %w", name, durable.Cause(err))
 	}
 	_, err = cell.Parse(string(text))
 	return string(text), faultIn(name, string(text), err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/layers"
 )
@@ -59,7 +60,7 @@ func openModelAs(p profile, name string, uncompiled bool) (*model, error) {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, hint(usage("no such model file: %s", name), "a MODEL is a .keras file or a text such as '%s'", lecture)
 	case err != nil:
-		return nil, fmt.Errorf("cannot read %s: %w", name, cause(err))
+		return nil, fmt.Errorf("cannot read %s: %w", name, durable.Cause(err))
 	case info.IsDir():
 		return nil, fmt.Errorf("expected a model file, got the folder %s", name)
 	case strings.ToLower(filepath.Ext(name)) != ".keras":

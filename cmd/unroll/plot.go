@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/plot"
 )
 
@@ -71,7 +72,7 @@ func readHistory(name string) (*unroll.History, error) {
 		return nil, fmt.Errorf("no such history: %s", name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", name, cause(err))
+		return nil, fmt.Errorf("cannot read %s: %w", name, durable.Cause(err))
 	}
 	h := &unroll.History{}
 	if err := json.Unmarshal(b, h); err != nil {

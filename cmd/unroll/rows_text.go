@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/internal/random"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -170,7 +171,7 @@ func (d *dataSet) loadFolder(r dataRequest) error {
 func contents(path string) (folders, files []string, err error) {
 	all, err := os.ReadDir(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("--data: cannot read %s: %w", path, cause(err))
+		return nil, nil, fmt.Errorf("--data: cannot read %s: %w", path, durable.Cause(err))
 	}
 	for _, e := range all {
 		switch name := e.Name(); {
@@ -225,7 +226,7 @@ func (r *rows) readFiles(folder string, files []string) error {
 	for _, name := range files {
 		b, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
-			return fmt.Errorf("--data: cannot read %s: %w", filepath.Join(folder, name), cause(err))
+			return fmt.Errorf("--data: cannot read %s: %w", filepath.Join(folder, name), durable.Cause(err))
 		}
 		r.texts = append(r.texts, string(b))
 	}

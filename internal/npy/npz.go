@@ -2,12 +2,12 @@ package npy
 
 import (
 	"archive/zip"
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
+
+	"github.com/unroll-ml/unroll/internal/durable"
 )
 
 // maxRatio is how much deflate can shrink at most: 258 bytes by two bits. An entry that claims more is lying.
@@ -148,24 +148,10 @@ func WriteNPZ(w io.Writer, names []string, arrays map[string]*Array) error {
 	return nil
 }
 
-// SaveNPZ is WriteNPZ to a file, which is there whole or not at all: a temporary name, synced, then renamed.
-func SaveNPZ(path string, names []string, arrays map[string]*Array) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("npy: npz: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	// CreateTemp makes files for their owner alone; an array file is an ordinary file.
-	err = errors.Join(WriteNPZ(f, names, arrays), f.Chmod(0o644), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("npy: npz: %w", err)
+// SaveNPZ is WriteNPZ to a file, which is there whole or not at all.
+func SaveNPZ(path string, names []string, arrays map[string]*Array) error {
+	if err := durable.Write(path, func(w io.Writer) error { return WriteNPZ(w, names, arrays) }); err != nil {
+		return fmt.Errorf("npy: npz: %s: %w", path, err)
 	}
 	return nil
 }
