@@ -111,26 +111,26 @@ func TestTorchFiles(t *testing.T) {
 func TestWrongTorchFiles(t *testing.T) {
 	steps := layers.Input{Shape: tensor.Shape{tensor.None, 2}}
 	square := []layers.Spec{layers.Input{Shape: tensor.Shape{3}}, layers.Dense{Units: 3}, layers.Dense{Units: 3}}
-	for _, c := range []torchCase{
-		{"equal.safetensors", nil, square},
-		{"equal.safetensors", map[string]string{"dense": "three"}, square},
-		{"equal.safetensors", map[string]string{"lstm": "one"}, square},
-		{"equal.safetensors", map[string]string{"dense": "one", "dense_1": "one"}, square},
-		{"equal.safetensors", nil, square[:2]},
-		{"half.safetensors", nil, []layers.Spec{steps, layers.LSTM{Units: 4}, layers.Dense{Units: 2}}},
-		{"half.safetensors", nil, []layers.Spec{steps, layers.LSTM{Units: 3, RecurrentActivation: activations.HardSigmoid}, layers.Dense{Units: 2}}},
-		{"no_bias.pt", nil, []layers.Spec{steps, layers.GRU{Units: 3, NoResetAfter: true, NoBias: true}, layers.Dense{Units: 2}}},
-		{"no_bias.pt", nil, []layers.Spec{steps, layers.PeepholeLSTM(3), layers.Dense{Units: 2}}},
+	for _, c := range []struct {
+		torchCase
+		want string
+	}{
+		{torchCase{"equal.safetensors", nil, square}, `layers "dense", "dense_1": expected modules whose order their names say, got "one", "second"`},
+		{torchCase{"equal.safetensors", map[string]string{"dense": "three"}, square}, `expected a module "three" for layer "dense", got none`},
+		{torchCase{"equal.safetensors", map[string]string{"lstm": "one"}, square}, `expected a layer "lstm" of the model for module "one"`},
+		{torchCase{"equal.safetensors", map[string]string{"dense": "one", "dense_1": "one"}, square}, `expected each module for one layer, got "one" for several`},
+		{torchCase{"equal.safetensors", nil, square[:2]}, `layer "dense": expected 1 modules for Linear, weight [3 3], bias [3], got 2`},
+		{torchCase{"half.safetensors", nil, []layers.Spec{steps, layers.LSTM{Units: 4}, layers.Dense{Units: 2}}}, `found:
+  head: bias [2], weight [2 3]
+  rnn: bias_hh_l0 [12], bias_ih_l0 [12], weight_hh_l0 [12 3], weight_ih_l0 [12 2]`},
+		{torchCase{"half.safetensors", nil, []layers.Spec{steps, layers.LSTM{Units: 3, RecurrentActivation: activations.HardSigmoid}, layers.Dense{Units: 2}}}, "expected recurrent_activation sigmoid"},
+		{torchCase{"no_bias.pt", nil, []layers.Spec{steps, layers.GRU{Units: 3, NoResetAfter: true, NoBias: true}, layers.Dense{Units: 2}}}, "expected a GRU with reset_after"},
+		{torchCase{"no_bias.pt", nil, []layers.Spec{steps, layers.PeepholeLSTM(3), layers.Dense{Units: 2}}}, "expected a layer that PyTorch has"},
 	} {
-		want := map[int]string{}
-		_ = want
-		m := builtOf(t, c.specs)
-		_, err := LoadTorch(m, filepath.Join(torchFolder, c.file), c.modules)
-		if err == nil || !strings.Contains(err.Error(), "expected") {
-			t.Errorf("%s %v: expected an error, got %v", c.file, c.modules, err)
-			continue
+		_, err := LoadTorch(builtOf(t, c.specs), filepath.Join(torchFolder, c.file), c.modules)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s %v: expected an error with %q, got %v", c.file, c.modules, c.want, err)
 		}
-		t.Log(err)
 	}
 }
 
