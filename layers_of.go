@@ -10,8 +10,9 @@ import (
 type LayerOf struct {
 	Name    string
 	Spec    layers.Spec
-	Weights []*layers.Weight // nil of an Input; in Keras's order
-	Model   *Model           // of a model that is a layer of this one; otherwise nil
+	Weights []*layers.Weight   // nil of an Input; in Keras's order
+	In      []layers.Signature // that it was built for
+	Model   *Model             // of a model that is a layer of this one; otherwise nil
 }
 
 // Layers are the layers of a built model, each once, in Keras's order: of a functional model the inputs too. Keras: model.layers.
@@ -22,11 +23,19 @@ func (m *Model) Layers() []LayerOf {
 	}
 	var all []LayerOf
 	for _, p := range parts {
-		l := LayerOf{Name: p.name, Spec: p.spec, Weights: slices.Clone(p.weights)}
+		l := LayerOf{Name: p.name, Spec: p.spec, Weights: slices.Clone(p.weights), In: p.in}
 		if inner, ok := p.layer.(*modelLayer); ok {
 			l.Model = inner.model
 		}
 		all = append(all, l)
 	}
 	return all
+}
+
+// Inputs are what the inputs of a built model take, the batch axis None first.
+func (m *Model) Inputs() []layers.Signature {
+	if !m.built {
+		return nil
+	}
+	return m.signatures()
 }

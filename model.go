@@ -250,12 +250,11 @@ func (m *Model) Outputs() []tensor.Shape {
 	return all
 }
 
-// Inputs say what comes into the model: names, and shapes without the batch; nil before it is built.
-func (m *Model) Inputs() []layers.Input {
-	var all []layers.Input
+// InputNames are the names of the inputs.
+func (m *Model) InputNames() []string {
+	var all []string
 	for _, p := range m.inputs {
-		in := p.in[0]
-		all = append(all, layers.Input{Name: p.name, Shape: in.Shape[1:], IDs: in.IDs})
+		all = append(all, p.name)
 	}
 	return all
 }
@@ -268,18 +267,3 @@ func (m *Model) OutputNames() []string {
 	}
 	return all
 }
-
-// Specs are the model's layers, in Keras's order; before it is built, those that were given.
-func (m *Model) Specs() []layers.Spec {
-	if !m.built {
-		return m.specs
-	}
-	var all []layers.Spec
-	for _, p := range m.parts {
-		all = append(all, p.spec)
-	}
-	return all
-}
-
-// Compiled reports whether the model says how it is trained.
-func (m *Model) Compiled() bool { return m.compiled != nil }

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"strings"
@@ -29,7 +30,7 @@ func trainingOf(root *hdf5.Group, e *era) (config map[string]any, ok bool, err e
 	}
 	if e.before3 {
 		config["loss"] = nested(raw["loss"], e.loss)
-		config["metrics"], config["weighted_metrics"] = nested(nonEmpty(raw["metrics"]), metric), nested(nonEmpty(raw["weighted_metrics"]), metric)
+		config["metrics"], config["weighted_metrics"] = nested(some(nonEmpty(raw["metrics"])), metric), nested(some(nonEmpty(raw["weighted_metrics"])), metric)
 	} else {
 		config["loss"], config["metrics"], config["weighted_metrics"] = raw["loss"], raw["metrics"], raw["weighted_metrics"]
 	}
@@ -49,6 +50,21 @@ func nonEmpty(v any) any {
 		}
 	}
 	return v
+}
+
+// some leaves out the nulls in lists, which stand for outputs without metrics.
+func some(v any) any {
+	list, ok := v.([]any)
+	if !ok {
+		return v
+	}
+	all := []any{}
+	for _, e := range list {
+		if e != nil {
+			all = append(all, some(e))
+		}
+	}
+	return all
 }
 
 // nested changes the names and objects in a structure of lists and objects by output.
@@ -90,7 +106,15 @@ func (e *era) optimizer(o map[string]any) (map[string]any, error) {
 			switch class {
 			case "SGD", "Adam":
 			case "RMSprop":
-				config["keras2"] = true
+				momentum, _ := config["momentum"].(json.Number)
+				rate, err := momentum.Float64()
+				still := err != nil || rate == 0
+				switch centered, _ := config["centered"].(bool); {
+				case still && centered:
+					return nil, fmt.Errorf("training_config.optimizer_config: expected an RMSprop with momentum or not centered, whose old formulas are offered, got one of Keras %s", e.version)
+				case still: // with momentum epsilon stood under the root already (and rows of a table that no batch read stood still, which they do not here)
+					config["keras2"] = true
+				}
 			default:
 				return nil, fmt.Errorf("training_config.optimizer_config: expected SGD, RMSprop or Adam, whose old formulas are offered, got %s of Keras %s", class, e.version)
 			}

@@ -131,7 +131,7 @@ func legacyFiles(t *testing.T) []string {
 	}
 	var whole []string
 	for _, path := range all {
-		if !strings.HasSuffix(path, ".weights.h5") {
+		if !strings.HasSuffix(path, "_weights.h5") {
 			whole = append(whole, path)
 		}
 	}
@@ -196,7 +196,7 @@ func TestWeightsOfCuDNN(t *testing.T) {
 			if err := m.Build(tensor.Shape{tensor.None, 4, 2}); err != nil && m.Output() == nil {
 				t.Fatal(err)
 			}
-			if err := LoadWeights(m, filepath.Join(legacyFolder, "tf215_cudnn_"+name+".weights.h5"), false); err != nil {
+			if err := LoadWeights(m, filepath.Join(legacyFolder, "tf215_cudnn_"+name+"_weights.h5"), false); err != nil {
 				t.Fatal(err)
 			}
 			comparePredictions(t, m, arrays)

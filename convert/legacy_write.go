@@ -216,7 +216,7 @@ func trainingConfig(c map[string]any) map[string]any {
 	config, _ := optimizer["config"].(map[string]any)
 	config = maps.Clone(config)
 	for key, v := range config {
-		if v == nil || key == "use_ema" && v == false || key == "ema_momentum" && config["use_ema"] != true {
+		if v == nil {
 			delete(config, key)
 		}
 	}

@@ -7,7 +7,7 @@ makes of it: predictions, and three more training steps. Run it with each Keras 
     KERAS_BACKEND=jax python oracle/legacy_files.py [MODEL...]
 
 Arrays of a .npz: x/i the inputs, out/i the outputs, xs/i and ys/i three batches more of inputs and targets, losses of the three, after/i the model's weights
-in the order of the file afterwards. cudnn_*.weights.h5 are weights alone, of layers for cuDNN that no processor runs: their .npz has predictions by the layer
+in the order of the file afterwards. cudnn_*_weights.h5 are weights alone, of layers for cuDNN that no processor runs: their .npz has predictions by the layer
 of the same equations into which that Keras loads them, and tf-keras alone makes them.
 """
 
@@ -100,7 +100,8 @@ def legacy_adam():
 
 
 def legacy_rmsprop():
-    m, x, y, _, loss = lecture()
+    # Without an embedding: with momentum this optimizer leaves rows alone that a batch did not read.
+    m, x, y, _, loss = around()
     return m, x, y, keras.optimizers.legacy.RMSprop(0.01, momentum=0.5, centered=True), loss
 
 
@@ -173,7 +174,7 @@ def cudnn(prefix):
         m = keras.models.Sequential([Input((4, 2)), plain(), layers.Dense(1)])
         import h5py
 
-        file = FOLDER / (prefix + "_" + name + ".weights.h5")
+        file = FOLDER / (prefix + "_" + name + "_weights.h5")
         values = [r.standard_normal(tuple(w.shape)).astype(np.float32) for w in fast.weights] + [r.standard_normal(tuple(w.shape)).astype(np.float32) for w in m.layers[-1].weights]
         with h5py.File(file, "w") as f:
             f.attrs["layer_names"] = [b"fast", b"dense"]

@@ -128,7 +128,7 @@ Begin with
 
   unroll train
 
-which trains a SimpleRNN on made-up film reviews. A MODEL is a .keras file or a text:
+which trains a SimpleRNN on made-up film reviews. A MODEL is a .keras or .h5 file or a text:
 
   unroll train 'embedding(10000, 32) |> lstm(32) |> dense(1, sigmoid)' --data imdb --out lstm.keras
   unroll evaluate lstm.keras --data imdb
@@ -153,7 +153,7 @@ recurrent(32, cell=my.cell) a layer of your own equations.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return hint(asUsage(err), "%s --help lists the flags", cmd.CommandPath())
 	})
-	root.AddCommand(trainCommand(), evaluateCommand(), predictCommand(), summaryCommand(), cellCommand(), plotCommand(), dataCommand(), benchCommand(), traceCommand())
+	root.AddCommand(trainCommand(), evaluateCommand(), predictCommand(), summaryCommand(), cellCommand(), plotCommand(), dataCommand(), benchCommand(), traceCommand(), convertCommand())
 	return root
 }
 

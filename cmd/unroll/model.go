@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/convert"
 	"github.com/unroll-ml/unroll/internal/durable"
-	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/layers"
 )
 
@@ -63,46 +64,25 @@ func openModelAs(p profile, name string, uncompiled bool) (*model, error) {
 		return nil, fmt.Errorf("cannot read %s: %w", name, durable.Cause(err))
 	case info.IsDir():
 		return nil, fmt.Errorf("expected a model file, got the folder %s", name)
-	case strings.ToLower(filepath.Ext(name)) != ".keras":
-		return nil, usage("expected a model file that ends in .keras, got %s", name)
+	case !slices.Contains([]string{".keras", ".h5", ".hdf5"}, strings.ToLower(filepath.Ext(name))):
+		return nil, usage("expected a model file that ends in .keras or .h5, got %s", name)
 	}
 	var opts []unroll.LoadOption
 	if uncompiled {
 		opts = append(opts, unroll.Uncompiled())
 	}
-	m, err := unroll.Load(name, opts...)
+	m, err := convert.Load(name, opts...)
 	if err != nil {
 		return nil, err
 	}
-	f := &model{Model: m, file: true}
-	if err := f.describe(name); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	f := &model{Model: m, file: true, compiled: m.Optimizer() != nil}
+	for _, l := range m.Layers() {
+		f.specs = append(f.specs, l.Spec)
 	}
-	f.compiled = f.compiled && !uncompiled
+	if in := m.Inputs(); len(in) > 0 && len(f.specs) > 0 && f.specs[0].Class() != "InputLayer" {
+		f.specs = append([]layers.Spec{layers.Input{Shape: in[0].Shape[1:], IDs: in[0].IDs}}, f.specs...)
+	}
 	return f, nil
-}
-
-// describe reads from the file which layers there are, and whether it says how the model is trained.
-func (m *model) describe(name string) error {
-	f, size, err := open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	a, err := keras.OpenArchive(f, size)
-	if err != nil {
-		return err
-	}
-	r := keras.Read("config.json.config", a.Config.Config)
-	for _, o := range r.Objects("layers") {
-		s, err := layers.FromConfig(r.Path("layers"), o)
-		if err != nil {
-			return err
-		}
-		m.specs = append(m.specs, s)
-	}
-	m.compiled = len(a.Config.Compile) > 0
-	return r.Err()
 }
 
 // needFile refuses a text where a trained model is needed.

@@ -49,6 +49,12 @@ func (m *machine) global(module, name string) error {
 	case "__builtin__.bytes", "builtins.bytes":
 		g = emptyBytes
 	default:
+		if m.torch {
+			if v, ok := torchGlobal(module, name); ok {
+				return m.pushAny(v)
+			}
+			return fmt.Errorf("expected plain values and tensors only, got %.80q", module+"."+name)
+		}
 		return fmt.Errorf("expected plain values and NumPy arrays only, got %.80q", module+"."+name)
 	}
 	return m.pushAny(g)
@@ -76,6 +82,8 @@ func call(f, args any) (any, error) {
 		return nil, fmt.Errorf("expected a function and a tuple to call it with, got %T and %T", f, args)
 	}
 	switch g {
+	case orderedDict, rebuildTensor, rebuildParameter:
+		return callTorch(g, t)
 	case encode: // _codecs.encode(text, "latin1"): how protocols 0 to 2 write bytes
 		if len(t) == 2 && (t[1] == "latin1" || t[1] == "latin-1") {
 			if s, ok := t[0].(string); ok {
@@ -127,6 +135,10 @@ func call(f, args any) (any, error) {
 func build(object, state any) error {
 	t, _ := state.(Tuple)
 	switch o := object.(type) {
+	case *Dict:
+		if o.ordered {
+			return nil // attributes: a state_dict's versions of modules
+		}
 	case *dtype: // (version, byte order, subdtype, names, fields, size, alignment, flags)
 		if len(t) < 5 {
 			return fmt.Errorf("dtype: expected a state of at least 5 parts, got %d", len(t))

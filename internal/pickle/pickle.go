@@ -32,7 +32,11 @@ const (
 type Tuple []any
 
 // Dict is a Python dict: Keys[i] has Values[i], in the order of the pickle, a key that came twice included.
-type Dict struct{ Keys, Values []any }
+type Dict struct {
+	Keys, Values []any
+
+	ordered bool // an OrderedDict, which may have attributes
+}
 
 // value is an element of the stack. Integers, of which there are millions, stay out of the interface.
 type value struct {
@@ -56,6 +60,7 @@ type machine struct {
 	memo  map[uint64]value
 	arena arena
 	at    int // bytes read, for errors
+	torch bool
 }
 
 // Read reads one pickle and returns its value: nil, bool, int64, float64, string, []byte, *List, Tuple, *Dict or *Array. It
@@ -344,6 +349,11 @@ func (m *machine) step(op byte) error {
 			return err
 		}
 		return build(v.any(), state)
+
+	case 'Q': // BINPERSID
+		if m.torch {
+			return m.persistent()
+		}
 	}
 	return refusedOpcode(op)
 }
