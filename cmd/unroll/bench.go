@@ -112,14 +112,7 @@ func (f *benchFlags) run(cmd *cobra.Command, name string) error {
 		return err
 	}
 	request := f.request(m.wants(), cmd.ErrOrStderr())
-	set, err := loadData(cmd.Context(), request)
-	if err != nil {
-		return err
-	}
-	if set.train.y == nil {
-		return noTargets(f.data)
-	}
-	data, _, err := set.prepare(cmd.ErrOrStderr(), request, m)
+	data, _, err := openRows(cmd.Context(), cmd.ErrOrStderr(), request, m)
 	if err != nil {
 		return err
 	}

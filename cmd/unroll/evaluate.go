@@ -38,18 +38,11 @@ else on all rows.`,
 				return fmt.Errorf("evaluate: expected a compiled model, got one that says no loss: %s", args[0])
 			}
 			request := f.request(m.wants(), cmd.ErrOrStderr())
-			set, err := loadData(cmd.Context(), request)
-			if err != nil {
-				return err
-			}
 			stdout := cmd.OutOrStdout()
 			if asJSON {
 				stdout = cmd.ErrOrStderr()
 			}
-			if set.train.y == nil {
-				return noTargets(f.data)
-			}
-			data, test, err := set.prepare(stdout, request, m)
+			data, test, err := openRows(cmd.Context(), stdout, request, m)
 			if err != nil {
 				return err
 			}

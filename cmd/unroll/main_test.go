@@ -70,6 +70,11 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			// An empty cache, and no network to fill it from.
 			e.Setenv("UNROLL_CACHE", e.WorkDir+"/cache")
+			graphs, err := filepath.Abs("../../testdata/graphs")
+			if err != nil {
+				return err
+			}
+			e.Setenv("GRAPHS", graphs)
 			e.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 			e.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 			return os.MkdirAll(e.WorkDir+"/cache", 0o755)

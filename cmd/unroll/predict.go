@@ -28,7 +28,9 @@ func predictCommand() *cobra.Command {
 		Long: `predict computes what a trained model gives for every row: for the test rows where DATA are divided, else for
 all. It prints a row a line, or writes FILE: .npy is one array, .csv a row a line, .jsonl a list a line.
 Every column of a .csv is an input, except a last one named y, target, label or class. A model that reads texts takes
-those of a .txt, a line each, of a .csv, .tsv or .jsonl, or of a folder of .txt files.`,
+those of a .txt, a line each, of a .csv, .tsv or .jsonl, or of a folder of .txt files.
+A model with several inputs takes an .npz with an array for each, under the input's name or as x0, x1 …; one with several
+outputs prints a JSON object a row, or writes an .npz or a .jsonl.`,
 		Example: `  unroll predict model.keras --data new.npy --out predictions.npy
   unroll predict model.keras --data reviews | head`,
 		Args: between(1, 1, "a MODEL file"),
@@ -46,28 +48,35 @@ those of a .txt, a line each, of a .csv, .tsv or .jsonl, or of a folder of .txt 
 			if err != nil {
 				return err
 			}
-			out, err := newOutput("--out", path, ".npy", ".csv", ".jsonl")
+			kinds := []string{".npy", ".csv", ".jsonl"}
+			if len(m.OutputNames()) > 1 {
+				kinds = []string{".npz", ".jsonl"}
+			}
+			out, err := newOutput("--out", path, kinds...)
 			if err != nil {
 				return err
 			}
 			defer out.close()
 			request := f.request(m.wants(), cmd.ErrOrStderr())
 			request.noTarget = true
-			set, err := loadData(cmd.Context(), request)
-			if err != nil {
-				return err
-			}
-			data, test, err := set.prepare(cmd.ErrOrStderr(), request, m)
+			data, test, err := openRows(cmd.Context(), cmd.ErrOrStderr(), request, m)
 			if err != nil {
 				return err
 			}
 			if test != nil {
 				data = test
 			}
-			y, err := m.Predict(cmd.Context(), data, unroll.BatchSize(batch))
+			all, err := m.PredictAll(cmd.Context(), data, unroll.BatchSize(batch))
 			if err != nil {
 				return interruption(err)
 			}
+			if names := m.OutputNames(); len(names) > 1 {
+				if out != nil {
+					return out.write(func(w io.Writer) error { return writeOutputs(w, extension(path), names, all) })
+				}
+				return writeOutputs(cmd.OutOrStdout(), "jsonl", names, all)
+			}
+			y := all[0]
 			if out != nil {
 				return out.write(func(w io.Writer) error { return writeRows(w, extension(path), y) })
 			}

@@ -130,14 +130,7 @@ func (f *traceFlags) trace(cmd *cobra.Command, name string) ([]tracedLayer, erro
 		}
 	}
 	request := f.request(m.wants(), cmd.ErrOrStderr())
-	set, err := loadData(cmd.Context(), request)
-	if err != nil {
-		return nil, err
-	}
-	if set.train.y == nil {
-		return nil, noTargets(f.data)
-	}
-	data, test, err := set.prepare(cmd.ErrOrStderr(), request, m)
+	data, test, err := openRows(cmd.Context(), cmd.ErrOrStderr(), request, m)
 	if err != nil {
 		return nil, err
 	}

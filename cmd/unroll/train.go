@@ -122,14 +122,7 @@ func (f *trainFlags) run(cmd *cobra.Command, name string) error {
 	}
 	request := f.request(m.wants(), cmd.ErrOrStderr())
 	request.split = f.split
-	set, err := loadData(cmd.Context(), request)
-	if err != nil {
-		return err
-	}
-	if set.train.y == nil {
-		return noTargets(f.data)
-	}
-	train, test, err := set.prepare(stdout, request, m)
+	train, test, err := openRows(cmd.Context(), stdout, request, m)
 	if err != nil {
 		return err
 	}
