@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/unroll-ml/unroll/internal/hdf5"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/optimizers"
 	"github.com/unroll-ml/unroll/tensor"
@@ -297,9 +296,9 @@ func (c *compiled) slotShapes(w *layers.Weight) []tensor.Shape {
 }
 
 // readVariables reads the datasets from number next on.
-func readVariables(vars *hdf5.Group, next int, into []variable) error {
+func readVariables(vars variables, next int, into []variable) error {
 	for i, v := range into {
-		if err := readFloats(vars, next+i, v.shape, v.values); err != nil {
+		if err := vars.floats(next+i, v.shape, v.values); err != nil {
 			return err
 		}
 	}

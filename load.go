@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"strconv"
 
 	"github.com/unroll-ml/unroll/internal/durable"
-	"github.com/unroll-ml/unroll/internal/hdf5"
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/losses"
@@ -38,19 +35,12 @@ func Load(path string, opts ...LoadOption) (*Model, error) {
 	for _, set := range opts {
 		set(&o)
 	}
-	f, err := os.Open(path)
+	f, size, err := openRegular(path)
 	if err != nil {
 		return nil, fmt.Errorf("unroll: Load: %s: %w", path, durable.Cause(err))
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("unroll: Load: %s: %w", path, durable.Cause(err))
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("unroll: Load: %s: expected a file, got %v", path, info.Mode().Type())
-	}
-	m, err := load(f, info.Size(), o)
+	m, err := load(f, size, o)
 	if err != nil {
 		return nil, fmt.Errorf("unroll: Load: %s: %w", path, err)
 	}
@@ -72,63 +62,59 @@ func load(r io.ReaderAt, size int64, o loadOptions) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := hdf5.Open(member, member.Size())
+	file, err := openWeights("model.weights.h5", member, member.Size())
 	if err != nil {
 		return nil, err
 	}
 	for _, g := range m.groups() {
-		if err := g.read(file.Root()); err != nil {
+		if err := g.read(file); err != nil {
 			return nil, err
 		}
 	}
-	if err := m.readTexts(a, file.Root(), int(size/2)); err != nil {
+	if err := m.readTexts(a, file, int(size/2)); err != nil {
 		return nil, err
 	}
 	if o.uncompiled || len(a.Config.Compile) == 0 {
 		return m, nil
 	}
-	if err := m.compileFrom(a.Config.Compile, file.Root()); err != nil {
+	if err := m.compileFrom(a.Config.Compile, file); err != nil {
 		return nil, fmt.Errorf("%w (to predict only, load it with unroll.Uncompiled)", err)
 	}
 	return m, nil
 }
 
-// LoadWeights reads a `.weights.h5` file of Keras 3, or of SaveWeights, into a built model with the same layers; a compiled model takes over the
+// LoadWeights reads a `.weights.h5` or `.npz` file of Keras 3, or of SaveWeights, into a built model with the same layers; a compiled model takes over the
 // optimizer's state too, where the file has one.
 func (m *Model) LoadWeights(path string) error {
 	if !m.built {
 		return fmt.Errorf("unroll: LoadWeights: %s: the model is not built yet: build it for a shape first", path)
 	}
-	f, err := os.Open(path)
+	f, size, err := openRegular(path)
 	if err != nil {
 		return fmt.Errorf("unroll: LoadWeights: %s: %w", path, durable.Cause(err))
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("unroll: LoadWeights: %s: %w", path, durable.Cause(err))
-	}
-	if err := m.readWeights(f, info.Size()); err != nil {
+	if err := m.readWeights(path, f, size); err != nil {
 		return fmt.Errorf("unroll: LoadWeights: %s: %w", path, err)
 	}
 	return nil
 }
 
-func (m *Model) readWeights(r io.ReaderAt, size int64) error {
-	file, err := hdf5.Open(r, size)
+func (m *Model) readWeights(name string, r io.ReaderAt, size int64) error {
+	file, err := openWeights(name, r, size)
 	if err != nil {
 		return err
 	}
 	defer m.changed()
 	for _, g := range m.groups() {
-		if err := g.read(file.Root()); err != nil {
+		if err := g.read(file); err != nil {
 			return err
 		}
 	}
-	if m.compiled == nil || !file.Root().Has("optimizer/vars") {
+	if m.compiled == nil || !file.has("optimizer/vars") {
 		return nil
 	}
-	vars, err := file.Root().Group("optimizer/vars")
+	vars, err := file.group("optimizer/vars")
 	if err != nil {
 		return err
 	}
@@ -244,58 +230,25 @@ func (p *part) setTrainable(trainable bool) {
 }
 
 // read fills the group's weights from the file.
-func (g *group) read(root *hdf5.Group) error {
+func (g *group) read(file weightFile) error {
 	if len(g.weights) == 0 {
 		return nil
 	}
-	vars, err := root.Group(g.vars())
+	vars, err := file.group(g.vars())
 	if err != nil {
 		return err
 	}
-	if got := len(vars.Keys()); got != len(g.weights) {
-		return fmt.Errorf("%s: expected %d weights, got %d", g.vars(), len(g.weights), got)
+	if vars.count != len(g.weights) {
+		return fmt.Errorf("%s: expected %d weights, got %d", g.vars(), len(g.weights), vars.count)
 	}
 	for i, w := range g.weights {
+		read := vars.floats
 		if w.Integer {
-			if err := readIntegers(vars, i, w.Shape, w.Data); err != nil {
-				return err
-			}
-			continue
+			read = vars.integers
 		}
-		if err := readFloats(vars, i, w.Shape, w.Data); err != nil {
+		if err := read(i, w.Shape, w.Data); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-// readFloats reads dataset n of a group, which must have the shape.
-func readFloats(vars *hdf5.Group, n int, shape tensor.Shape, dst []float32) error {
-	d, err := vars.Dataset(strconv.Itoa(n))
-	if err != nil {
-		return err
-	}
-	if got := tensor.Shape(d.Shape()); !got.Equal(shape) {
-		return fmt.Errorf("%s: expected shape %v, got %v", d.Path(), shape, got)
-	}
-	return d.ReadFloat32(dst)
-}
-
-// readIntegers reads dataset n of a group, whole numbers of the shape.
-func readIntegers(vars *hdf5.Group, n int, shape tensor.Shape, dst []float32) error {
-	d, err := vars.Dataset(strconv.Itoa(n))
-	if err != nil {
-		return err
-	}
-	if got := tensor.Shape(d.Shape()); !got.Equal(shape) {
-		return fmt.Errorf("%s: expected shape %v, got %v", d.Path(), shape, got)
-	}
-	whole := make([]int64, len(dst))
-	if err := d.ReadInt64(whole); err != nil {
-		return err
-	}
-	for i, v := range whole {
-		dst[i] = float32(v)
 	}
 	return nil
 }
@@ -319,14 +272,14 @@ func (m *Model) compileAs(path string, config map[string]any) error {
 }
 
 // compileFrom compiles the model as a compile_config says, and takes the optimizer's state from the file.
-func (m *Model) compileFrom(config map[string]any, root *hdf5.Group) error {
+func (m *Model) compileFrom(config map[string]any, file weightFile) error {
 	if err := m.compileAs("config.json.compile_config", config); err != nil {
 		return err
 	}
-	if !root.Has("optimizer/vars") {
+	if !file.has("optimizer/vars") {
 		return nil
 	}
-	vars, err := root.Group("optimizer/vars")
+	vars, err := file.group("optimizer/vars")
 	if err != nil {
 		return err
 	}
@@ -422,8 +375,8 @@ func deserialize[T any](path string, v any, read func(path string, v any) (T, er
 }
 
 // restore takes the optimizer's state over: the steps taken, the learning rate unless there is a schedule, the arrays.
-func (c *compiled) restore(m *Model, vars *hdf5.Group) error {
-	counter, err := vars.Dataset("0")
+func (c *compiled) restore(m *Model, vars variables) error {
+	counter, err := vars.shaped(0, nil)
 	if err != nil {
 		return err
 	}
@@ -438,11 +391,11 @@ func (c *compiled) restore(m *Model, vars *hdf5.Group) error {
 	next := 1
 	if _, schedule := c.optimizer.Rate(); schedule == nil {
 		var rate [1]float32
-		if err := readFloats(vars, 1, nil, rate[:]); err != nil {
+		if err := vars.floats(1, nil, rate[:]); err != nil {
 			return err
 		}
 		if !(rate[0] >= 0 && rate[0] <= math.MaxFloat32) {
-			return fmt.Errorf("%s/1: expected a learning rate from 0, got %v", vars.Path(), rate[0])
+			return fmt.Errorf("%s/1: expected a learning rate from 0, got %v", vars.path, rate[0])
 		}
 		// The config may have said it in more digits.
 		if float32(c.rate) != rate[0] {
@@ -450,14 +403,14 @@ func (c *compiled) restore(m *Model, vars *hdf5.Group) error {
 		}
 		next = 2
 	}
-	count := len(vars.Keys())
+	count := vars.count
 	if count == next && c.iteration == 0 {
 		return nil // saved before its first step
 	}
 	c.start(m)
 	state := c.optimizerState(m)
 	if count != next+len(state) {
-		return fmt.Errorf("%s: expected %d variables of %s, got %d", vars.Path(), next+len(state), c.optimizer.Class(), count)
+		return fmt.Errorf("%s: expected %d variables of %s, got %d", vars.path, next+len(state), c.optimizer.Class(), count)
 	}
 	return readVariables(vars, next, state)
 }

@@ -3,7 +3,6 @@ package unroll
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -33,16 +32,20 @@ func (m *Model) Save(path string) error {
 	return nil
 }
 
-// SaveWeights writes the weights, and of a compiled model the optimizer's state, as a `.weights.h5` file of Keras 3. The file appears under its
-// name when it is whole.
+// SaveWeights writes the weights, and of a compiled model the optimizer's state: as a `.weights.h5` file of Keras 3, or as a `.npz` file of NumPy,
+// whose arrays have the same paths as names, such as "layers/dense/vars/0". The file appears under its name when it is whole.
 func (m *Model) SaveWeights(path string) error {
-	if !strings.HasSuffix(path, ".weights.h5") {
-		return fmt.Errorf("unroll: SaveWeights: expected a file name that ends in .weights.h5, got %q", path)
+	if !isWeights(path) {
+		return fmt.Errorf("unroll: SaveWeights: expected a file name that ends in .weights.h5 or .npz, got %q", path)
 	}
 	if !m.built {
 		return fmt.Errorf("unroll: SaveWeights: %s: the model is not built yet: build it for a shape, or fit it", path)
 	}
-	if err := durable.Write(path, func(w io.Writer) error { return hdf5.Write(w, m.hdf5()) }); err != nil {
+	write := m.writeNPZ
+	if !strings.HasSuffix(path, ".npz") {
+		write = func(w io.Writer) error { return hdf5.Write(w, m.hdf5()) }
+	}
+	if err := durable.Write(path, write); err != nil {
 		return fmt.Errorf("unroll: SaveWeights: %s: %w", path, err)
 	}
 	return nil
@@ -129,40 +132,6 @@ func (c *compiled) lists(of func(*head) []metrics.Metric) any {
 		return nil
 	}
 	return all
-}
-
-// hdf5 is the tree of the weights and of the optimizer's state.
-func (m *Model) hdf5() *hdf5.GroupBuilder {
-	root := hdf5.NewGroup()
-	for _, g := range m.groups() {
-		vars := root.Group(g.vars())
-		vars.SetAttr("name", g.name)
-		g.writeIDF(vars)
-		for i, w := range g.weights {
-			if w.Integer {
-				vars.Dataset(strconv.Itoa(i), w.Shape, integers(w.Data))
-				continue
-			}
-			vars.Dataset(strconv.Itoa(i), w.Shape, w.Data)
-		}
-	}
-	if m.compiled == nil {
-		return root
-	}
-	c := *m.compiled // with arrays even before the first step, as Keras has them; the model keeps its own
-	c.start(m)
-	vars := root.Group("optimizer/vars")
-	vars.SetAttr("name", c.optimizer.Config()["name"])
-	vars.Dataset("0", nil, []int64{c.iteration})
-	next := 1
-	if _, schedule := c.optimizer.Rate(); schedule == nil {
-		vars.Dataset("1", nil, []float32{float32(c.rate)})
-		next = 2
-	}
-	for i, v := range c.optimizerState(m) {
-		vars.Dataset(strconv.Itoa(next+i), v.shape, v.values)
-	}
-	return root
 }
 
 // integers are whole numbers as Keras keeps them.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 
-	"github.com/unroll-ml/unroll/internal/hdf5"
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/layers"
 )
@@ -35,18 +34,17 @@ func (m *Model) assets() []keras.Asset {
 	return all
 }
 
-// writeIDF writes the weights of tf_idf.
-func (g *group) writeIDF(vars *hdf5.GroupBuilder) {
+// idf are the weights of tf_idf; nil where there are none.
+func (g *group) idf() []float32 {
 	if g.texts == nil {
-		return
+		return nil
 	}
-	if v, _ := layers.VectorizerOf(g.texts.layer); v.IDF() != nil {
-		vars.Dataset(idfDataset, []int{len(v.IDF())}, v.IDF())
-	}
+	v, _ := layers.VectorizerOf(g.texts.layer)
+	return v.IDF()
 }
 
 // readTexts gives the model's TextVectorizations the vocabularies that stand beside the config; room is how many values the file can hold.
-func (m *Model) readTexts(a *keras.Archive, root *hdf5.Group, room int) error {
+func (m *Model) readTexts(a *keras.Archive, weights weightFile, room int) error {
 	for _, g := range m.groups() {
 		if g.texts == nil || !a.Has(g.vocabulary()) {
 			continue
@@ -65,8 +63,12 @@ func (m *Model) readTexts(a *keras.Archive, root *hdf5.Group, room int) error {
 			return fmt.Errorf("%s: %w", g.vocabulary(), err)
 		}
 		var idf []float32
-		if vars, err := root.Group(g.vars()); err == nil && vars.Has(idfDataset) {
-			d, err := vars.Dataset(idfDataset)
+		if weights.hasArray(g.vars() + "/" + idfDataset) {
+			vars, err := weights.group(g.vars())
+			if err != nil {
+				return err
+			}
+			d, err := vars.open(idfDataset)
 			if err != nil {
 				return err
 			}

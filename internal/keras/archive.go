@@ -109,7 +109,8 @@ func (a *Archive) Has(name string) bool { return a.members[name] != nil }
 // Weights is the member model.weights.h5, an HDF5 file.
 func (a *Archive) Weights() (*io.SectionReader, error) {
 	if !a.Has(weightsMember) && a.Has("model.weights.npz") {
-		return nil, fmt.Errorf("keras: archive: expected the weights in %s, got model.weights.npz", weightsMember)
+		// Keras 3.15.1 writes pickled variables of TensorFlow there, and refuses to read them itself.
+		return nil, fmt.Errorf("keras: archive: expected the weights in %s, got model.weights.npz, which are pickled objects and not arrays (save with weights_format \"h5\")", weightsMember)
 	}
 	return a.Member(weightsMember)
 }

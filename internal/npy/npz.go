@@ -120,32 +120,52 @@ func ReadNPZ(path string) (map[string]*Array, error) {
 	return arrays, nil
 }
 
-// WriteNPZ writes the named arrays, in the order of the names, as numpy.savez does: stored, not compressed. The same arrays
-// give the same bytes.
+// Writer writes a .npz file array by array, as numpy.savez does: stored, not compressed. The same arrays give the same bytes.
+type Writer struct {
+	z    *zip.Writer
+	seen map[string]bool
+}
+
+// NewWriter begins a file.
+func NewWriter(w io.Writer) *Writer { return &Writer{zip.NewWriter(w), map[string]bool{}} }
+
+// Add writes an array.
+func (w *Writer) Add(name string, a *Array) error {
+	if w.seen[name] {
+		return fmt.Errorf("npy: npz: expected every name once, got %q twice", name)
+	}
+	w.seen[name] = true
+	e, err := w.z.CreateHeader(&zip.FileHeader{Name: name + ".npy", Method: zip.Store})
+	if err != nil {
+		return fmt.Errorf("npy: npz: %q: %w", name, err)
+	}
+	if err := WriteNPY(e, a); err != nil {
+		return fmt.Errorf("npy: npz: %q: %w", name, err)
+	}
+	return nil
+}
+
+// Close ends the file. It does not close the writer below.
+func (w *Writer) Close() error {
+	if err := w.z.Close(); err != nil {
+		return fmt.Errorf("npy: npz: %w", err)
+	}
+	return nil
+}
+
+// WriteNPZ writes the named arrays in the order of the names; see Writer.
 func WriteNPZ(w io.Writer, names []string, arrays map[string]*Array) error {
-	z := zip.NewWriter(w)
-	seen := make(map[string]bool, len(names))
+	z := NewWriter(w)
 	for _, name := range names {
 		a := arrays[name]
 		if a == nil {
 			return fmt.Errorf("npy: npz: expected an array for the name %q, got none", name)
 		}
-		if seen[name] {
-			return fmt.Errorf("npy: npz: expected every name once, got %q twice", name)
-		}
-		seen[name] = true
-		e, err := z.CreateHeader(&zip.FileHeader{Name: name + ".npy", Method: zip.Store})
-		if err != nil {
-			return fmt.Errorf("npy: npz: %q: %w", name, err)
-		}
-		if err := WriteNPY(e, a); err != nil {
-			return fmt.Errorf("npy: npz: %q: %w", name, err)
+		if err := z.Add(name, a); err != nil {
+			return err
 		}
 	}
-	if err := z.Close(); err != nil {
-		return fmt.Errorf("npy: npz: %w", err)
-	}
-	return nil
+	return z.Close()
 }
 
 // SaveNPZ is WriteNPZ to a file, which is there whole or not at all.
