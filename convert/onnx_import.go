@@ -61,12 +61,12 @@ type importer struct {
 
 // term is a value of the graph: numbers that are known, or what layers make of the inputs.
 type term struct {
-	*array
+	*tensorOf
 	*view
 }
 
-// array is numbers that are known. Those of a shape may be open.
-type array struct {
+// tensorOf is numbers that are known. Those of a shape may be open.
+type tensorOf struct {
 	shape  []int
 	floats []float32
 	ints   []int64
@@ -93,8 +93,8 @@ type source struct{ symbol, last func() unroll.Symbol }
 
 func known(s unroll.Symbol) source { return source{symbol: func() unroll.Symbol { return s }} }
 
-// plain is a symbol with its axes in its own order.
-func plain(s unroll.Symbol) *term {
+// plainly is a symbol with its axes in its own order.
+func plainly(s unroll.Symbol) *term {
 	v := &view{parts: []source{known(s)}}
 	for i := range s.Shape() {
 		v.axes = append(v.axes, i)
@@ -109,7 +109,7 @@ func importedWith(f *onnx.Model, needs map[*onnx.Node]*need, learn bool) (*unrol
 		if err != nil {
 			return nil, fmt.Errorf("convert: %w", err)
 		}
-		m.values[t.Name] = &term{array: a}
+		m.values[t.Name] = &term{tensorOf: a}
 	}
 	for _, n := range f.Graph.Nodes {
 		for _, in := range n.Inputs {
@@ -166,8 +166,8 @@ func importedWith(f *onnx.Model, needs map[*onnx.Node]*need, learn bool) (*unrol
 }
 
 // arrayOf is a tensor's numbers.
-func arrayOf(t *onnx.Tensor) (*array, error) {
-	a := &array{}
+func arrayOf(t *onnx.Tensor) (*tensorOf, error) {
+	a := &tensorOf{}
 	for _, n := range t.Shape {
 		a.shape = append(a.shape, int(n))
 	}
@@ -313,7 +313,7 @@ func (m *importer) intsOf(n *onnx.Node, name string, i int) ([]int64, error) {
 	if t == nil {
 		return nil, nil
 	}
-	if t.array == nil || t.ints == nil && len(t.floats) > 0 {
+	if t.tensorOf == nil || t.ints == nil && len(t.floats) > 0 {
 		return nil, fmt.Errorf("expected known whole numbers as %s, got a value that depends on the inputs", name)
 	}
 	return t.ints, nil
