@@ -43,6 +43,7 @@ func TestConfigRoundTrip(t *testing.T) {
 	for _, s := range []layers.Spec{
 		layers.Input{Name: "x", Shape: tensor.Shape{tensor.None, 7}},
 		layers.Input{Name: "x", Shape: tensor.Shape{9}, IDs: true},
+		layers.Input{Name: "x", Shape: tensor.Shape{1}, Text: true},
 		layers.Embedding{Name: "x", InputDim: 12, OutputDim: 3, EmbeddingsInitializer: kernel, MaskZero: true},
 		layers.SimpleRNN{Name: "x", Units: 3, Activation: activations.ReLU, NoBias: true, KernelInitializer: kernel, RecurrentInitializer: recurrent,
 			BiasInitializer: bias, ReturnSequences: true, GoBackwards: true, ZeroOutputForMask: true, Dropout: 0.25, RecurrentDropout: 0.5, Seed: tensor.F(3)},
