@@ -153,7 +153,7 @@ recurrent(32, cell=my.cell) a layer of your own equations.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return hint(asUsage(err), "%s --help lists the flags", cmd.CommandPath())
 	})
-	root.AddCommand(trainCommand(), evaluateCommand(), predictCommand(), summaryCommand(), cellCommand(), plotCommand(), dataCommand(), benchCommand(), traceCommand(), convertCommand())
+	root.AddCommand(trainCommand(), evaluateCommand(), predictCommand(), summaryCommand(), inspectCommand(), cellCommand(), plotCommand(), dataCommand(), benchCommand(), traceCommand(), convertCommand())
 	return root
 }
 

@@ -77,6 +77,12 @@ func TestScripts(t *testing.T) {
 			e.Setenv("GRAPHS", graphs)
 			e.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 			e.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+			// Files of Keras.
+			files, err := filepath.Abs(filepath.Join("..", "..", "testdata"))
+			if err != nil {
+				return err
+			}
+			e.Setenv("FILES", files)
 			return os.MkdirAll(e.WorkDir+"/cache", 0o755)
 		},
 	})
