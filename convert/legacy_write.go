@@ -106,6 +106,13 @@ func (w *legacyWriter) object(o map[string]any) map[string]any {
 	return old
 }
 
+// within is a layer in another's config, where both Kerases look its class up by its module.
+func (w *legacyWriter) within(o map[string]any) map[string]any {
+	layer := w.object(o)
+	layer["module"], layer["class_name"], layer["registered_name"] = o["module"], o["class_name"], o["registered_name"]
+	return layer
+}
+
 // plain removes arguments that say nothing, and that not all versions of Keras know.
 func plain(config map[string]any) {
 	for _, key := range []string{"seed", "quantization_config", "lora_rank", "lora_alpha", "input_axes", "output_axes", "optional", "rms_scaling", "zero_output_for_mask",
@@ -139,7 +146,9 @@ func (w *legacyWriter) value(key string, v any) any {
 		switch {
 		case v["class_name"] == "DTypePolicy":
 			return inner["name"]
-		case key == "layer" || key == "backward_layer" || key == "cell" || strings.HasSuffix(key, "_initializer") || strings.HasSuffix(key, "_regularizer") ||
+		case key == "layer" || key == "backward_layer" || key == "cell":
+			return w.within(v)
+		case strings.HasSuffix(key, "_initializer") || strings.HasSuffix(key, "_regularizer") ||
 			strings.HasSuffix(key, "_constraint"):
 			return w.object(v)
 		}
@@ -147,7 +156,7 @@ func (w *legacyWriter) value(key string, v any) any {
 		if key == "cells" {
 			cells := make([]any, len(v))
 			for i, c := range v {
-				cells[i] = w.object(c.(map[string]any))
+				cells[i] = w.within(c.(map[string]any))
 			}
 			return cells
 		}
@@ -219,6 +228,13 @@ func trainingConfig(c map[string]any) map[string]any {
 		if v == nil {
 			delete(config, key)
 		}
+	}
+	if config["keras2"] == true { // the optimizers before 2.11
+		for _, key := range []string{"keras2", "use_ema", "ema_momentum"} {
+			delete(config, key)
+		}
+	} else {
+		config["is_legacy_optimizer"] = false
 	}
 	if schedule, ok := config["learning_rate"].(map[string]any); ok {
 		config["learning_rate"] = map[string]any{"class_name": schedule["class_name"], "config": schedule["config"]}
@@ -304,7 +320,8 @@ func writeOptimizer(group *hdf5.GroupBuilder, m *unroll.Model) error {
 	}
 	list := []string{"iteration:0"}
 	group.Dataset(list[0], nil, []int64{m.Batches()})
-	if _, schedule := m.Optimizer().Rate(); schedule == nil {
+	old := m.Optimizer().Config()["keras2"] == true // whose state has no rate
+	if _, schedule := m.Optimizer().Rate(); schedule == nil && !old {
 		rate, err := m.LearningRate()
 		if err != nil {
 			return err
