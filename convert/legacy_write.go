@@ -229,12 +229,11 @@ func trainingConfig(c map[string]any) map[string]any {
 			delete(config, key)
 		}
 	}
-	if config["keras2"] == true { // the optimizers before 2.11
+	if config["use_ema"] != true {
+		// As the optimizers before 2.11 had it, which is what Keras 2.15 takes it for, too; with the key that says otherwise Keras 3 would not load it.
 		for _, key := range []string{"keras2", "use_ema", "ema_momentum"} {
 			delete(config, key)
 		}
-	} else {
-		config["is_legacy_optimizer"] = false
 	}
 	if schedule, ok := config["learning_rate"].(map[string]any); ok {
 		config["learning_rate"] = map[string]any{"class_name": schedule["class_name"], "config": schedule["config"]}
@@ -312,16 +311,24 @@ func writeWeights(group *hdf5.GroupBuilder, m *unroll.Model, version string) {
 	writeNames(group.Group("top_level_model_weights").SetAttr, "weight_names", nil)
 }
 
-// writeOptimizer writes the optimizer's state in Keras 3's order.
+// writeOptimizer writes the optimizer's state: the steps, then, as Keras 2 did before 2.11, kind after kind of arrays, each for all weights; where weights are
+// averaged, which those versions could not, in Keras 3's order with the rate behind the steps.
 func writeOptimizer(group *hdf5.GroupBuilder, m *unroll.Model) error {
 	slots, err := m.OptimizerSlots()
 	if err != nil {
 		return err
 	}
+	e := era{oldOptimizer: !m.Optimizer().Shared().UseEMA}
+	for _, l := range m.Layers() {
+		e.layers = append(e.layers, l.Name)
+	}
+	at, err := places(m, "optimizer_weights", e)
+	if err != nil {
+		return err
+	}
 	list := []string{"iteration:0"}
 	group.Dataset(list[0], nil, []int64{m.Batches()})
-	old := m.Optimizer().Config()["keras2"] == true // whose state has no rate
-	if _, schedule := m.Optimizer().Rate(); schedule == nil && !old {
+	if _, schedule := m.Optimizer().Rate(); schedule == nil && !e.oldOptimizer {
 		rate, err := m.LearningRate()
 		if err != nil {
 			return err
@@ -329,10 +336,10 @@ func writeOptimizer(group *hdf5.GroupBuilder, m *unroll.Model) error {
 		list = append(list, "learning_rate:0")
 		group.Dataset("learning_rate:0", nil, []float32{float32(rate)})
 	}
-	for i, s := range slots {
+	for i, k := range at {
 		name := fmt.Sprintf("slot_%d:0", i)
 		list = append(list, name)
-		group.Dataset(name, s.Shape, s.Data)
+		group.Dataset(name, slots[k].Shape, slots[k].Data)
 	}
 	writeNames(group.SetAttr, "weight_names", list)
 	return nil
