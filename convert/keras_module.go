@@ -47,7 +47,7 @@ func WriteKerasModule(w io.Writer, m *unroll.Model) error {
 			continue
 		}
 		classes = append(classes, c.class)
-		fmt.Fprintf(&b, "\n\nclass %s(Recurrent):\n    pass\n\n\nCLASSES[%s] = %s\n", c.class, pythonText(c.equations), c.class)
+		fmt.Fprintf(&b, "\n\n@keras.saving.register_keras_serializable(package=\"unroll\", name=%q)\nclass %s(Recurrent):\n    pass\n\n\nCLASSES[%s] = %s\n", c.class, c.class, pythonText(c.equations), c.class)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

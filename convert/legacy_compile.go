@@ -100,9 +100,10 @@ func (e *era) optimizer(o map[string]any) (map[string]any, error) {
 	}
 	class = strings.TrimPrefix(class, "Custom>")
 	config = maps.Clone(config)
+	_, averages := config["use_ema"]
+	e.oldOptimizer = !averages
 	if e.before3 {
-		if _, averages := config["use_ema"]; !averages {
-			e.oldOptimizer = true
+		if !averages {
 			switch class {
 			case "SGD", "Adam":
 			case "RMSprop":

@@ -34,7 +34,7 @@ func fillOptimizer(m *unroll.Model, group *hdf5.Group, e era) error {
 	if err != nil {
 		return err
 	}
-	at, err := places(m, group, e)
+	at, err := places(m, group.Path(), e)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func kinds(m *unroll.Model) int {
 }
 
 // places are the numbers, among the model's slots, of the arrays in the order of the file. The file has the layers in an order of its own.
-func places(m *unroll.Model, group *hdf5.Group, e era) ([]int, error) {
+func places(m *unroll.Model, where string, e era) ([]int, error) {
 	rank := map[*layers.Weight]int{}
 	for _, w := range m.Weights() {
 		if w.Trainable {
@@ -100,7 +100,7 @@ func places(m *unroll.Model, group *hdf5.Group, e era) ([]int, error) {
 		return nil, err
 	}
 	if len(order) != len(rank) {
-		return nil, fmt.Errorf("%s: expected the layers of the model, got others", group.Path())
+		return nil, fmt.Errorf("%s: expected the layers of the model, got others", where)
 	}
 	var at []int
 	shared := m.Optimizer().Shared()

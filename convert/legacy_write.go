@@ -106,6 +106,13 @@ func (w *legacyWriter) object(o map[string]any) map[string]any {
 	return old
 }
 
+// within is a layer in another's config, where both Kerases look its class up by its module.
+func (w *legacyWriter) within(o map[string]any) map[string]any {
+	layer := w.object(o)
+	layer["module"], layer["class_name"], layer["registered_name"] = o["module"], o["class_name"], o["registered_name"]
+	return layer
+}
+
 // plain removes arguments that say nothing, and that not all versions of Keras know.
 func plain(config map[string]any) {
 	for _, key := range []string{"seed", "quantization_config", "lora_rank", "lora_alpha", "input_axes", "output_axes", "optional", "rms_scaling", "zero_output_for_mask",
@@ -139,7 +146,9 @@ func (w *legacyWriter) value(key string, v any) any {
 		switch {
 		case v["class_name"] == "DTypePolicy":
 			return inner["name"]
-		case key == "layer" || key == "backward_layer" || key == "cell" || strings.HasSuffix(key, "_initializer") || strings.HasSuffix(key, "_regularizer") ||
+		case key == "layer" || key == "backward_layer" || key == "cell":
+			return w.within(v)
+		case strings.HasSuffix(key, "_initializer") || strings.HasSuffix(key, "_regularizer") ||
 			strings.HasSuffix(key, "_constraint"):
 			return w.object(v)
 		}
@@ -147,7 +156,7 @@ func (w *legacyWriter) value(key string, v any) any {
 		if key == "cells" {
 			cells := make([]any, len(v))
 			for i, c := range v {
-				cells[i] = w.object(c.(map[string]any))
+				cells[i] = w.within(c.(map[string]any))
 			}
 			return cells
 		}
@@ -217,6 +226,12 @@ func trainingConfig(c map[string]any) map[string]any {
 	config = maps.Clone(config)
 	for key, v := range config {
 		if v == nil {
+			delete(config, key)
+		}
+	}
+	if config["use_ema"] != true {
+		// As the optimizers before 2.11 had it, which is what Keras 2.15 takes it for, too; with the key that says otherwise Keras 3 would not load it.
+		for _, key := range []string{"keras2", "use_ema", "ema_momentum"} {
 			delete(config, key)
 		}
 	}
@@ -296,15 +311,24 @@ func writeWeights(group *hdf5.GroupBuilder, m *unroll.Model, version string) {
 	writeNames(group.Group("top_level_model_weights").SetAttr, "weight_names", nil)
 }
 
-// writeOptimizer writes the optimizer's state in Keras 3's order.
+// writeOptimizer writes the optimizer's state: the steps, then, as Keras 2 did before 2.11, kind after kind of arrays, each for all weights; where weights are
+// averaged, which those versions could not, in Keras 3's order with the rate behind the steps.
 func writeOptimizer(group *hdf5.GroupBuilder, m *unroll.Model) error {
 	slots, err := m.OptimizerSlots()
 	if err != nil {
 		return err
 	}
+	e := era{oldOptimizer: !m.Optimizer().Shared().UseEMA}
+	for _, l := range m.Layers() {
+		e.layers = append(e.layers, l.Name)
+	}
+	at, err := places(m, "optimizer_weights", e)
+	if err != nil {
+		return err
+	}
 	list := []string{"iteration:0"}
 	group.Dataset(list[0], nil, []int64{m.Batches()})
-	if _, schedule := m.Optimizer().Rate(); schedule == nil {
+	if _, schedule := m.Optimizer().Rate(); schedule == nil && !e.oldOptimizer {
 		rate, err := m.LearningRate()
 		if err != nil {
 			return err
@@ -312,10 +336,10 @@ func writeOptimizer(group *hdf5.GroupBuilder, m *unroll.Model) error {
 		list = append(list, "learning_rate:0")
 		group.Dataset("learning_rate:0", nil, []float32{float32(rate)})
 	}
-	for i, s := range slots {
+	for i, k := range at {
 		name := fmt.Sprintf("slot_%d:0", i)
 		list = append(list, name)
-		group.Dataset(name, s.Shape, s.Data)
+		group.Dataset(name, slots[k].Shape, slots[k].Data)
 	}
 	writeNames(group.SetAttr, "weight_names", list)
 	return nil

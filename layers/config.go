@@ -102,8 +102,8 @@ func FromConfig(path string, o *keras.Object) (Spec, error) {
 	if o.RegisteredName != "" {
 		class = o.RegisteredName // somebody's own class, whatever its last name
 	}
-	if class == "unroll>Recurrent" {
-		class = "Recurrent"
+	if own, ok := strings.CutPrefix(class, "unroll>"); ok && (own == "Recurrent" || slices.Contains(classes(), own)) {
+		class = "Recurrent" // the equations say which
 	}
 	known := readers()
 	read, ok := known[class]
