@@ -59,17 +59,17 @@ func (m *importer) recurrent(n *onnx.Node) error {
 	if s := in.Shape(); len(s) != 3 || s[2] != c.inputs {
 		return fmt.Errorf("expected a sequence of width %d as X, got shape %v", c.inputs, s)
 	}
-	given, err := m.initial(n, c)
+	given, err := m.initial(n, c, in.Shape()[1])
 	if err != nil {
 		return err
 	}
 	return m.walk(n, c, append([]unroll.Symbol{in}, given...), stepsFirst)
 }
 
-// initial are the states that a node begins with; none for zeros.
-func (m *importer) initial(n *onnx.Node, c *recurrentNode) (given []unroll.Symbol, err error) {
-	if len(n.Inputs) > 4 && n.Inputs[4] != "" {
-		return nil, fmt.Errorf("expected no sequence_lens: here a mask made by an Embedding or a Masking layer hides steps")
+// initial are the states that a node begins with for sequences of so many steps; none for zeros.
+func (m *importer) initial(n *onnx.Node, c *recurrentNode, steps int) (given []unroll.Symbol, err error) {
+	if t := m.arg(n, 4); t != nil && (t.array == nil || len(t.ints) == 0 || slices.ContainsFunc(t.ints, func(l int64) bool { return l != int64(steps) })) {
+		return nil, fmt.Errorf("expected no sequence_lens, or all steps: here a mask made by an Embedding or a Masking layer hides steps")
 	}
 	states := 1
 	if c.op == "LSTM" {
@@ -123,6 +123,16 @@ func (m *importer) walk(n *onnx.Node, c *recurrentNode, in []unroll.Symbol, step
 		}
 		spec = layers.Bidirectional{Name: name, Layer: c.spec(0, name+"_forward", sequence, states, false), BackwardLayer: c.spec(1, name+"_backward", sequence, states, true), MergeMode: mode}
 	}
+	// Every step of a walk backwards, in natural order, is what the backward layer of a Bidirectional gives, and no other. Its forward layer is one unit that nobody reads.
+	turned := c.dirs == 1 && c.reverse && !m.learn && want.sequence
+	if turned {
+		if len(in) > 1 {
+			return fmt.Errorf("expected no initial states of a walk backwards of which every step is read")
+		}
+		var idle layers.Spec = layers.SimpleRNN{Name: name + "_idle", Units: 1, NoBias: true, ReturnSequences: true, ReturnState: states}
+		spec = layers.Bidirectional{Name: name, Layer: idle, BackwardLayer: c.spec(0, name+"_backward", true, states, true), MergeMode: "none"}
+		arrays = append([][]float32{make([]float32, c.inputs), make([]float32, 1)}, arrays...)
+	}
 	y, err := m.apply(name, spec, arrays, in...)
 	if err != nil {
 		return err
@@ -136,20 +146,21 @@ func (m *importer) walk(n *onnx.Node, c *recurrentNode, in []unroll.Symbol, step
 	}
 	all, h, carry := &view{}, &view{}, &view{}
 	for d := range c.dirs {
+		sequenceAt, stateAt := min(d, outs-1), outs+d*each
+		if turned { // behind the idle layer's output and state
+			sequenceAt, stateAt = 1, 3
+		}
 		final := func() unroll.Symbol {
 			want.state = true
-			if !states && outs == c.dirs {
+			if !states && outs == c.dirs { // the output is the last state
 				return y.At(d)
 			}
-			return y.At(outs + d*each)
+			return y.At(stateAt)
 		}
 		s := source{symbol: func() unroll.Symbol {
 			want.sequence, want.apart = true, true
-			return y.At(min(d, outs-1))
+			return y.At(sequenceAt)
 		}}
-		if c.dirs == 1 && c.reverse && !m.learn && want.sequence {
-			return fmt.Errorf("expected a layer that walks backwards to be read by its last state, got one of which every step is read in natural order")
-		}
 		if !c.reverse && c.dirs == 1 {
 			s.last = final
 		}
@@ -159,7 +170,7 @@ func (m *importer) walk(n *onnx.Node, c *recurrentNode, in []unroll.Symbol, step
 		}})
 		carry.parts = append(carry.parts, source{symbol: func() unroll.Symbol {
 			want.carry, want.apart = true, true
-			return y.At(outs + d*each + 1)
+			return y.At(stateAt + 1)
 		}})
 	}
 	all.merge = func() unroll.Symbol {

@@ -156,7 +156,15 @@ func TestRecurrentNodes(t *testing.T) {
 				if a.Kind() == 'f' {
 					g.Initializers = append(g.Initializers, onnx.FloatTensor(v.Name, shape, a.Float32()))
 				} else {
-					t.Fatalf("input %s holds no floats", v.Name)
+					ids, err := a.Int32()
+					if err != nil {
+						t.Fatal(err)
+					}
+					whole := make([]int64, len(ids))
+					for i, v := range ids {
+						whole[i] = int64(v)
+					}
+					g.Initializers = append(g.Initializers, onnx.IntTensor(v.Name, shape, whole))
 				}
 			}
 			g.Inputs = g.Inputs[:1]
