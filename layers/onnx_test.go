@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/unroll-ml/unroll"
-	"github.com/unroll-ml/unroll/convert"
+	"github.com/unroll-ml/unroll/convert/onnx"
 	"github.com/unroll-ml/unroll/internal/golden"
 	"github.com/unroll-ml/unroll/internal/layertest"
 	"github.com/unroll-ml/unroll/internal/random"
@@ -66,7 +66,7 @@ func exportCases(t *testing.T, cases []layertest.Case) {
 					t.Fatal(err)
 				}
 				var file bytes.Buffer
-				err = convert.WriteONNX(&file, m)
+				err = onnx.Write(&file, m)
 				if strings.Contains(name, "stateful") {
 					if err == nil || !strings.Contains(err.Error(), "stateful is not written to ONNX") {
 						t.Errorf("expected a refusal that says stateful, got %v", err)

@@ -1,4 +1,4 @@
-package convert_test
+package onnx_test
 
 import (
 	"bytes"
@@ -10,23 +10,23 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/activations"
-	"github.com/unroll-ml/unroll/convert"
+	"github.com/unroll-ml/unroll/convert/onnx"
 	"github.com/unroll-ml/unroll/internal/cell"
 	"github.com/unroll-ml/unroll/internal/golden"
 	"github.com/unroll-ml/unroll/internal/layertest"
 	"github.com/unroll-ml/unroll/internal/npy"
-	"github.com/unroll-ml/unroll/internal/onnx"
+	format "github.com/unroll-ml/unroll/internal/onnx"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
-const script = "../oracle/onnx_check.py"
+const script = "../../oracle/onnx_check.py"
 
 // written is the model as a file.
 func written(t *testing.T, m *unroll.Model) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := convert.WriteONNX(&b, m); err != nil {
+	if err := onnx.Write(&b, m); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -53,7 +53,7 @@ func TestKerasModelsInOnnxruntime(t *testing.T) {
 	var numbers []int
 	var want [][]*npy.Array
 	var names []string
-	for _, folder := range []string{"../testdata/keras", "../testdata/graphs"} {
+	for _, folder := range []string{"../../testdata/keras", "../../testdata/graphs"} {
 		paths, err := filepath.Glob(folder + "/*.keras")
 		if err != nil || len(paths) == 0 {
 			t.Fatalf("expected models in %s, got %v, %v", folder, paths, err)
@@ -255,7 +255,7 @@ func TestOperators(t *testing.T) {
 		{"peephole", layers.PeepholeLSTM(2), "Scan"},
 		{"silu", layers.LSTM{Units: 2, Activation: activations.SiLU}, "Scan"},
 	} {
-		m, err := onnx.Read(written(t, one(t, c.spec, tensor.None, 3)))
+		m, err := format.Read(written(t, one(t, c.spec, tensor.None, 3)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -277,28 +277,28 @@ func TestOperators(t *testing.T) {
 func TestWriteONNXFile(t *testing.T) {
 	m := one(t, layers.Dense{Units: 2}, 3)
 	path := filepath.Join(t.TempDir(), "m.onnx")
-	if err := convert.WriteONNXFile(path, m); err != nil {
+	if err := onnx.WriteFile(path, m); err != nil {
 		t.Fatal(err)
 	}
 	got, err := os.ReadFile(path)
 	if err != nil || !bytes.Equal(got, written(t, m)) {
-		t.Errorf("the file differs from what WriteONNX writes (%v)", err)
+		t.Errorf("the file differs from what Write writes (%v)", err)
 	}
 	if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 1 {
 		t.Errorf("expected one file, got %v", left)
 	}
-	if err := convert.WriteONNXFile("m.keras", m); err == nil || err.Error() != `convert: expected a file name that ends in .onnx, got "m.keras"` {
+	if err := onnx.WriteFile("m.keras", m); err == nil || err.Error() != `onnx: expected a file name that ends in .onnx, got "m.keras"` {
 		t.Errorf("got error %v", err)
 	}
 	open, err := unroll.Sequential(layers.Dense{Units: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := convert.WriteONNX(&bytes.Buffer{}, open); err == nil || !strings.HasPrefix(err.Error(), "convert: ONNX: the model is not built yet") {
+	if err := onnx.Write(&bytes.Buffer{}, open); err == nil || !strings.HasPrefix(err.Error(), "onnx: the model is not built yet") {
 		t.Errorf("got error %v", err)
 	}
-	if err := convert.WriteONNX(&bytes.Buffer{}, one(t, layers.LSTM{Units: 2, Stateful: true}, tensor.None, 3)); err == nil ||
-		!strings.HasPrefix(err.Error(), `convert: ONNX: layer "lstm": stateful is not written to ONNX`) {
+	if err := onnx.Write(&bytes.Buffer{}, one(t, layers.LSTM{Units: 2, Stateful: true}, tensor.None, 3)); err == nil ||
+		!strings.HasPrefix(err.Error(), `onnx: layer "lstm": stateful is not written to ONNX`) {
 		t.Errorf("got error %v", err)
 	}
 }

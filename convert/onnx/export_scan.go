@@ -1,4 +1,4 @@
-package convert
+package onnx
 
 import (
 	"fmt"
@@ -11,7 +11,7 @@ import (
 
 // scan writes a cell as a loop over its equations. What they make of the input alone, and a matrix has a part in, is made before the loop for all steps at once. The loop carries the states
 // and the output, which a masked step leaves alone. Sequences come out in the order of the walk.
-func (b *builder) scan(s layers.Stage, x val, given []string, w walk) walkedLayer {
+func (b *builder) scan(s layers.Stage, x val, given []string, w walk) walked {
 	body := &onnx.Graph{Name: b.path + "step"}
 	c := &cellWriter{outer: b, step: &builder{exporter: b.exporter, graph: body, path: b.path + "step/"}, stage: s, x: x.name,
 		matrices: map[[3]int]string{}, before: map[int]string{}, within: map[int]string{}, known: map[int][3]bool{}}
@@ -66,7 +66,7 @@ func (b *builder) scan(s layers.Stage, x val, given []string, w walk) walkedLaye
 	}
 	out := b.several("Scan", len(carried)+1, attrs("body", body, "num_scan_inputs", n, "scan_input_axes", same(1), "scan_input_directions", same(direction),
 		"scan_output_axes", []int{1}), append(inputs, c.sequences...)...)
-	r := walkedLayer{output: out[len(carried)-1], finals: out[:len(carried)-1]}
+	r := walked{output: out[len(carried)-1], finals: out[:len(carried)-1]}
 	if w.sequences {
 		r.output = out[len(carried)]
 	}
@@ -207,7 +207,7 @@ func (c *cellWriter) operation(b *builder, n *cell.Node, of func(int) string) st
 		}))
 		return b.op("Add", b.op("Mul", y, arg(1)), arg(2))
 	}
-	panic(fmt.Sprintf("convert: a cell with the operation %d in its text", n.Op))
+	panic(fmt.Sprintf("onnx: a cell with the operation %d in its text", n.Op))
 }
 
 // matrix is what a product multiplies with from the right, (in, out).

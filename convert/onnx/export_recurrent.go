@@ -1,4 +1,4 @@
-package convert
+package onnx
 
 import (
 	"errors"
@@ -65,14 +65,14 @@ func statesOf(d layers.Direction) (n int) {
 	return n
 }
 
-// walkedLayer is what a direction gives.
-type walkedLayer struct {
+// walked is what a direction gives.
+type walked struct {
 	output string
 	finals []string
 }
 
 // returned are the states that the layer returns.
-func (w walkedLayer) returned(d layers.Direction) []string {
+func (w walked) returned(d layers.Direction) []string {
 	if !d.States {
 		return nil
 	}
@@ -80,19 +80,19 @@ func (w walkedLayer) returned(d layers.Direction) []string {
 }
 
 // bothWays are the two directions of a Bidirectional, sequences of the second in the order of the first: in one operator where that has both, otherwise one after the other.
-func (b *builder) bothWays(dirs []layers.Direction, x val, given [2][]string) ([2]walkedLayer, error) {
+func (b *builder) bothWays(dirs []layers.Direction, x val, given [2][]string) ([2]walked, error) {
 	one, err := operatorOf(dirs[0])
 	if err != nil {
-		return [2]walkedLayer{}, err
+		return [2]walked{}, err
 	}
 	two, err := operatorOf(dirs[1])
 	if err != nil {
-		return [2]walkedLayer{}, err
+		return [2]walked{}, err
 	}
 	if one != nil && one.fits(two) && !dirs[0].Backwards && (given[0] == nil) == (given[1] == nil) {
 		return b.operator([]*operator{one, two}, "bidirectional", x, given[:], walk{sequences: dirs[0].Sequences, zeroMasked: dirs[0].ZeroMasked}), nil
 	}
-	var both [2]walkedLayer
+	var both [2]walked
 	for i, d := range dirs {
 		if both[i], err = b.direction(d, x, given[i]); err != nil {
 			return both, err
@@ -111,8 +111,8 @@ type walk struct {
 }
 
 // direction is a layer's cells, one after the other over the whole sequence. What the first hands on stands in the order in which it went.
-func (b *builder) direction(d layers.Direction, x val, given []string) (walkedLayer, error) {
-	var r walkedLayer
+func (b *builder) direction(d layers.Direction, x val, given []string) (walked, error) {
+	var r walked
 	for i, s := range d.Stages {
 		last := i == len(d.Stages)-1
 		w := walk{sequences: !last || d.Sequences, zeroMasked: last && d.ZeroMasked, backwards: d.Backwards && i == 0}
@@ -128,7 +128,7 @@ func (b *builder) direction(d layers.Direction, x val, given []string) (walkedLa
 		if err != nil {
 			return r, err
 		}
-		var one walkedLayer
+		var one walked
 		if op != nil {
 			direction := "forward"
 			if w.backwards {
@@ -260,7 +260,7 @@ func equationsOf(text string) string {
 }
 
 // named is a stage's weight; nil without a bias.
-func weightNamed(s layers.Stage, name string) *layers.Weight {
+func named(s layers.Stage, name string) *layers.Weight {
 	for _, w := range s.Weights {
 		if w.Name == name {
 			return w
@@ -299,7 +299,7 @@ func (o *operator) turned(w *layers.Weight) []float32 {
 
 // biases are those of the input's products, then those of the state's.
 func (o *operator) biases() []float32 {
-	w := weightNamed(o.stage, "bias")
+	w := named(o.stage, "bias")
 	both := make([]float32, 0, 2*len(o.gates)*o.units)
 	for row := range 2 {
 		for _, start := range o.places() {
@@ -314,13 +314,13 @@ func (o *operator) biases() []float32 {
 }
 
 // operator writes RNN, LSTM or GRU, for one direction or both, and what surrounds it. A sequence of the result stands in the order of the input.
-func (b *builder) operator(cells []*operator, direction string, x val, given [][]string, w walk) (all [2]walkedLayer) {
+func (b *builder) operator(cells []*operator, direction string, x val, given [][]string, w walk) (all [2]walked) {
 	o := cells[0]
 	var kernel, recurrent, bias []float32
 	var names []string
 	var alphas, betas []float32
 	for _, c := range cells {
-		kernel, recurrent = append(kernel, c.turned(weightNamed(c.stage, "kernel"))...), append(recurrent, c.turned(weightNamed(c.stage, "recurrent_kernel"))...)
+		kernel, recurrent = append(kernel, c.turned(named(c.stage, "kernel"))...), append(recurrent, c.turned(named(c.stage, "recurrent_kernel"))...)
 		bias = append(bias, c.biases()...)
 		for _, a := range c.activations {
 			names, alphas, betas = append(names, a.name), append(alphas, a.alpha...), append(betas, a.beta...)
@@ -387,7 +387,7 @@ func (b *builder) operator(cells []*operator, direction string, x val, given [][
 			}
 		default:
 			r.output = last
-			if x.mask != "" && w.zeroMasked { // the last step that is walkedLayer may be a masked one
+			if x.mask != "" && w.zeroMasked { // the last step that is walked may be a masked one
 				r.output = b.op("Where", b.unsqueeze(b.lastStep(x.mask, back), 1), r.output, b.scalar(0))
 			}
 		}
@@ -395,7 +395,7 @@ func (b *builder) operator(cells []*operator, direction string, x val, given [][
 	return all
 }
 
-// lastStep is the mask of the step that is walkedLayer last.
+// lastStep is the mask of the step that is walked last.
 func (b *builder) lastStep(mask string, back bool) string {
 	at := -1
 	if back {

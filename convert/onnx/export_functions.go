@@ -1,4 +1,4 @@
-package convert
+package onnx
 
 import (
 	"math"
@@ -97,7 +97,7 @@ func (b *builder) function(name, x string) string {
 	case "square":
 		return b.op("Mul", x, x)
 	}
-	panic("convert: no operators for the function " + name) // of a table that the tests go through
+	panic("onnx: no operators for the function " + name) // of a table that the tests go through
 }
 
 // sparsemax is max(x - tau, 0), tau from the k largest values, k the last with 1 + k z(k) above their sum. Martins and Astudillo, 2016, algorithm 1.

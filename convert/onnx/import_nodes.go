@@ -1,4 +1,4 @@
-package convert
+package onnx
 
 import (
 	"fmt"
@@ -55,9 +55,9 @@ func (m *importer) node(n *onnx.Node) error {
 
 // activationOf is the activation that a node is; ok is false for other operators.
 func activationOf(m *importer, n *onnx.Node) (a activations.Activation, ok bool, err error) {
-	plainly := map[string]activations.Activation{"Relu": activations.ReLU, "Tanh": activations.Tanh, "Sigmoid": activations.Sigmoid, "Softplus": activations.Softplus,
+	plain := map[string]activations.Activation{"Relu": activations.ReLU, "Tanh": activations.Tanh, "Sigmoid": activations.Sigmoid, "Softplus": activations.Softplus,
 		"Softsign": activations.Softsign, "Exp": activations.Exponential, "Mish": activations.Mish, "HardSwish": activations.HardSiLU}
-	if a, ok := plainly[n.Op]; ok {
+	if a, ok := plain[n.Op]; ok {
 		return a, true, nil
 	}
 	near := func(name string, otherwise, want float32) bool {
@@ -108,7 +108,7 @@ func (m *importer) bound(n *onnx.Node, name string, i int) float64 {
 	if a := n.Attribute(name); a != nil {
 		return float64(a.Float)
 	}
-	if t := m.arg(n, i); t != nil && t.tensorOf != nil && len(t.floats) == 1 {
+	if t := m.arg(n, i); t != nil && t.array != nil && len(t.floats) == 1 {
 		return float64(t.floats[0])
 	}
 	return math.NaN()
@@ -117,7 +117,7 @@ func (m *importer) bound(n *onnx.Node, name string, i int) float64 {
 // dense is a Gemm, or a MatMul with the Add behind it, where that is all that reads it.
 func (m *importer) dense(n *onnx.Node) error {
 	x, w := m.arg(n, 0), m.arg(n, 1)
-	if x == nil || x.view == nil || w == nil || w.tensorOf == nil || len(w.shape) != 2 || w.floats == nil {
+	if x == nil || x.view == nil || w == nil || w.array == nil || len(w.shape) != 2 || w.floats == nil {
 		return fmt.Errorf("expected what layers compute times a known matrix")
 	}
 	kernel, in, out := w.floats, w.shape[0], w.shape[1]
@@ -137,7 +137,7 @@ func (m *importer) dense(n *onnx.Node) error {
 		}
 		var bias []float32
 		if b := m.arg(n, 2); b != nil {
-			if b.tensorOf == nil || len(b.floats) != out {
+			if b.array == nil || len(b.floats) != out {
 				return fmt.Errorf("expected a bias of %d known numbers", out)
 			}
 			bias = b.floats
@@ -150,7 +150,7 @@ func (m *importer) dense(n *onnx.Node) error {
 		if other == n.Outputs[0] {
 			other = add.Inputs[1]
 		}
-		if b := m.values[other]; b != nil && b.tensorOf != nil && len(b.floats) == out && b.shape[len(b.shape)-1] == out {
+		if b := m.values[other]; b != nil && b.array != nil && len(b.floats) == out && b.shape[len(b.shape)-1] == out {
 			if err := m.pointwise(n, x.view, name, layers.Dense{Name: name, Units: out}, weights(b.floats)...); err != nil {
 				return err
 			}
@@ -237,7 +237,7 @@ func (m *importer) arithmetic(n *onnx.Node) error {
 
 func (m *importer) layerNormalization(n *onnx.Node) error {
 	x, gamma, beta := m.arg(n, 0), m.arg(n, 1), m.arg(n, 2)
-	if x == nil || x.view == nil || gamma == nil || gamma.tensorOf == nil || len(gamma.shape) != 1 || beta != nil && (beta.tensorOf == nil || len(beta.floats) != len(gamma.floats)) {
+	if x == nil || x.view == nil || gamma == nil || gamma.array == nil || len(gamma.shape) != 1 || beta != nil && (beta.array == nil || len(beta.floats) != len(gamma.floats)) {
 		return fmt.Errorf("expected what layers compute, with known scale and bias over the last axis")
 	}
 	if a := intOf(n, "axis", -1); a != -1 && a != len(x.axes)-1 {
@@ -334,7 +334,7 @@ func (m *importer) channelSpec(n *onnx.Node, name string) (layers.Spec, [][]floa
 	var shape []int
 	for i := 1; i < len(n.Inputs); i++ {
 		t := m.arg(n, i)
-		if t == nil || t.tensorOf == nil || t.floats == nil {
+		if t == nil || t.array == nil || t.floats == nil {
 			return nil, nil, fmt.Errorf("expected known numbers as input %d", i)
 		}
 		if i == 1 {

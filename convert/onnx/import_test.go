@@ -1,4 +1,4 @@
-package convert_test
+package onnx_test
 
 import (
 	"bytes"
@@ -9,10 +9,10 @@ import (
 	"testing"
 
 	"github.com/unroll-ml/unroll"
-	"github.com/unroll-ml/unroll/convert"
+	"github.com/unroll-ml/unroll/convert/onnx"
 	"github.com/unroll-ml/unroll/internal/golden"
 	"github.com/unroll-ml/unroll/internal/npy"
-	"github.com/unroll-ml/unroll/internal/onnx"
+	format "github.com/unroll-ml/unroll/internal/onnx"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -20,7 +20,7 @@ import (
 // files are those of testdata/onnx that begin so, by their names. oracle/onnx_files.py writes them.
 func files(t *testing.T, prefix string) map[string]map[string]*npy.Array {
 	t.Helper()
-	paths, err := filepath.Glob("../testdata/onnx/" + prefix + "*.npz")
+	paths, err := filepath.Glob("../../testdata/onnx/" + prefix + "*.npz")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("expected files %s*, got %v, %v", prefix, paths, err)
 	}
@@ -34,7 +34,7 @@ func files(t *testing.T, prefix string) map[string]map[string]*npy.Array {
 }
 
 func readONNX(data []byte) (*unroll.Model, error) {
-	return convert.ReadONNX(bytes.NewReader(data), int64(len(data)))
+	return onnx.Read(bytes.NewReader(data), int64(len(data)))
 }
 
 // swapped is (a, b, …) as (b, a, …).
@@ -141,7 +141,7 @@ func TestRecurrentNodes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f, err := onnx.Read(data)
+			f, err := format.Read(data)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -154,7 +154,7 @@ func TestRecurrentNodes(t *testing.T) {
 					shape = append(shape, int64(d))
 				}
 				if a.Kind() == 'f' {
-					g.Initializers = append(g.Initializers, onnx.FloatTensor(v.Name, shape, a.Float32()))
+					g.Initializers = append(g.Initializers, format.FloatTensor(v.Name, shape, a.Float32()))
 				} else {
 					ids, err := a.Int32()
 					if err != nil {
@@ -164,7 +164,7 @@ func TestRecurrentNodes(t *testing.T) {
 					for i, v := range ids {
 						whole[i] = int64(v)
 					}
-					g.Initializers = append(g.Initializers, onnx.IntTensor(v.Name, shape, whole))
+					g.Initializers = append(g.Initializers, format.IntTensor(v.Name, shape, whole))
 				}
 			}
 			g.Inputs = g.Inputs[:1]
@@ -213,46 +213,46 @@ func TestRecurrentNodes(t *testing.T) {
 
 // What no layer computes is refused by the operator's name.
 func TestReadONNXRefuses(t *testing.T) {
-	value := func(name string, axes ...int64) *onnx.Value {
-		v := &onnx.Value{Name: name, Type: onnx.Float, Ranked: true, Shape: []onnx.Dim{{Length: -1, Name: "N"}}}
+	value := func(name string, axes ...int64) *format.Value {
+		v := &format.Value{Name: name, Type: format.Float, Ranked: true, Shape: []format.Dim{{Length: -1, Name: "N"}}}
 		for _, a := range axes {
-			v.Shape = append(v.Shape, onnx.Dim{Length: a})
+			v.Shape = append(v.Shape, format.Dim{Length: a})
 		}
 		return v
 	}
-	model := func(nodes ...*onnx.Node) []byte {
-		return (&onnx.Model{IRVersion: 8, Opsets: []onnx.Opset{{Version: 18}}, Graph: &onnx.Graph{Nodes: nodes, Inputs: []*onnx.Value{value("x", 4, 3)}, Outputs: []*onnx.Value{value("y")},
-			Initializers: []*onnx.Tensor{onnx.FloatTensor("w", []int64{3, 2}, make([]float32, 6)), onnx.FloatTensor("cube", []int64{1, 1, 1}, make([]float32, 1))}}}).Append(nil)
+	model := func(nodes ...*format.Node) []byte {
+		return (&format.Model{IRVersion: 8, Opsets: []format.Opset{{Version: 18}}, Graph: &format.Graph{Nodes: nodes, Inputs: []*format.Value{value("x", 4, 3)}, Outputs: []*format.Value{value("y")},
+			Initializers: []*format.Tensor{format.FloatTensor("w", []int64{3, 2}, make([]float32, 6)), format.FloatTensor("cube", []int64{1, 1, 1}, make([]float32, 1))}}}).Append(nil)
 	}
-	op := func(op string, in ...string) *onnx.Node {
-		return &onnx.Node{Name: "n", Op: op, Inputs: in, Outputs: []string{"y"}}
+	op := func(op string, in ...string) *format.Node {
+		return &format.Node{Name: "n", Op: op, Inputs: in, Outputs: []string{"y"}}
 	}
 	for _, c := range []struct {
 		data []byte
 		want string
 	}{
-		{[]byte("none"), "convert: onnx: model"},
-		{model(op("Erf", "x")), `convert: ONNX: node "n" (Erf): no layer computes the operator Erf`},
-		{model(op("If", "x")), `convert: ONNX: node "n" (If): no layer computes the operator If`},
-		{model(op("Relu", "z")), `convert: ONNX: node "n" (Relu): expected an input that is known before, got "z"`},
-		{model(op("MatMul", "x", "x")), `convert: ONNX: node "n" (MatMul): expected what layers compute times a known matrix`},
-		{model(op("LSTM", "x", "cube", "cube")), `convert: ONNX: node "n" (LSTM): expected R of shape (1, 4·H, H)`},
-		{model(&onnx.Node{Name: "n", Op: "Relu", Domain: "com.microsoft", Inputs: []string{"x"}, Outputs: []string{"y"}}), `convert: ONNX: node "n" (Relu): expected operators of ONNX, got one of the domain "com.microsoft"`},
-		{model(op("Identity", "w")), `convert: ONNX: expected an output "y" that layers compute`},
-		{model(&onnx.Node{Name: "n", Op: "LeakyRelu", Inputs: []string{"x"}, Outputs: []string{"y"}}), `convert: ONNX: node "n" (LeakyRelu): expected the arguments of an activation`},
+		{[]byte("none"), "onnx: onnx: model"},
+		{model(op("Erf", "x")), `onnx: node "n" (Erf): no layer computes the operator Erf`},
+		{model(op("If", "x")), `onnx: node "n" (If): no layer computes the operator If`},
+		{model(op("Relu", "z")), `onnx: node "n" (Relu): expected an input that is known before, got "z"`},
+		{model(op("MatMul", "x", "x")), `onnx: node "n" (MatMul): expected what layers compute times a known matrix`},
+		{model(op("LSTM", "x", "cube", "cube")), `onnx: node "n" (LSTM): expected R of shape (1, 4·H, H)`},
+		{model(&format.Node{Name: "n", Op: "Relu", Domain: "com.microsoft", Inputs: []string{"x"}, Outputs: []string{"y"}}), `onnx: node "n" (Relu): expected operators of ONNX, got one of the domain "com.microsoft"`},
+		{model(op("Identity", "w")), `onnx: expected an output "y" that layers compute`},
+		{model(&format.Node{Name: "n", Op: "LeakyRelu", Inputs: []string{"x"}, Outputs: []string{"y"}}), `onnx: node "n" (LeakyRelu): expected the arguments of an activation`},
 	} {
 		if _, err := readONNX(c.data); err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("expected an error that begins with %q, got %v", c.want, err)
 		}
 	}
-	if _, err := convert.ReadONNX(bytes.NewReader(nil), 1<<40); err == nil || !strings.HasPrefix(err.Error(), "convert: ONNX: expected a file of at most") {
+	if _, err := onnx.Read(bytes.NewReader(nil), 1<<40); err == nil || !strings.HasPrefix(err.Error(), "onnx: expected a file of at most") {
 		t.Errorf("got error %v", err)
 	}
 }
 
 // FuzzReadONNX: whatever a file says, it is a model or an error.
 func FuzzReadONNX(f *testing.F) {
-	paths, _ := filepath.Glob("../testdata/onnx/*.onnx")
+	paths, _ := filepath.Glob("../../testdata/onnx/*.onnx")
 	for _, p := range paths {
 		if data, err := os.ReadFile(p); err == nil {
 			f.Add(data)

@@ -1,4 +1,4 @@
-package convert
+package onnx
 
 import (
 	"fmt"
@@ -82,7 +82,7 @@ func attrs(pairs ...any) (all []*onnx.Attribute) {
 		case *onnx.Graph:
 			a.Kind, a.Graph = onnx.KindGraph, v
 		default:
-			panic(fmt.Sprintf("convert: an attribute of type %T", v))
+			panic(fmt.Sprintf("onnx: an attribute of type %T", v))
 		}
 		all = append(all, a)
 	}

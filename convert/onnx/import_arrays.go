@@ -1,4 +1,4 @@
-package convert
+package onnx
 
 import (
 	"fmt"
@@ -23,7 +23,7 @@ func (m *importer) shapes(n *onnx.Node) (ok bool, err error) {
 		if err != nil {
 			return true, err
 		}
-		return true, m.set(n, &term{tensorOf: c})
+		return true, m.set(n, &term{array: c})
 	case "Identity", "Cast", "Dropout":
 		if x == nil {
 			return true, fmt.Errorf("expected an input that is known, got none")
@@ -33,7 +33,7 @@ func (m *importer) shapes(n *onnx.Node) (ok bool, err error) {
 		if x == nil || x.view == nil {
 			return true, fmt.Errorf("expected what layers compute, got numbers")
 		}
-		a := &tensorOf{shape: []int{len(x.axes)}, ints: make([]int64, len(x.axes))}
+		a := &array{shape: []int{len(x.axes)}, ints: make([]int64, len(x.axes))}
 		s := x.parts[0].symbol().Shape()
 		for i, axis := range x.axes {
 			switch {
@@ -47,7 +47,7 @@ func (m *importer) shapes(n *onnx.Node) (ok bool, err error) {
 				a.ints[i] = int64(s[axis])
 			}
 		}
-		return true, m.set(n, &term{tensorOf: a})
+		return true, m.set(n, &term{array: a})
 	case "ConstantOfShape":
 		if v := n.Attribute("value"); v != nil && v.Tensor != nil {
 			c, err := arrayOf(v.Tensor)
@@ -58,7 +58,7 @@ func (m *importer) shapes(n *onnx.Node) (ok bool, err error) {
 				return true, fmt.Errorf("expected zeros, for initial states, got other numbers")
 			}
 		}
-		return true, m.set(n, &term{tensorOf: &tensorOf{zeros: true}})
+		return true, m.set(n, &term{array: &array{zeros: true}})
 	case "Transpose":
 		return true, m.transposed(n, x)
 	case "Squeeze", "Unsqueeze":
@@ -70,8 +70,8 @@ func (m *importer) shapes(n *onnx.Node) (ok bool, err error) {
 	case "Reshape", "Flatten":
 		return true, m.reshaped(n, x)
 	case "Expand":
-		if x != nil && x.tensorOf != nil && (x.zeros || len(x.floats) > 0 && !slices.ContainsFunc(x.floats, func(f float32) bool { return f != 0 })) {
-			return true, m.set(n, &term{tensorOf: &tensorOf{zeros: true}})
+		if x != nil && x.array != nil && (x.zeros || len(x.floats) > 0 && !slices.ContainsFunc(x.floats, func(f float32) bool { return f != 0 })) {
+			return true, m.set(n, &term{array: &array{zeros: true}})
 		}
 		return true, fmt.Errorf("expected zeros, for initial states, got other values")
 	}
@@ -97,7 +97,7 @@ func (m *importer) transposed(n *onnx.Node, x *term) error {
 		}
 		return m.set(n, &term{view: &v})
 	case len(x.shape) == 2 && x.floats != nil && (perm == nil || slices.Equal(perm, []int64{1, 0})):
-		return m.set(n, &term{tensorOf: &tensorOf{shape: []int{x.shape[1], x.shape[0]}, floats: turnedMatrix(x.floats, x.shape[0], x.shape[1])}})
+		return m.set(n, &term{array: &array{shape: []int{x.shape[1], x.shape[0]}, floats: turnedMatrix(x.floats, x.shape[0], x.shape[1])}})
 	}
 	return fmt.Errorf("expected a matrix or what layers compute, got numbers of shape %v", x.shape)
 }
@@ -122,8 +122,8 @@ func (m *importer) squeezed(n *onnx.Node, x *term) error {
 	case x == nil:
 		return fmt.Errorf("expected an input that is known, got none")
 	case x.view == nil: // of lengths, where an axis more or less changes nothing
-		a := *x.tensorOf
-		return m.set(n, &term{tensorOf: &a})
+		a := *x.array
+		return m.set(n, &term{array: &a})
 	case n.Op == "Squeeze":
 		v := *x.view
 		v.axes = nil
@@ -157,7 +157,7 @@ func (m *importer) picked(n *onnx.Node, x *term) error {
 	}
 	index := m.arg(n, 1)
 	if n.Op == "Gather" && x.view == nil && index != nil && index.view != nil {
-		return m.embedding(n, x.tensorOf, index.view)
+		return m.embedding(n, x.array, index.view)
 	}
 	axis := 0
 	var at int64
@@ -182,14 +182,14 @@ func (m *importer) picked(n *onnx.Node, x *term) error {
 		}
 		at = starts[0]
 		if x.view == nil {
-			return m.set(n, &term{tensorOf: cut(x.tensorOf, at, ends[0])})
+			return m.set(n, &term{array: cut(x.array, at, ends[0])})
 		}
 		if at+1 != ends[0] && !(at == -1 && ends[0] > 1<<30) {
 			return fmt.Errorf("expected a slice of one step or direction, got %d to %d", at, ends[0])
 		}
 	} else {
 		axis = intOf(n, "axis", 0)
-		if index == nil || index.tensorOf == nil || len(index.ints) != 1 {
+		if index == nil || index.array == nil || len(index.ints) != 1 {
 			return fmt.Errorf("expected one index that is known")
 		}
 		at, keeps = index.ints[0], len(index.shape) > 0
@@ -201,7 +201,7 @@ func (m *importer) picked(n *onnx.Node, x *term) error {
 		if len(x.shape) != 1 || at < 0 || at >= int64(len(x.ints)) {
 			return fmt.Errorf("expected an index into a list of lengths")
 		}
-		return m.set(n, &term{tensorOf: &tensorOf{ints: x.ints[at : at+1]}})
+		return m.set(n, &term{array: &array{ints: x.ints[at : at+1]}})
 	}
 	if axis < 0 {
 		axis += len(x.axes)
@@ -235,7 +235,7 @@ func (m *importer) picked(n *onnx.Node, x *term) error {
 }
 
 // cut is a part of a list of lengths.
-func cut(a *tensorOf, from, to int64) *tensorOf {
+func cut(a *array, from, to int64) *array {
 	n := int64(len(a.ints))
 	if from < 0 {
 		from += n
@@ -244,10 +244,10 @@ func cut(a *tensorOf, from, to int64) *tensorOf {
 		to += n
 	}
 	from, to = max(0, min(from, n)), max(0, min(to, n))
-	return &tensorOf{shape: []int{int(max(0, to-from))}, ints: a.ints[from:max(from, to)]}
+	return &array{shape: []int{int(max(0, to-from))}, ints: a.ints[from:max(from, to)]}
 }
 
-func (m *importer) embedding(n *onnx.Node, table *tensorOf, ids *view) error {
+func (m *importer) embedding(n *onnx.Node, table *array, ids *view) error {
 	if len(table.shape) != 2 || table.floats == nil || intOf(n, "axis", 0) != 0 {
 		return fmt.Errorf("expected a table (V, D) of floats along axis 0, got shape %v", table.shape)
 	}
@@ -278,7 +278,7 @@ func (m *importer) concatenated(n *onnx.Node) error {
 		all = append(all, t)
 	}
 	if views == 0 {
-		a := &tensorOf{}
+		a := &array{}
 		for _, t := range all {
 			if t.zeros || t.floats != nil {
 				return fmt.Errorf("expected lengths or what layers compute, got floats")
@@ -286,7 +286,7 @@ func (m *importer) concatenated(n *onnx.Node) error {
 			a.ints = append(a.ints, t.ints...)
 		}
 		a.shape = []int{len(a.ints)}
-		return m.set(n, &term{tensorOf: a})
+		return m.set(n, &term{array: a})
 	}
 	if views != len(all) {
 		return fmt.Errorf("expected what layers compute, got numbers among them")
@@ -350,7 +350,7 @@ func (m *importer) reshaped(n *onnx.Node, x *term) error {
 		if x.zeros {
 			return m.set(n, x)
 		}
-		a := *x.tensorOf
+		a := *x.array
 		a.shape = nil
 		for _, d := range shape {
 			a.shape = append(a.shape, int(d))
@@ -360,7 +360,7 @@ func (m *importer) reshaped(n *onnx.Node, x *term) error {
 		} else if slices.Contains(shape, -1) || slices.Contains(shape, 0) {
 			return fmt.Errorf("expected a shape of known lengths for numbers, got %v", shape)
 		}
-		return m.set(n, &term{tensorOf: &a})
+		return m.set(n, &term{array: &a})
 	}
 	last := len(x.axes) - 1
 	if last == len(shape) && last > 1 && x.axes[last-1] == stacked && x.axes[last] >= 0 && len(shape) > 0 { // (…, directions, H) becomes (…, directions·H)
@@ -398,7 +398,7 @@ func (m *importer) reshaped(n *onnx.Node, x *term) error {
 		if err != nil {
 			return err
 		}
-		return m.set(n, plainly(y))
+		return m.set(n, plain(y))
 	}
 	if len(shape) < 2 || shape[0] != 0 && shape[0] != openLength && (shape[0] != -1 || slices.Contains(shape[1:], -1)) {
 		return fmt.Errorf("expected a shape that leaves the batch as it is, got %v", shape)
@@ -418,5 +418,5 @@ func (m *importer) reshaped(n *onnx.Node, x *term) error {
 	if err != nil {
 		return err
 	}
-	return m.set(n, plainly(y))
+	return m.set(n, plain(y))
 }

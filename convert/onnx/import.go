@@ -1,4 +1,4 @@
-package convert
+package onnx
 
 import (
 	"fmt"
@@ -16,26 +16,26 @@ import (
 // maxONNX is the largest file that is read: what a message of protocol buffers may hold.
 const maxONNX = math.MaxInt32
 
-// ReadONNX is the model in an ONNX file of size bytes, where its graph is made of what layers here compute: an Embedding's Gather, LSTM, GRU, RNN, Gemm or MatMul and Add,
+// Read is the model in an ONNX file of size bytes, where its graph is made of what layers here compute: an Embedding's Gather, LSTM, GRU, RNN, Gemm or MatMul and Add,
 // activations, normalizations, windows and pools, and the Transpose, Squeeze, Reshape and Slice between them, as exporters write them. Every other operator is an error with its name: there is
 // no second engine that would run it.
 //
 // Inputs and outputs have the batch first here, whatever the file's order; an output's axes of length 1 that only count directions are left out, and the two directions of a bidirectional
 // output are two outputs. Zeros of initial states are not inputs.
-func ReadONNX(r io.ReaderAt, size int64) (*unroll.Model, error) {
+func Read(r io.ReaderAt, size int64) (*unroll.Model, error) {
 	if size < 0 || size > maxONNX {
-		return nil, fmt.Errorf("convert: ONNX: expected a file of at most %d bytes, got %d", maxONNX, size)
+		return nil, fmt.Errorf("onnx: expected a file of at most %d bytes, got %d", maxONNX, size)
 	}
 	data, err := io.ReadAll(io.NewSectionReader(r, 0, size))
 	if err != nil {
-		return nil, fmt.Errorf("convert: ONNX: %w", err)
+		return nil, fmt.Errorf("onnx: %w", err)
 	}
 	f, err := onnx.Read(data)
 	if err != nil {
-		return nil, fmt.Errorf("convert: %w", err)
+		return nil, fmt.Errorf("onnx: %w", err)
 	}
 	if f.Functions > 0 || f.Graph.Sparse > 0 {
-		return nil, fmt.Errorf("convert: ONNX: expected a graph without functions and sparse tensors of its own, got %d and %d", f.Functions, f.Graph.Sparse)
+		return nil, fmt.Errorf("onnx: expected a graph without functions and sparse tensors of its own, got %d and %d", f.Functions, f.Graph.Sparse)
 	}
 	// Once to learn what is read of every recurrent layer, and once to make it.
 	needs := map[*onnx.Node]*need{}
@@ -61,12 +61,12 @@ type importer struct {
 
 // term is a value of the graph: numbers that are known, or what layers make of the inputs.
 type term struct {
-	*tensorOf
+	*array
 	*view
 }
 
-// tensorOf is numbers that are known. Those of a shape may be open.
-type tensorOf struct {
+// array is numbers that are known. Those of a shape may be open.
+type array struct {
 	shape  []int
 	floats []float32
 	ints   []int64
@@ -93,8 +93,8 @@ type source struct{ symbol, last func() unroll.Symbol }
 
 func known(s unroll.Symbol) source { return source{symbol: func() unroll.Symbol { return s }} }
 
-// plainly is a symbol with its axes in its own order.
-func plainly(s unroll.Symbol) *term {
+// plain is a symbol with its axes in its own order.
+func plain(s unroll.Symbol) *term {
 	v := &view{parts: []source{known(s)}}
 	for i := range s.Shape() {
 		v.axes = append(v.axes, i)
@@ -107,9 +107,9 @@ func importedWith(f *onnx.Model, needs map[*onnx.Node]*need, learn bool) (*unrol
 	for _, t := range f.Graph.Initializers {
 		a, err := arrayOf(t)
 		if err != nil {
-			return nil, fmt.Errorf("convert: %w", err)
+			return nil, fmt.Errorf("onnx: %w", err)
 		}
-		m.values[t.Name] = &term{tensorOf: a}
+		m.values[t.Name] = &term{array: a}
 	}
 	for _, n := range f.Graph.Nodes {
 		for _, in := range n.Inputs {
@@ -129,34 +129,34 @@ func importedWith(f *onnx.Model, needs map[*onnx.Node]*need, learn bool) (*unrol
 	}
 	for _, n := range f.Graph.Nodes {
 		if err := m.node(n); err != nil {
-			return nil, fmt.Errorf("convert: ONNX: node %q (%s): %w", n.Name, n.Op, err)
+			return nil, fmt.Errorf("onnx: node %q (%s): %w", n.Name, n.Op, err)
 		}
 	}
 	for _, o := range f.Graph.Outputs {
 		t := m.values[o.Name]
 		if t == nil || t.view == nil {
-			return nil, fmt.Errorf("convert: ONNX: expected an output %q that layers compute, got none", o.Name)
+			return nil, fmt.Errorf("onnx: expected an output %q that layers compute, got none", o.Name)
 		}
 		for _, p := range t.parts {
 			s := p.symbol()
 			if err := s.Err(); err != nil {
-				return nil, fmt.Errorf("convert: ONNX: %w", err)
+				return nil, fmt.Errorf("onnx: %w", err)
 			}
 			outputs = append(outputs, s)
 		}
 	}
 	model, err := unroll.Functional(inputs, outputs)
 	if err != nil {
-		return nil, fmt.Errorf("convert: ONNX: %w", err)
+		return nil, fmt.Errorf("onnx: %w", err)
 	}
 	for _, n := range model.Structure().Nodes {
 		weights := n.Layer.Weights()
 		if len(weights) != len(m.arrays[n.Name]) {
-			return nil, fmt.Errorf("convert: ONNX: layer %q: expected %d weights, got %d", n.Name, len(weights), len(m.arrays[n.Name]))
+			return nil, fmt.Errorf("onnx: layer %q: expected %d weights, got %d", n.Name, len(weights), len(m.arrays[n.Name]))
 		}
 		for i, w := range weights {
 			if len(w.Data) != len(m.arrays[n.Name][i]) {
-				return nil, fmt.Errorf("convert: ONNX: layer %q: weight %s: expected %d numbers, got %d", n.Name, w.Name, len(w.Data), len(m.arrays[n.Name][i]))
+				return nil, fmt.Errorf("onnx: layer %q: weight %s: expected %d numbers, got %d", n.Name, w.Name, len(w.Data), len(m.arrays[n.Name][i]))
 			}
 			copy(w.Data, m.arrays[n.Name][i])
 		}
@@ -166,8 +166,8 @@ func importedWith(f *onnx.Model, needs map[*onnx.Node]*need, learn bool) (*unrol
 }
 
 // arrayOf is a tensor's numbers.
-func arrayOf(t *onnx.Tensor) (*tensorOf, error) {
-	a := &tensorOf{}
+func arrayOf(t *onnx.Tensor) (*array, error) {
+	a := &array{}
 	for _, n := range t.Shape {
 		a.shape = append(a.shape, int(n))
 	}
@@ -184,7 +184,7 @@ func arrayOf(t *onnx.Tensor) (*tensorOf, error) {
 // input is an input of the model. Steps may come first in the file, and initial states have an axis of directions.
 func (m *importer) input(v *onnx.Value) (unroll.Symbol, error) {
 	fail := func(expected string) (unroll.Symbol, error) {
-		return unroll.Symbol{}, fmt.Errorf("convert: ONNX: input %q: expected %s, got %v of shape %v", v.Name, expected, v.Type, v.Shape)
+		return unroll.Symbol{}, fmt.Errorf("onnx: input %q: expected %s, got %v of shape %v", v.Name, expected, v.Type, v.Shape)
 	}
 	ids := v.Type == onnx.Int64 || v.Type == onnx.Int32
 	if !ids && v.Type != onnx.Float || !v.Ranked || len(v.Shape) < 2 {
@@ -313,7 +313,7 @@ func (m *importer) intsOf(n *onnx.Node, name string, i int) ([]int64, error) {
 	if t == nil {
 		return nil, nil
 	}
-	if t.tensorOf == nil || t.ints == nil && len(t.floats) > 0 {
+	if t.array == nil || t.ints == nil && len(t.floats) > 0 {
 		return nil, fmt.Errorf("expected known whole numbers as %s, got a value that depends on the inputs", name)
 	}
 	return t.ints, nil

@@ -1,4 +1,4 @@
-package convert
+package onnx
 
 import (
 	"fmt"
@@ -78,7 +78,7 @@ func (m *importer) initial(n *onnx.Node, c *recurrentNode, steps int) (given []u
 	for i := range states {
 		t := m.arg(n, 5+i)
 		switch {
-		case t == nil || t.tensorOf != nil && (t.zeros || t.floats != nil && !slices.ContainsFunc(t.floats, func(f float32) bool { return f != 0 })):
+		case t == nil || t.array != nil && (t.zeros || t.floats != nil && !slices.ContainsFunc(t.floats, func(f float32) bool { return f != 0 })):
 			continue
 		case t.view == nil:
 			return nil, fmt.Errorf("expected zeros or what layers compute as initial state %d, got other numbers", i)
@@ -220,7 +220,7 @@ func (m *importer) readRecurrent(n *onnx.Node) (*recurrentNode, error) {
 		if t == nil {
 			return nil, nil, nil
 		}
-		if t.tensorOf == nil || t.floats == nil {
+		if t.array == nil || t.floats == nil {
 			return nil, nil, fmt.Errorf("expected known numbers as %s, got a value that depends on the inputs", what)
 		}
 		ok := len(t.shape) == len(shape)

@@ -1,14 +1,13 @@
-package convert
+// Package onnx writes models as ONNX files, and reads those that are made of layers that are offered here.
+package onnx
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/internal/onnx"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/tensor"
@@ -20,14 +19,14 @@ const (
 	opset     = 18
 )
 
-// WriteONNX writes the model as ONNX has it: what it predicts, not how it is trained. The batch and every axis that the model leaves open stay open; inputs have the names of
+// Write writes the model as ONNX has it: what it predicts, not how it is trained. The batch and every axis that the model leaves open stay open; inputs have the names of
 // the model's inputs, ids are int32, and outputs those of the layers that return them.
 //
 // SimpleRNN, LSTM and GRU become the operators RNN, LSTM and GRU where those have their activations, every other cell a Scan over its equations. A mask is kept exactly,
 // wherever it hides steps: those operators skip ends of sequences alone, so that valid steps are moved to the front before them and back behind them.
 //
 // A layer with stateful is refused, since a graph keeps nothing from one batch to the next.
-func WriteONNX(w io.Writer, m *unroll.Model) error {
+func Write(w io.Writer, m *unroll.Model) error {
 	f, err := exported(m)
 	if err != nil {
 		return err
@@ -36,29 +35,13 @@ func WriteONNX(w io.Writer, m *unroll.Model) error {
 	return err
 }
 
-// WriteONNXFile writes the model to path, which ends in .onnx. The file appears under its name when it is whole.
-func WriteONNXFile(path string, m *unroll.Model) (err error) {
+// WriteFile writes the model to path, which ends in .onnx. The file appears under its name when it is whole.
+func WriteFile(path string, m *unroll.Model) error {
 	if !strings.HasSuffix(path, ".onnx") {
-		return fmt.Errorf("convert: expected a file name that ends in .onnx, got %q", path)
+		return fmt.Errorf("onnx: expected a file name that ends in .onnx, got %q", path)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
-	if err != nil {
-		return fmt.Errorf("convert: %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	b := bufio.NewWriter(f)
-	if err := WriteONNX(b, m); err != nil {
-		return err
-	}
-	for _, step := range []func() error{b.Flush, f.Sync, func() error { return f.Chmod(0o644) }, f.Close, func() error { return os.Rename(f.Name(), path) }} {
-		if err := step(); err != nil {
-			return fmt.Errorf("convert: %s: %w", path, err)
-		}
+	if err := durable.Write(path, func(w io.Writer) error { return Write(w, m) }); err != nil {
+		return fmt.Errorf("onnx: %s: %w", path, durable.Cause(err))
 	}
 	return nil
 }
@@ -67,7 +50,7 @@ func WriteONNXFile(path string, m *unroll.Model) (err error) {
 func exported(m *unroll.Model) (*onnx.Model, error) {
 	s := m.Structure()
 	if s == nil {
-		return nil, fmt.Errorf("convert: ONNX: the model is not built yet: build it for a shape, or fit it")
+		return nil, fmt.Errorf("onnx: the model is not built yet: build it for a shape, or fit it")
 	}
 	e := &exporter{graph: &onnx.Graph{Name: m.Name()}, taken: map[string]bool{}, constants: map[string]string{}, arrays: map[*layers.Weight]string{}, compact: map[string]compacted{}}
 	b := &builder{exporter: e, graph: e.graph}
@@ -145,7 +128,7 @@ func (b *builder) structure(s *unroll.Structure, in []val) ([]val, error) {
 		}
 		out, err := inner.layer(n.Spec, n.Layer, from)
 		if err != nil {
-			return nil, fmt.Errorf("convert: ONNX: layer %q: %w", n.Name, err)
+			return nil, fmt.Errorf("onnx: layer %q: %w", n.Name, err)
 		}
 		if d, _ := layers.DirectionsOf(n.Layer); n.Deaf && mask != "" && d != nil && d[0].Sequences {
 			out[0].mask, out[0].sig.Masked = mask, true
