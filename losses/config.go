@@ -41,7 +41,7 @@ func checkArguments(l Loss) error {
 	err := l.Check(pred, pred)
 	switch l := l.(type) {
 	case interface{ sparse() }, Circle:
-		err = l.(Loss).Check(pred, pred[:1])
+		err = l.Check(pred, pred[:1])
 	case CTC:
 		err = l.Check(tensor.Shape{tensor.None, tensor.None, 2}, pred)
 	}
