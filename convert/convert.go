@@ -3,16 +3,14 @@
 package convert
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/internal/hdf5"
 )
 
@@ -43,7 +41,7 @@ func Save(m *unroll.Model, path string) error {
 	}
 	root, err := legacyTree(m)
 	if err == nil {
-		err = writeFile(path, func(w io.Writer) error { return hdf5.Write(w, root) })
+		err = durable.Write(path, func(w io.Writer) error { return hdf5.Write(w, root) })
 	}
 	if err != nil {
 		return fmt.Errorf("convert: Save: %s: %w", path, err)
@@ -87,12 +85,12 @@ func legacyWeights(root *hdf5.Group) (*hdf5.Group, error) {
 func withHDF5(path string, read func(root *hdf5.Group, size int64) error) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return cause(err)
+		return durable.Cause(err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return cause(err)
+		return durable.Cause(err)
 	}
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("expected a file, got %v", info.Mode().Type())
@@ -102,43 +100,4 @@ func withHDF5(path string, read func(root *hdf5.Group, size int64) error) error 
 		return err
 	}
 	return read(file.Root(), info.Size())
-}
-
-// writeFile writes under a temporary name in the same folder, syncs and renames, so that no half of a file is ever seen.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	scratch := fmt.Sprintf("%s.%08x.tmp", path, rand.Uint32())
-	f, err := os.OpenFile(scratch, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return cause(err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(scratch)
-			err = cause(err)
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(scratch, path)
-}
-
-// cause is an error of the system without the name of the file, which the message has already.
-func cause(err error) error {
-	var link *os.LinkError
-	if errors.As(err, &link) {
-		return link.Err
-	}
-	var file *fs.PathError
-	if errors.As(err, &file) {
-		return file.Err
-	}
-	return err
 }

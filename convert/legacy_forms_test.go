@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/internal/golden"
 	"github.com/unroll-ml/unroll/internal/hdf5"
 	"github.com/unroll-ml/unroll/internal/keras"
@@ -23,7 +24,7 @@ func writeTree(t *testing.T, fill func(root *hdf5.GroupBuilder)) string {
 	root := hdf5.NewGroup()
 	fill(root)
 	path := filepath.Join(t.TempDir(), "file.h5")
-	if err := writeFile(path, func(w io.Writer) error { return hdf5.Write(w, root) }); err != nil {
+	if err := durable.Write(path, func(w io.Writer) error { return hdf5.Write(w, root) }); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/internal/npy"
 	"github.com/unroll-ml/unroll/tensor"
 )
@@ -21,7 +22,7 @@ func SaveNPZ(m *unroll.Model, path string) error {
 		}
 		names, arrays[w.Path] = append(names, w.Path), npy.From(w.Data, w.Shape...)
 	}
-	if err := writeFile(path, func(w io.Writer) error { return npy.WriteNPZ(w, names, arrays) }); err != nil {
+	if err := durable.Write(path, func(w io.Writer) error { return npy.WriteNPZ(w, names, arrays) }); err != nil {
 		return fmt.Errorf("convert: SaveNPZ: %s: %w", path, err)
 	}
 	return nil
@@ -39,12 +40,12 @@ func LoadNPZ(m *unroll.Model, path string) error {
 func loadNPZ(m *unroll.Model, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return cause(err)
+		return durable.Cause(err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return cause(err)
+		return durable.Cause(err)
 	}
 	file, err := npy.OpenNPZ(f, info.Size())
 	if err != nil {

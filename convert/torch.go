@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/internal/safetensors"
 )
 
@@ -44,7 +45,7 @@ func SaveTorch(m *unroll.Model, path string) error {
 				tensors = append(tensors, safetensors.Values{Name: w.layer + "." + p.name, Shape: p.shape, Data: p.values()})
 			}
 		}
-		err = writeFile(path, func(w io.Writer) error { return safetensors.Write(w, tensors) })
+		err = durable.Write(path, func(w io.Writer) error { return safetensors.Write(w, tensors) })
 	}
 	if err != nil {
 		return fmt.Errorf("convert: SaveTorch: %s: %w", path, err)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/internal/pickle"
 	"github.com/unroll-ml/unroll/internal/safetensors"
 	"github.com/unroll-ml/unroll/tensor"
@@ -28,12 +29,12 @@ type state struct {
 func readState(path string) (*state, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, durable.Cause(err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, cause(err)
+		return nil, durable.Cause(err)
 	}
 	if strings.ToLower(filepath.Ext(path)) == ".safetensors" {
 		return readSafetensors(f, info.Size())

@@ -243,7 +243,7 @@ func convertTo(ctx context.Context, m *unroll.Model, out string) (difference flo
 	if !(difference <= 1e-5*size) {
 		return 0, fmt.Errorf("%s was not written: expected the predictions of before, got some that differ by %.3g", out, difference)
 	}
-	if err := os.Rename(scratch, out); err != nil {
+	if err := durable.Rename(scratch, out); err != nil {
 		return 0, fmt.Errorf("cannot write %s: %w", out, durable.Cause(err))
 	}
 	return difference, nil
