@@ -151,7 +151,7 @@ func compareGraph(t *testing.T, m *Model, arrays map[string]*npy.Array, meta *gr
 			t.Errorf("no %s among %v", key, told)
 			continue
 		}
-		golden.Compare(t, key, []float32{float32(v)}, arrays["logs"].Float32()[i:i+1], golden.Tolerance{Abs: max(1e-4, meta.Tol["logs"]), Rel: 1e-5})
+		golden.Compare(t, key, []float32{float32(v)}, arrays["logs"].Float32()[i:i+1], golden.Tolerance{Abs: max(1e-3, meta.Tol["logs"]), Rel: 1e-5}) // told of weights that may be off by as much
 	}
 }
 
