@@ -1,11 +1,8 @@
 package convert
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
@@ -37,28 +34,20 @@ func WriteONNX(w io.Writer, m *unroll.Model) error {
 }
 
 // WriteONNXFile writes the model to path, which ends in .onnx. The file appears under its name when it is whole.
-func WriteONNXFile(path string, m *unroll.Model) (err error) {
+func WriteONNXFile(path string, m *unroll.Model) error {
 	if !strings.HasSuffix(path, ".onnx") {
 		return fmt.Errorf("convert: expected a file name that ends in .onnx, got %q", path)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	f, err := exported(m)
 	if err != nil {
-		return fmt.Errorf("convert: %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	b := bufio.NewWriter(f)
-	if err := WriteONNX(b, m); err != nil {
 		return err
 	}
-	for _, step := range []func() error{b.Flush, f.Sync, func() error { return f.Chmod(0o644) }, f.Close, func() error { return os.Rename(f.Name(), path) }} {
-		if err := step(); err != nil {
-			return fmt.Errorf("convert: %s: %w", path, err)
-		}
+	err = writeFile(path, func(w io.Writer) error {
+		_, err := w.Write(f.Append(nil))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("convert: %s: %w", path, err)
 	}
 	return nil
 }

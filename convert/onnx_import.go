@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"slices"
 	"strings"
 
@@ -43,6 +44,27 @@ func ReadONNX(r io.ReaderAt, size int64) (*unroll.Model, error) {
 		return nil, err
 	}
 	return importedWith(f, needs, false)
+}
+
+// loadONNX is ReadONNX of a file.
+func loadONNX(path string) (*unroll.Model, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("convert: Load: %s: %w", path, cause(err))
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("convert: Load: %s: %w", path, cause(err))
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("convert: Load: %s: expected a file, got %v", path, info.Mode().Type())
+	}
+	m, err := ReadONNX(f, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
 }
 
 // need is what the graph reads of a recurrent node.

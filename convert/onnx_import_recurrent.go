@@ -68,7 +68,7 @@ func (m *importer) recurrent(n *onnx.Node) error {
 
 // initial are the states that a node begins with for sequences of so many steps; none for zeros.
 func (m *importer) initial(n *onnx.Node, c *recurrentNode, steps int) (given []unroll.Symbol, err error) {
-	if t := m.arg(n, 4); t != nil && (t.array == nil || len(t.ints) == 0 || slices.ContainsFunc(t.ints, func(l int64) bool { return l != int64(steps) })) {
+	if t := m.arg(n, 4); t != nil && (t.tensorOf == nil || len(t.ints) == 0 || slices.ContainsFunc(t.ints, func(l int64) bool { return l != int64(steps) })) {
 		return nil, fmt.Errorf("expected no sequence_lens, or all steps: here a mask made by an Embedding or a Masking layer hides steps")
 	}
 	states := 1
