@@ -20,8 +20,9 @@ var level = map[string]int{
 	"activations": 2, "regularizers": 2, "constraints": 2, "losses": 2, "optimizers": 2, "internal/engine": 2,
 	"layers": 3, "metrics": 3,
 	"":     4,
-	"plot": 5, "callbacks": 5, "convert": 5,
-	"cmd": 6,
+	"plot": 5, "callbacks": 5, "convert/onnx": 5,
+	"convert": 6,
+	"cmd":     7,
 }
 
 // inside are arrows within a level that are part of the design: a file syntax that contains another, a data set's shared types.

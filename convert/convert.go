@@ -1,4 +1,4 @@
-// Package convert reads and writes models in the forms of other programs: legacy HDF5 files of Keras 2 and 3, and PyTorch's state_dict in
+// Package convert reads and writes models in the forms of other programs: legacy HDF5 files of Keras 2 and 3, ONNX, and PyTorch's state_dict in
 // safetensors and .pt files. What a model is in between is a Model of package unroll.
 package convert
 
@@ -10,14 +10,19 @@ import (
 	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/convert/onnx"
 	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/internal/hdf5"
 )
 
-// Load reads a whole model: a `.keras` file as unroll.Load does, or an `.h5` file of Keras 2 or 3, as their model.save wrote it.
+// Load reads a whole model: a `.keras` file as unroll.Load does, an `.h5` file of Keras 2 or 3, as their model.save wrote it, or
+// an `.onnx` file as onnx.Read does, which is compiled nowhere.
 func Load(path string, opts ...unroll.LoadOption) (*unroll.Model, error) {
 	if strings.ToLower(filepath.Ext(path)) == ".keras" {
 		return unroll.Load(path, opts...)
+	}
+	if strings.ToLower(filepath.Ext(path)) == ".onnx" {
+		return onnx.ReadFile(path)
 	}
 	var m *unroll.Model
 	err := withHDF5(path, func(root *hdf5.Group, size int64) (err error) {

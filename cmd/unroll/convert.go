@@ -16,10 +16,14 @@ import (
 
 	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/convert"
+	"github.com/unroll-ml/unroll/convert/onnx"
 	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/tensor"
 )
+
+// onnxEnding is that of files which hold more operators than are read again.
+const onnxEnding = ".onnx"
 
 // form is a kind of file that models or their weights are kept in.
 type form struct {
@@ -43,6 +47,7 @@ func forms() []form {
 		{".keras", true, nil, convert.Save},
 		{".h5", true, weights, convert.Save},
 		{".hdf5", true, weights, nil},
+		{onnxEnding, true, nil, func(m *unroll.Model, path string) error { return onnx.WriteFile(path, m) }},
 		{".npz", false, npz, convert.SaveNPZ},
 		{".safetensors", false, convert.LoadTorch, convert.SaveTorch},
 		{".pt", false, convert.LoadTorch, nil},
@@ -70,6 +75,8 @@ func convertCommand() *cobra.Command {
 
   .keras         a model of Keras 3, and of this program
   .h5, .hdf5     a model in the legacy form of Keras 2 and 3, or its weights alone
+  .onnx          a model as a graph of operators, for onnxruntime; one of another program is read where layers compute its
+                 operators
   .weights.h5    weights of Keras 3
   .npz           weights under their paths, for NumPy
   .safetensors   weights as PyTorch's state_dict
@@ -86,6 +93,7 @@ lacks: import it before load_model.`,
 		Example: `  unroll convert old.h5 new.keras
   unroll convert torch.safetensors new.keras --as 'embedding(10000, 32) |> lstm(32) |> dense(1, sigmoid)'
   unroll convert new.keras torch.safetensors
+  unroll convert new.keras new.onnx
   unroll convert peephole.keras --keras-module cells.py`,
 		Args: between(1, 2, "IN and OUT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -119,6 +127,10 @@ lacks: import it before load_model.`,
 			}
 			difference, err := convertTo(cmd.Context(), m, args[1])
 			if err != nil {
+				return err
+			}
+			if math.IsNaN(difference) {
+				_, err = fmt.Fprintf(out, "%s: written; not compared with %s, since no layer computes all of its operators\n", args[1], args[0])
 				return err
 			}
 			_, err = fmt.Fprintf(out, "%s: predicts as %s does; largest difference on random input %.3g\n", args[1], args[0], difference)
@@ -193,7 +205,8 @@ func modulesOf(text string) (map[string]string, error) {
 	return given, nil
 }
 
-// convertTo writes the model beside its place, reads it again, compares, and gives it its name.
+// convertTo writes the model beside its place, reads it again, compares, and gives it its name. Where an ONNX file holds operators that are not read, as for
+// equations and masks, the difference is NaN.
 func convertTo(ctx context.Context, m *unroll.Model, out string) (difference float64, err error) {
 	f, ok := formOf(out)
 	if !ok || f.write == nil {
@@ -220,6 +233,12 @@ func convertTo(ctx context.Context, m *unroll.Model, out string) (difference flo
 		return 0, err
 	}
 	again, err := reread(m, f, scratch)
+	if err != nil && f.ending == onnxEnding {
+		if err := os.Rename(scratch, out); err != nil {
+			return 0, fmt.Errorf("cannot write %s: %w", out, durable.Cause(err))
+		}
+		return math.NaN(), nil
+	}
 	if err != nil {
 		return 0, fmt.Errorf("%s was not written: it cannot be read again: %w", out, err)
 	}

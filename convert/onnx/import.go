@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/unroll-ml/unroll"
+	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/internal/onnx"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/tensor"
@@ -43,6 +45,27 @@ func Read(r io.ReaderAt, size int64) (*unroll.Model, error) {
 		return nil, err
 	}
 	return importedWith(f, needs, false)
+}
+
+// ReadFile is Read of a file.
+func ReadFile(path string) (*unroll.Model, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %s: %w", path, durable.Cause(err))
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %s: %w", path, durable.Cause(err))
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("onnx: %s: expected a file, got %v", path, info.Mode().Type())
+	}
+	m, err := Read(f, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
 }
 
 // need is what the graph reads of a recurrent node.
