@@ -64,8 +64,8 @@ func openModelAs(p profile, name string, uncompiled bool) (*model, error) {
 		return nil, fmt.Errorf("cannot read %s: %w", name, durable.Cause(err))
 	case info.IsDir():
 		return nil, fmt.Errorf("expected a model file, got the folder %s", name)
-	case !slices.Contains([]string{".keras", ".h5", ".hdf5"}, strings.ToLower(filepath.Ext(name))):
-		return nil, usage("expected a model file that ends in .keras or .h5, got %s", name)
+	case !slices.Contains([]string{".keras", ".h5", ".hdf5", ".onnx"}, strings.ToLower(filepath.Ext(name))):
+		return nil, usage("expected a model file that ends in .keras, .h5 or .onnx, got %s", name)
 	}
 	var opts []unroll.LoadOption
 	if uncompiled {
