@@ -37,5 +37,5 @@ func (m *Model) Inputs() []layers.Signature {
 	if !m.built {
 		return nil
 	}
-	return m.signatures()
+	return slices.Clone(m.values[:len(m.inputs)])
 }

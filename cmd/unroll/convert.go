@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -297,6 +298,14 @@ func randomRows(m *unroll.Model) (unroll.Data, error) {
 				n = steps
 			}
 			shape = append(shape, n)
+		}
+		if in.Text {
+			texts := &tensor.Text{Shape: shape, Data: make([]string, shape.Size())}
+			for i := range texts.Data {
+				texts.Data[i] = "the film was a " + strconv.Itoa(r.IntN(10)) + " and an awful wonderful one"
+			}
+			x = append(x, texts)
+			continue
 		}
 		if in.IDs {
 			ids := tensor.NewIDs(shape...)
