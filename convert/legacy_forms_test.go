@@ -243,7 +243,6 @@ func TestNothingIsHalfWritten(t *testing.T) {
 	folder := t.TempDir()
 	for _, save := range []func(string) error{
 		func(path string) error { return Save(m, path+".h5") },
-		func(path string) error { return SaveNPZ(m, path+".npz") },
 		func(path string) error { return SaveTorch(m, path+".safetensors") },
 	} {
 		if err := save(filepath.Join(folder, "missing", "m")); err == nil {

@@ -330,6 +330,26 @@ def loss_cases():
     yield Case("loss", "sparse_saturated", model(4, "softmax"), Floats(8, 5, 3), loss="sparse_categorical_crossentropy", scale=60.0, one_backend=recovered)
 
 
+def cell_cases():
+    """The arguments of cells, by which an RNN walks as the layer of that name does."""
+    r, c = regularizers, constraints
+    everything = {
+        "activation": "softsign", "kernel_initializer": "he_uniform", "recurrent_initializer": "random_normal", "bias_initializer": "ones",
+        "kernel_regularizer": r.L1(0.02), "recurrent_regularizer": r.L2(0.03), "bias_regularizer": r.L1L2(0.01, 0.02),
+        "kernel_constraint": c.MaxNorm(0.8), "recurrent_constraint": c.UnitNorm(), "bias_constraint": c.MinMaxNorm(0.2, 0.9),
+    }
+    gated = {"recurrent_activation": "hard_sigmoid"}
+    for kind, cell, more in (
+        ("simple_rnn", layers.SimpleRNNCell, {}),
+        ("lstm", layers.LSTMCell, gated | {"unit_forget_bias": False}),
+        ("gru", layers.GRUCell, gated),
+    ):
+        yield Case("cell", kind, lambda k=cell, m=more: [layers.RNN(k(4, **everything, **m)), layers.Dense(2)], Floats(3, 5, 3), optimizer=optimizers.SGD)
+        yield Case("cell", f"{kind}_no_bias", lambda k=cell: [layers.RNN([k(4, use_bias=False), k(3, use_bias=False)], return_sequences=True)], Floats(3, 5, 3), optimizer=optimizers.SGD)
+    yield Case("cell", "gru_layer", lambda: [layers.GRU(4, kernel_initializer="he_normal", recurrent_initializer="glorot_uniform", bias_initializer="ones"), layers.Dense(2)], Floats(3, 5, 3))
+    yield Case("cell", "simple_rnn_unrolled", lambda: [layers.SimpleRNN(4, unroll=True), layers.Dense(2)], Floats(3, 5, 3), static=True)
+
+
 def optimizer_cases():
     # Ten batches of three rows leave most of the twenty ids untouched by a step, so decays of unread rows are seen.
     model = lambda: [layers.Embedding(20, 3), simple_rnn(4), dense_1()]
@@ -394,6 +414,7 @@ def optimizer_cases():
         "lion": (optimizers.Lion, {"learning_rate": 0.002, "beta_1": 0.8, "beta_2": 0.95}),
         "lamb": (optimizers.Lamb, {"learning_rate": 0.02, "beta_1": 0.8, "beta_2": 0.95, "epsilon": 1e-2}),
         "adafactor": (optimizers.Adafactor, {"learning_rate": 0.03, "epsilon_1": 1e-5}),
+        "muon": (optimizers.Muon, {"learning_rate": 0.01, "epsilon": 1e-2}),
     }.items():
         cls, own = first
         for name, more in base.items():
@@ -671,7 +692,7 @@ def state_cases():
 
 def all_cases():
     cases = []
-    for group in (embedding_cases, recurrent_cases, dense_cases, dropout_cases, bidirectional_cases, stack_cases, mask_cases, loss_cases, optimizer_cases, lecture_cases, activation_cases, masking_cases, noise_cases, normalization_cases, pooling_cases, conv1d_cases, reshaping_cases, time_distributed_cases, penalty_cases, rnn_cases, state_cases):
+    for group in (embedding_cases, recurrent_cases, dense_cases, dropout_cases, bidirectional_cases, stack_cases, mask_cases, loss_cases, cell_cases, optimizer_cases, lecture_cases, activation_cases, masking_cases, noise_cases, normalization_cases, pooling_cases, conv1d_cases, reshaping_cases, time_distributed_cases, penalty_cases, rnn_cases, state_cases):
         cases.extend(group())
     paths = [c.path for c in cases]
     assert len(set(paths)) == len(paths), "two cases have one name"

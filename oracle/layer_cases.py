@@ -229,7 +229,7 @@ def multi_head_cases():
     yield case("no_bias", heads(use_bias=False), (query, value))
     yield case("output_shape", heads(output_shape=7), (query, value))
     yield case("output_shape_of_two_axes", heads(output_shape=(2, 3)), (query, value))
-    yield case("initializers", heads(kernel_initializer="orthogonal", bias_initializer="ones", kernel_regularizer="l2", bias_constraint="non_neg"), (query, value))
+    yield case("initializers", heads(kernel_initializer="orthogonal", bias_initializer="ones", kernel_regularizer="l2", bias_regularizer="l1", kernel_constraint="unit_norm", bias_constraint="non_neg"), (query, value))
     yield case("wide", lambda: layers.MultiHeadAttention(4, 17), (sequence(20, 19), sequence(20, 21)))
     yield case("gate", heads(use_gate=True), (query, value))
     yield case("gate_scores", heads(use_gate=True, use_bias=False), masked, both)

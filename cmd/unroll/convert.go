@@ -41,7 +41,7 @@ func forms() []form {
 	}
 	saveWeights := func(m *unroll.Model, path string) error { return m.SaveWeights(path) }
 	npz := func(m *unroll.Model, path string, _ map[string]string) ([]convert.Match, error) {
-		return nil, convert.LoadNPZ(m, path)
+		return nil, m.LoadWeights(path)
 	}
 	return []form{
 		{".weights.h5", false, weights, saveWeights},
@@ -49,7 +49,7 @@ func forms() []form {
 		{".h5", true, weights, convert.Save},
 		{".hdf5", true, weights, nil},
 		{onnxEnding, true, nil, func(m *unroll.Model, path string) error { return onnx.WriteFile(path, m) }},
-		{".npz", false, npz, convert.SaveNPZ},
+		{".npz", false, npz, saveWeights},
 		{".safetensors", false, convert.LoadTorch, convert.SaveTorch},
 		{".pt", false, convert.LoadTorch, nil},
 		{".pth", false, convert.LoadTorch, nil},
