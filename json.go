@@ -8,12 +8,14 @@ import (
 	"github.com/unroll-ml/unroll/optimizers"
 )
 
-// JSON is a built model without its weights, as Keras writes it: the layers, and of a compiled model how it is trained. Keras: model.to_json.
+// JSON is a built model without its weights, as Keras writes it: the layers, and of a compiled model how it is trained. What a
+// TextVectorization has learned is in it, too. Keras: model.to_json.
 func (m *Model) JSON() ([]byte, error) {
 	config, err := m.config()
 	if err != nil {
 		return nil, fmt.Errorf("unroll: JSON: %w", err)
 	}
+	m.spellOut(config)
 	text, err := keras.Encode(config)
 	if err != nil {
 		return nil, fmt.Errorf("unroll: JSON: %w", err)

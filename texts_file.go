@@ -34,6 +34,19 @@ func (m *Model) assets() []keras.Asset {
 	return all
 }
 
+// spellOut writes learned vocabularies into a config that has nothing beside it.
+func (m *Model) spellOut(config *keras.Object) {
+	objects, _ := config.Config["layers"].([]*keras.Object)
+	for _, n := range m.nodes[:m.texts] {
+		given := n.spec.(layers.TextVectorization).Given().Config()
+		for _, o := range objects {
+			if o.Class == n.spec.Class() && o.Config["name"] == n.name {
+				o.Config["vocabulary"], o.Config["idf_weights"] = given["vocabulary"], given["idf_weights"]
+			}
+		}
+	}
+}
+
 // idf are the weights of tf_idf; nil where there are none.
 func (g *group) idf() []float32 {
 	if g.texts == nil {

@@ -78,6 +78,17 @@ func TestTextModels(t *testing.T) {
 						t.Errorf("vocabulary %d is none of Keras's", i)
 					}
 				}
+				spelled, err := m.JSON()
+				if err != nil {
+					t.Fatal(err)
+				}
+				alone, err := FromJSON(spelled)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(alone.Vocabulary(), m.Vocabulary()) {
+					t.Errorf("JSON: expected the vocabulary %q, got %q", m.Vocabulary(), alone.Vocabulary())
+				}
 				if err := m.Save(ours); err != nil {
 					t.Fatal(err)
 				}

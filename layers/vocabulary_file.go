@@ -14,6 +14,12 @@ func (l TextVectorization) Beside() bool {
 	return l.learned && !strings.ContainsAny(strings.Join(l.own(), ""), "\n\v\f\r\x1c\x1d\x1e\u0085\u2028\u2029")
 }
 
+// Given is the layer with what it learned as if it had been given, so that its config has it.
+func (l TextVectorization) Given() TextVectorization {
+	l.learned = false
+	return l
+}
+
 // VocabularyFile is the text of that file.
 func (l TextVectorization) VocabularyFile() string { return strings.Join(l.Terms(), "\n") }
 
