@@ -21,7 +21,7 @@ type workStep struct {
 	in   []exchange  // where the node wants an input in another layout than it comes
 	din  [][]float32 // gradients of the node's inputs, in the node's layout
 	back [][]float32 // and in the layout that they came in
-	zero []float32   // the gradient of an output that nobody reads, but for its penalty
+	zero [][]float32 // the gradients of outputs that nobody reads, but for their penalty
 }
 
 func newPasser(g *graph, pass *layers.Pass, number int) passer {
@@ -29,6 +29,7 @@ func newPasser(g *graph, pass *layers.Pass, number int) passer {
 	for i, n := range g.nodes {
 		s := &p.steps[i]
 		s.in, s.din, s.back = make([]exchange, len(n.from)), make([][]float32, len(n.from)), make([][]float32, len(n.from))
+		s.zero = make([][]float32, len(n.out))
 		c := &s.call
 		c.Pass, c.Number = pass, number+n.number
 		c.In, c.Out = make([]layers.Value, len(n.from)), make([]layers.Value, len(n.out))
@@ -80,13 +81,15 @@ func (p *passer) backward(from int, wanted []bool) {
 			c.DOut[k] = p.grads[n.to+k]
 			asked = asked || c.DOut[k] != nil
 		}
-		switch {
-		case c.DOut[0] == nil && n.activity != nil:
-			s.zero = resize(s.zero, len(c.Out[0].Data))
-			clear(s.zero)
-			c.DOut[0] = s.zero
-		case !asked:
+		if n.activity == nil && !asked {
 			continue
+		}
+		for k := range c.DOut {
+			if c.DOut[k] == nil && n.activity != nil {
+				s.zero[k] = resize(s.zero[k], len(c.Out[k].Data))
+				clear(s.zero[k])
+				c.DOut[k] = s.zero[k]
+			}
 		}
 		for k, v := range n.from {
 			c.DIn[k] = nil

@@ -52,8 +52,10 @@ func activityOf(l layers.Layer) regularizers.Regularizer {
 // penalizeOutput adds the penalty of what node n has returned to that of the shard, and those within a model that is a layer.
 func (p *passer) penalizeOutput(n *node, c *layers.Call) {
 	if n.activity != nil {
-		out := &c.Out[0]
-		p.penalty += n.activity.Value(out.Data, out.Shape) / float64(c.Batch)
+		for k := range c.Out { // states too, where they are returned
+			out := &c.Out[k]
+			p.penalty += n.activity.Value(out.Data, out.Shape) / float64(c.Batch)
+		}
 	}
 	if inner, ok := c.Keep.(*innerPass); ok {
 		p.penalty += inner.penalty
@@ -66,7 +68,9 @@ func (p *passer) penalizeOutput(n *node, c *layers.Call) {
 // penalizeGradient adds its gradient to that of the output.
 func penalizeGradient(n *node, c *layers.Call) {
 	if n.activity != nil {
-		out := &c.Out[0]
-		n.activity.AddGrad(c.DOut[0], out.Data, out.Shape, 1/float32(c.Batch))
+		for k := range c.Out {
+			out := &c.Out[k]
+			n.activity.AddGrad(c.DOut[k], out.Data, out.Shape, 1/float32(c.Batch))
+		}
 	}
 }

@@ -184,6 +184,9 @@ func (c *compiled) start(m *Model) {
 		for _, group := range c.of(w).Slots() {
 			for _, slot := range group {
 				values := make([]float32, shapes[len(c.slots[w.Index])].Size())
+				if slot.Copy {
+					copy(values, w.Data)
+				}
 				if slot.Start != 0 {
 					for i := range values {
 						values[i] = slot.Start

@@ -110,11 +110,13 @@ func FromConfig(path, class string, config map[string]any) (Optimizer, error) {
 		o = Muon{rate, s, num("adam_beta_1"), num("adam_beta_2"), orZero("adam_weight_decay"), num("epsilon"), r.Strings("exclude_layers"), !r.Bool("exclude_embeddings", true),
 			num("muon_a"), num("muon_b"), num("muon_c"), num("adam_lr_ratio"), num("momentum"), num("ns_steps"), !r.Bool("nesterov", true), num("rms_rate"),
 			r.Has("rms_rate") && r.Null("rms_rate"), orZero("weight_decay"), name, common}
-	case "schedulefreeadamw", "lossscaleoptimizer", "multioptimizer":
+	case "schedulefreeadamw":
+		o = ScheduleFreeAdamW{rate, s, num("beta_1"), num("beta_2"), num("epsilon"), r.Int("warmup_steps", 0), decay, name, common}
+	case "lossscaleoptimizer", "multioptimizer":
 		return nil, fmt.Errorf("optimizers: %s: this optimizer of Keras's is not offered", class)
 	default:
 		return nil, keras.Unknown("optimizers", "an optimizer", class, []string{"sgd", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "adamax", "nadam", "ftrl",
-			"lion", "lamb", "adafactor", "muon"})
+			"lion", "lamb", "adafactor", "muon", "schedulefreeadamw"})
 	}
 	if err := r.Done(); err != nil {
 		return nil, err

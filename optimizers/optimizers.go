@@ -57,6 +57,7 @@ type Scaled interface{ Scalars(update int64) []float64 }
 type Slot struct {
 	Name  string // as Keras names the variable: "velocity"
 	Start float32
+	Copy  bool // it begins as a copy of the weight
 }
 
 // Traits are properties of an optimizer as it is configured.

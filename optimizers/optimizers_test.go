@@ -451,6 +451,7 @@ func TestReadsKerasConfigs(t *testing.T) {
 			"l2_regularization_strength": 0.0, "l2_shrinkage_regularization_strength": 0.0, "beta": 0.0, ` + common + `}`, optimizers.Ftrl{}},
 		{"Adafactor", `{"name": "adafactor", "learning_rate": 0.001, "beta_2_decay": -0.8, "epsilon_1": 1e-30, "epsilon_2": 0.001, "clip_threshold": 1.0,
 			"relative_step": true, ` + common + `}`, optimizers.Adafactor{}},
+		{"ScheduleFreeAdamW", `{"name": "schedule_free_adam_w", "learning_rate": 0.0025, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-08, "warmup_steps": 0, ` + common + `}`, optimizers.ScheduleFreeAdamW{}},
 		{"Muon", `{"name": "muon", "learning_rate": 0.001, "adam_beta_1": 0.9, "adam_beta_2": 0.999, "epsilon": 1e-07, "exclude_layers": [], "muon_a": 3.4445, "muon_b": -4.775,
 			"muon_c": 2.0315, "adam_lr_ratio": 1.0, "momentum": 0.95, "ns_steps": 5, "nesterov": true, "exclude_embeddings": true, "adam_weight_decay": 0.004, "rms_rate": 0.2, ` +
 			strings.Replace(common, `"weight_decay": null`, `"weight_decay": 0.004`, 1) + `}`, optimizers.Muon{}},
@@ -482,7 +483,7 @@ func TestReadsKerasConfigs(t *testing.T) {
 func TestByName(t *testing.T) {
 	for name, want := range map[string]optimizers.Optimizer{"rmsprop": optimizers.RMSprop{}, "RMSprop": optimizers.RMSprop{}, "SGD": optimizers.SGD{},
 		"adam": optimizers.Adam{}, "AdamW": optimizers.AdamW{}, "adagrad": optimizers.Adagrad{}, "Adadelta": optimizers.Adadelta{}, "adamax": optimizers.Adamax{},
-		"nadam": optimizers.Nadam{}, "ftrl": optimizers.Ftrl{}, "lion": optimizers.Lion{}, "lamb": optimizers.Lamb{}, "adafactor": optimizers.Adafactor{}, "muon": optimizers.Muon{}} {
+		"nadam": optimizers.Nadam{}, "ftrl": optimizers.Ftrl{}, "lion": optimizers.Lion{}, "lamb": optimizers.Lamb{}, "adafactor": optimizers.Adafactor{}, "muon": optimizers.Muon{}, "schedulefreeadamw": optimizers.ScheduleFreeAdamW{}} {
 		if o, err := optimizers.ByName(name); err != nil || o.Class() != want.Class() || !cmp.Equal(o.Config(), want.Config()) {
 			t.Errorf("ByName(%q) = %+v, %v", name, o, err)
 		}
@@ -512,6 +513,7 @@ func TestErrors(t *testing.T) {
 		{optimizers.Ftrl{Power: f(1)}, "optimizers: Ftrl: learning_rate_power must be finite and at most 0, got 1"},
 		{optimizers.Ftrl{L1: -1}, "optimizers: Ftrl: l1_regularization_strength must be finite and from 0, got -1"},
 		{optimizers.Lion{Beta1: f(0)}, "optimizers: Lion: beta_1 must be above 0 and at most 1, got 0"},
+		{optimizers.ScheduleFreeAdamW{Beta1: f(0)}, "optimizers: ScheduleFreeAdamW: beta_1 must be above 0 and up to 1, got 0"},
 		{optimizers.Muon{ExcludeLayers: []string{"("}}, `optimizers: Muon: exclude_layers must be regular expressions, got "("`},
 		{optimizers.Muon{Steps: f(1.5)}, "optimizers: Muon: ns_steps must be a whole number from 0 to 100, got 1.5"},
 		{optimizers.Lamb{Epsilon: f(-1)}, "optimizers: Lamb: epsilon must be finite and from 0, got -1"},

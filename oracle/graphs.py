@@ -197,7 +197,16 @@ def attention_beside():
     return model, [ids(5, 6, 12, True)], [binary(5, 1)], None
 
 
-MODELS = {f.__name__: f for f in (two_inputs, seq2seq, seq2seq_masked, siamese, residual, attention, nested, read_on, middle, attention_beside, ctc, circle)}
+def penalties():
+    """An activity regularizer looks at every result of a layer, read or not."""
+    x = keras.Input((None, 3))
+    out, state, carry = layers.LSTM(4, return_state=True, activity_regularizer="l2")(x)
+    model = keras.Model(x, layers.Dense(2)(layers.Add()([out, carry])))
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    return model, [floats(5, 6, 3)], [floats(5, 2)], None
+
+
+MODELS = {f.__name__: f for f in (two_inputs, seq2seq, seq2seq_masked, siamese, residual, attention, nested, read_on, middle, attention_beside, penalties, ctc, circle)}
 
 
 def listed(v):
