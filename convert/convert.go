@@ -13,7 +13,6 @@ import (
 	"github.com/unroll-ml/unroll/convert/onnx"
 	"github.com/unroll-ml/unroll/internal/durable"
 	"github.com/unroll-ml/unroll/internal/hdf5"
-	"github.com/unroll-ml/unroll/layers"
 )
 
 // Load reads a whole model: a `.keras` file as unroll.Load does, an `.h5` file of Keras 2 or 3, as their model.save wrote it, or
@@ -44,11 +43,6 @@ func Save(m *unroll.Model, path string) error {
 	case strings.HasSuffix(path, ".h5") && !strings.HasSuffix(path, ".weights.h5"):
 	default:
 		return fmt.Errorf("convert: Save: expected a file name that ends in .keras or .h5, got %q", path)
-	}
-	for _, l := range m.Layers() {
-		if v, ok := l.Spec.(layers.TextVectorization); ok && v.Adapted() && v.Beside() {
-			return fmt.Errorf("convert: Save: %s: layer %q: an .h5 file has no place for the vocabulary that a TextVectorization has learned; a .keras file has", path, l.Name)
-		}
 	}
 	root, err := legacyTree(m)
 	if err == nil {
