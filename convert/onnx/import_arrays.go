@@ -88,6 +88,9 @@ func (m *importer) transposed(n *onnx.Node, x *term) error {
 		return fmt.Errorf("expected an input that is known, got none")
 	case x.view != nil:
 		v := *x.view
+		if order := slices.Sorted(slices.Values(perm)); len(slices.Compact(order)) != len(x.axes) {
+			return fmt.Errorf("expected an order of %d axes, got %v", len(x.axes), perm)
+		}
 		v.axes = make([]int, len(perm))
 		for i, p := range perm {
 			if len(perm) != len(x.axes) || p < 0 || int(p) >= len(perm) {

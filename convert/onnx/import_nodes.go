@@ -17,6 +17,9 @@ func (m *importer) node(n *onnx.Node) error {
 	if n.Domain != "" && n.Domain != "ai.onnx" {
 		return fmt.Errorf("expected operators of ONNX, got one of the domain %q", n.Domain)
 	}
+	if len(n.Outputs) == 0 {
+		return fmt.Errorf("expected an output, got none")
+	}
 	for _, in := range n.Inputs {
 		if in != "" && m.values[in] == nil {
 			return fmt.Errorf("expected an input that is known before, got %q", in)
@@ -142,15 +145,21 @@ func (m *importer) dense(n *onnx.Node) error {
 			}
 			bias = b.floats
 		}
+		if err := widthIs(x.view, in); err != nil {
+			return err
+		}
 		return m.pointwise(n, x.view, name, layers.Dense{Name: name, Units: out, NoBias: bias == nil}, weights(bias)...)
 	}
-	if readers := m.readers[n.Outputs[0]]; len(readers) == 1 && readers[0].Op == "Add" && len(readers[0].Inputs) == 2 && !m.isOutput(n.Outputs[0]) {
+	if err := widthIs(x.view, in); err != nil {
+		return err
+	}
+	if readers := m.readers[n.Outputs[0]]; len(readers) == 1 && readers[0].Op == "Add" && len(readers[0].Inputs) == 2 && len(readers[0].Outputs) == 1 && !m.isOutput(n.Outputs[0]) {
 		add := readers[0]
 		other := add.Inputs[0]
 		if other == n.Outputs[0] {
 			other = add.Inputs[1]
 		}
-		if b := m.values[other]; b != nil && b.array != nil && len(b.floats) == out && b.shape[len(b.shape)-1] == out {
+		if b := m.values[other]; b != nil && b.array != nil && len(b.floats) == out && len(b.shape) > 0 && b.shape[len(b.shape)-1] == out {
 			if err := m.pointwise(n, x.view, name, layers.Dense{Name: name, Units: out}, weights(b.floats)...); err != nil {
 				return err
 			}
@@ -160,6 +169,18 @@ func (m *importer) dense(n *onnx.Node) error {
 		}
 	}
 	return m.pointwise(n, x.view, name, layers.Dense{Name: name, Units: out, NoBias: true}, weights(nil)...)
+}
+
+// widthIs fails unless a value's last axis has the length that the arrays for it have: before a layer is made, so that the file's size bounds its weights.
+func widthIs(v *view, width int) error {
+	s, err := v.single()
+	if err != nil {
+		return err
+	}
+	if shape := s.Shape(); shape[len(shape)-1] != width {
+		return fmt.Errorf("expected a value of width %d, got shape %v", width, shape)
+	}
+	return nil
 }
 
 // isOutput reports whether the graph returns a value.
@@ -243,6 +264,9 @@ func (m *importer) layerNormalization(n *onnx.Node) error {
 	if a := intOf(n, "axis", -1); a != -1 && a != len(x.axes)-1 {
 		return fmt.Errorf("expected the last axis, got %d", a)
 	}
+	if err := widthIs(x.view, len(gamma.floats)); err != nil {
+		return err
+	}
 	name := m.nameOf(n)
 	s := layers.LayerNormalization{Name: name, Epsilon: tensor.F(float64(floatOf(n, "epsilon", 1e-5))), NoCenter: beta == nil}
 	weights := [][]float32{gamma.floats}
@@ -321,6 +345,17 @@ func (m *importer) channels(n *onnx.Node) error {
 	if err != nil {
 		return err
 	}
+	// The width that the arrays are for, before a layer is made.
+	want := s.Shape()[len(s.Shape())-1]
+	switch l := spec.(type) {
+	case layers.BatchNormalization:
+		want = len(weights[0])
+	case layers.Conv1D:
+		want = len(weights[0]) / l.KernelSize / l.Filters * max(1, l.Groups)
+	}
+	if err := widthIs(&view{parts: []source{known(s)}, axes: axes}, want); err != nil {
+		return err
+	}
 	y, err := m.apply(name, spec, weights, []unroll.Symbol{s}...)
 	if err != nil {
 		return err
@@ -386,7 +421,7 @@ func (m *importer) channelSpec(n *onnx.Node, name string) (layers.Spec, [][]floa
 		}
 		return layers.AveragePooling1D{Name: name, PoolSize: size, Strides: stride, Padding: padding}, nil, nil
 	}
-	if len(shape) != 3 {
+	if len(shape) != 3 || shape[0] < 1 || shape[1] < 1 {
 		return nil, nil, fmt.Errorf("expected a kernel (F, C, K), got shape %v", shape)
 	}
 	f, c := shape[0], shape[1]

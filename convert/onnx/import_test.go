@@ -221,8 +221,8 @@ func TestReadONNXRefuses(t *testing.T) {
 		return v
 	}
 	model := func(nodes ...*format.Node) []byte {
-		return (&format.Model{IRVersion: 8, Opsets: []format.Opset{{Version: 18}}, Graph: &format.Graph{Nodes: nodes, Inputs: []*format.Value{value("x", 4, 3)}, Outputs: []*format.Value{value("y")},
-			Initializers: []*format.Tensor{format.FloatTensor("w", []int64{3, 2}, make([]float32, 6)), format.FloatTensor("cube", []int64{1, 1, 1}, make([]float32, 1))}}}).Append(nil)
+		return (&format.Model{IRVersion: 8, Opsets: []format.Opset{{Version: 18}}, Graph: &format.Graph{Nodes: nodes, Inputs: []*format.Value{value("x", 4, 3), value("wide", 4, 1<<30)}, Outputs: []*format.Value{value("y")},
+			Initializers: []*format.Tensor{format.FloatTensor("w", []int64{3, 2}, make([]float32, 6)), format.FloatTensor("three", []int64{3}, make([]float32, 3)), format.FloatTensor("cube", []int64{1, 1, 1}, make([]float32, 1))}}}).Append(nil)
 	}
 	op := func(op string, in ...string) *format.Node {
 		return &format.Node{Name: "n", Op: op, Inputs: in, Outputs: []string{"y"}}
@@ -235,6 +235,9 @@ func TestReadONNXRefuses(t *testing.T) {
 		{model(op("Erf", "x")), `onnx: node "n" (Erf): no layer computes the operator Erf`},
 		{model(op("If", "x")), `onnx: node "n" (If): no layer computes the operator If`},
 		{model(op("Relu", "z")), `onnx: node "n" (Relu): expected an input that is known before, got "z"`},
+		{model(op("MatMul", "wide", "w")), `onnx: node "n" (MatMul): expected a value of width 3, got shape (None, 4, 1073741824)`},
+		{model(op("LayerNormalization", "wide", "three")), `onnx: node "n" (LayerNormalization): expected a value of width 3`},
+		{model(op("Conv", "wide", "cube")), `onnx: node "n" (Conv): expected a value of width 1, got shape`},
 		{model(op("MatMul", "x", "x")), `onnx: node "n" (MatMul): expected what layers compute times a known matrix`},
 		{model(op("LSTM", "x", "cube", "cube")), `onnx: node "n" (LSTM): expected R of shape (1, 4·H, H)`},
 		{model(&format.Node{Name: "n", Op: "Relu", Domain: "com.microsoft", Inputs: []string{"x"}, Outputs: []string{"y"}}), `onnx: node "n" (Relu): expected operators of ONNX, got one of the domain "com.microsoft"`},
