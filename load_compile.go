@@ -15,6 +15,9 @@ import (
 // compileAs compiles the model as a compile_config says.
 func (m *Model) compileAs(path string, config map[string]any) error {
 	r := keras.Read(path, config)
+	if !r.Has("optimizer") {
+		return fmt.Errorf("%s: expected an optimizer, got none (Keras leaves it out of a .keras file that it writes after an .h5 file of the same model)", path)
+	}
 	opt, err := deserialize(r.Path("optimizer"), r.Value("optimizer"), optimizers.Deserialize)
 	if err != nil {
 		return err

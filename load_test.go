@@ -271,6 +271,7 @@ func TestLoadRefuses(t *testing.T) {
 		"a clip": {func(c map[string]any) {
 			compileConfig(c)["optimizer"].(map[string]any)["config"].(map[string]any)["loss_scale_factor"] = 2.0
 		}, "compile_config.optimizer.config.loss_scale_factor"},
+		"no optimizer":     {func(c map[string]any) { delete(compileConfig(c), "optimizer") }, "config.json.compile_config: expected an optimizer, got none"},
 		"a loss":           {func(c map[string]any) { compileConfig(c)["loss"] = "triplet" }, `config.json.compile_config.loss: losses: expected the name of a loss`},
 		"a metric":         {func(c map[string]any) { compileConfig(c)["metrics"] = []any{"acc", "area"} }, "config.json.compile_config.metrics[1]: metrics: expected the name of a metric"},
 		"loss weights":     {func(c map[string]any) { compileConfig(c)["loss_weights"] = []any{2.0, 1.0} }, "config.json.compile_config.loss_weights: expected an entry for every output of the model, 1"},
