@@ -139,18 +139,25 @@ func legacyFiles(t *testing.T) []string {
 	return whole
 }
 
+// loadSaved is the model of a file, and what the Keras that saved it makes of it.
+func loadSaved(t *testing.T, path string) (*unroll.Model, map[string]*npy.Array) {
+	t.Helper()
+	arrays, err := npy.ReadNPZ(strings.TrimSuffix(path, filepath.Ext(path)) + ".npz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, arrays
+}
+
 // What Keras 2 and 3 saved predicts here as there, and goes on training from where it stopped.
 func TestLegacyFiles(t *testing.T) {
 	for _, path := range legacyFiles(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".h5"), func(t *testing.T) {
-			arrays, err := npy.ReadNPZ(strings.TrimSuffix(path, ".h5") + ".npz")
-			if err != nil {
-				t.Fatal(err)
-			}
-			m, err := Load(path)
-			if err != nil {
-				t.Fatal(err)
-			}
+			m, arrays := loadSaved(t, path)
 			comparePredictions(t, m, arrays)
 			compareTraining(t, m, arrays, layerOrder(t, path))
 		})
@@ -165,14 +172,7 @@ func TestKerasFilesOfOlderVersions(t *testing.T) {
 	}
 	for _, path := range all {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".keras"), func(t *testing.T) {
-			arrays, err := npy.ReadNPZ(strings.TrimSuffix(path, ".keras") + ".npz")
-			if err != nil {
-				t.Fatal(err)
-			}
-			m, err := Load(path)
-			if err != nil {
-				t.Fatal(err)
-			}
+			m, arrays := loadSaved(t, path)
 			comparePredictions(t, m, arrays)
 			if arrays["losses"] == nil {
 				return // that Keras trains wrongly: the script says why
@@ -190,19 +190,13 @@ func TestKerasFilesOfOlderVersions(t *testing.T) {
 func TestLegacyRoundTrip(t *testing.T) {
 	for _, path := range legacyFiles(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".h5"), func(t *testing.T) {
-			arrays, err := npy.ReadNPZ(strings.TrimSuffix(path, ".h5") + ".npz")
-			if err != nil {
-				t.Fatal(err)
-			}
-			m, err := Load(path)
-			if err != nil {
-				t.Fatal(err)
-			}
+			m, arrays := loadSaved(t, path)
 			again := filepath.Join(t.TempDir(), "again.h5")
 			if err := Save(m, again); err != nil {
 				t.Fatal(err)
 			}
-			if m, err = Load(again); err != nil {
+			m, err := Load(again)
+			if err != nil {
 				t.Fatal(err)
 			}
 			comparePredictions(t, m, arrays)
