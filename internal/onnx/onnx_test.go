@@ -112,6 +112,13 @@ func TestElements(t *testing.T) {
 	}
 }
 
+// attribute is a model with an attribute of a kind below 8, and no value.
+func attribute(kind byte) []byte {
+	wrap := func(number byte, b []byte) []byte { return append([]byte{number<<3 | 2, byte(len(b))}, b...) }
+	a := append(wrap(1, []byte("a")), 0xa0, 1, kind)
+	return wrap(7, wrap(1, append(wrap(4, []byte("op")), wrap(5, a)...)))
+}
+
 func TestRefused(t *testing.T) {
 	deep := &Graph{Nodes: []*Node{{Op: "x"}}}
 	for range maxDepth + 1 {
@@ -125,6 +132,8 @@ func TestRefused(t *testing.T) {
 		{[]byte("not a model at all"), "onnx: model"},
 		{(&Model{Graph: deep}).Append(nil), "onnx: graph: expected at most 16 graphs within each other"},
 		{(&Model{Graph: &Graph{Nodes: []*Node{{Name: "a"}}}}).Append(nil), `onnx: node "a": expected an op_type`},
+		{attribute(4), `onnx: attribute "a": expected a tensor, got none`},
+		{attribute(5), `onnx: attribute "a": expected a graph, got none`},
 		{sample().Append(nil)[:100], "onnx: "},
 	} {
 		if _, err := Read(c.data); err == nil || !strings.HasPrefix(err.Error(), c.want) {

@@ -172,8 +172,14 @@ func readAttribute(data []byte, depth int) (*Attribute, error) {
 		}
 		return err
 	})
-	if err == nil && a.Name == "" {
+	switch {
+	case err != nil:
+	case a.Name == "":
 		err = fmt.Errorf("onnx: attribute: expected a name, got none")
+	case a.Kind == KindTensor && a.Tensor == nil:
+		err = fmt.Errorf("onnx: attribute %q: expected a tensor, got none", a.Name)
+	case a.Kind == KindGraph && a.Graph == nil:
+		err = fmt.Errorf("onnx: attribute %q: expected a graph, got none", a.Name)
 	}
 	return a, err
 }
