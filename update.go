@@ -156,16 +156,9 @@ func (s *session) updateRows(w *worker, of *layers.Weight, ids []int32, values, 
 	}
 	s.touched[of.Index].catchUp(u.slots, ids, width)
 	s.c.optimizer.Apply(s.c.iteration, s.rate, values, grad, u.slots)
-	putRows(of.Data, values, ids, width)
+	kernel.Scatter(of.Data, width, ids, values, width)
 	for k, slot := range slots {
-		putRows(slot, u.slots[k], ids, width)
-	}
-}
-
-// putRows copies rows back to where they were gathered from.
-func putRows(table, rows []float32, ids []int32, width int) {
-	for i, id := range ids {
-		copy(table[int(id)*width:(int(id)+1)*width], rows[i*width:])
+		kernel.Scatter(slot, width, ids, u.slots[k], width)
 	}
 }
 

@@ -141,482 +141,486 @@ TEXT ·entries(SB), $0-8
 	MOVQ CX, 528(AX)
 	LEAQ ·gatherAVX2+0(SB), CX
 	MOVQ CX, 536(AX)
-	LEAQ ·scatterAddAVX2+0(SB), CX
+	LEAQ ·scatterAVX2+0(SB), CX
 	MOVQ CX, 544(AX)
-	LEAQ ·copyPanelAVX2+0(SB), CX
+	LEAQ ·scatterAddAVX2+0(SB), CX
 	MOVQ CX, 552(AX)
-	LEAQ ·dotAVX2+0(SB), CX
+	LEAQ ·copyPanelAVX2+0(SB), CX
 	MOVQ CX, 560(AX)
-	LEAQ ·sumRowsAVX512+0(SB), CX
+	LEAQ ·dotAVX2+0(SB), CX
 	MOVQ CX, 568(AX)
-	LEAQ ·gatherAVX512+0(SB), CX
+	LEAQ ·sumRowsAVX512+0(SB), CX
 	MOVQ CX, 576(AX)
-	LEAQ ·scatterAddAVX512+0(SB), CX
+	LEAQ ·gatherAVX512+0(SB), CX
 	MOVQ CX, 584(AX)
-	LEAQ ·copyPanelAVX512+0(SB), CX
+	LEAQ ·scatterAVX512+0(SB), CX
 	MOVQ CX, 592(AX)
-	LEAQ ·normalizeAVX2+0(SB), CX
+	LEAQ ·scatterAddAVX512+0(SB), CX
 	MOVQ CX, 600(AX)
-	LEAQ ·normalizeGradAVX2+0(SB), CX
+	LEAQ ·copyPanelAVX512+0(SB), CX
 	MOVQ CX, 608(AX)
-	LEAQ ·softmaxAVX2+0(SB), CX
+	LEAQ ·normalizeAVX2+0(SB), CX
 	MOVQ CX, 616(AX)
-	LEAQ ·softmaxGradAVX2+0(SB), CX
+	LEAQ ·normalizeGradAVX2+0(SB), CX
 	MOVQ CX, 624(AX)
-	LEAQ ·addAVX2+0(SB), CX
+	LEAQ ·softmaxAVX2+0(SB), CX
 	MOVQ CX, 632(AX)
-	LEAQ ·subAVX2+0(SB), CX
+	LEAQ ·softmaxGradAVX2+0(SB), CX
 	MOVQ CX, 640(AX)
-	LEAQ ·mulAVX2+0(SB), CX
+	LEAQ ·addAVX2+0(SB), CX
 	MOVQ CX, 648(AX)
-	LEAQ ·divAVX2+0(SB), CX
+	LEAQ ·subAVX2+0(SB), CX
 	MOVQ CX, 656(AX)
-	LEAQ ·minAVX2+0(SB), CX
+	LEAQ ·mulAVX2+0(SB), CX
 	MOVQ CX, 664(AX)
-	LEAQ ·maxAVX2+0(SB), CX
+	LEAQ ·divAVX2+0(SB), CX
 	MOVQ CX, 672(AX)
-	LEAQ ·mulAddAVX2+0(SB), CX
+	LEAQ ·minAVX2+0(SB), CX
 	MOVQ CX, 680(AX)
-	LEAQ ·mulSubAVX2+0(SB), CX
+	LEAQ ·maxAVX2+0(SB), CX
 	MOVQ CX, 688(AX)
-	LEAQ ·axpyAVX2+0(SB), CX
+	LEAQ ·mulAddAVX2+0(SB), CX
 	MOVQ CX, 696(AX)
-	LEAQ ·addConstAVX2+0(SB), CX
+	LEAQ ·mulSubAVX2+0(SB), CX
 	MOVQ CX, 704(AX)
-	LEAQ ·scaleAVX2+0(SB), CX
+	LEAQ ·axpyAVX2+0(SB), CX
 	MOVQ CX, 712(AX)
-	LEAQ ·rSubAVX2+0(SB), CX
+	LEAQ ·addConstAVX2+0(SB), CX
 	MOVQ CX, 720(AX)
-	LEAQ ·rDivAVX2+0(SB), CX
+	LEAQ ·scaleAVX2+0(SB), CX
 	MOVQ CX, 728(AX)
-	LEAQ ·copyAVX2+0(SB), CX
+	LEAQ ·rSubAVX2+0(SB), CX
 	MOVQ CX, 736(AX)
-	LEAQ ·negAVX2+0(SB), CX
+	LEAQ ·rDivAVX2+0(SB), CX
 	MOVQ CX, 744(AX)
-	LEAQ ·fillAVX2+0(SB), CX
+	LEAQ ·copyAVX2+0(SB), CX
 	MOVQ CX, 752(AX)
-	LEAQ ·addAVX512+0(SB), CX
+	LEAQ ·negAVX2+0(SB), CX
 	MOVQ CX, 760(AX)
-	LEAQ ·subAVX512+0(SB), CX
+	LEAQ ·fillAVX2+0(SB), CX
 	MOVQ CX, 768(AX)
-	LEAQ ·mulAVX512+0(SB), CX
+	LEAQ ·addAVX512+0(SB), CX
 	MOVQ CX, 776(AX)
-	LEAQ ·divAVX512+0(SB), CX
+	LEAQ ·subAVX512+0(SB), CX
 	MOVQ CX, 784(AX)
-	LEAQ ·minAVX512+0(SB), CX
+	LEAQ ·mulAVX512+0(SB), CX
 	MOVQ CX, 792(AX)
-	LEAQ ·maxAVX512+0(SB), CX
+	LEAQ ·divAVX512+0(SB), CX
 	MOVQ CX, 800(AX)
-	LEAQ ·mulAddAVX512+0(SB), CX
+	LEAQ ·minAVX512+0(SB), CX
 	MOVQ CX, 808(AX)
-	LEAQ ·mulSubAVX512+0(SB), CX
+	LEAQ ·maxAVX512+0(SB), CX
 	MOVQ CX, 816(AX)
-	LEAQ ·axpyAVX512+0(SB), CX
+	LEAQ ·mulAddAVX512+0(SB), CX
 	MOVQ CX, 824(AX)
-	LEAQ ·addConstAVX512+0(SB), CX
+	LEAQ ·mulSubAVX512+0(SB), CX
 	MOVQ CX, 832(AX)
-	LEAQ ·scaleAVX512+0(SB), CX
+	LEAQ ·axpyAVX512+0(SB), CX
 	MOVQ CX, 840(AX)
-	LEAQ ·rSubAVX512+0(SB), CX
+	LEAQ ·addConstAVX512+0(SB), CX
 	MOVQ CX, 848(AX)
-	LEAQ ·rDivAVX512+0(SB), CX
+	LEAQ ·scaleAVX512+0(SB), CX
 	MOVQ CX, 856(AX)
-	LEAQ ·copyAVX512+0(SB), CX
+	LEAQ ·rSubAVX512+0(SB), CX
 	MOVQ CX, 864(AX)
-	LEAQ ·negAVX512+0(SB), CX
+	LEAQ ·rDivAVX512+0(SB), CX
 	MOVQ CX, 872(AX)
-	LEAQ ·fillAVX512+0(SB), CX
+	LEAQ ·copyAVX512+0(SB), CX
 	MOVQ CX, 880(AX)
-	LEAQ ·tanhAVX2+0(SB), CX
+	LEAQ ·negAVX512+0(SB), CX
 	MOVQ CX, 888(AX)
-	LEAQ ·sigmoidAVX2+0(SB), CX
+	LEAQ ·fillAVX512+0(SB), CX
 	MOVQ CX, 896(AX)
-	LEAQ ·siluAVX2+0(SB), CX
+	LEAQ ·tanhAVX2+0(SB), CX
 	MOVQ CX, 904(AX)
-	LEAQ ·expAVX2+0(SB), CX
+	LEAQ ·sigmoidAVX2+0(SB), CX
 	MOVQ CX, 912(AX)
-	LEAQ ·reluAVX2+0(SB), CX
+	LEAQ ·siluAVX2+0(SB), CX
 	MOVQ CX, 920(AX)
-	LEAQ ·leakyReluAVX2+0(SB), CX
+	LEAQ ·expAVX2+0(SB), CX
 	MOVQ CX, 928(AX)
-	LEAQ ·relu6AVX2+0(SB), CX
+	LEAQ ·reluAVX2+0(SB), CX
 	MOVQ CX, 936(AX)
-	LEAQ ·hardTanhAVX2+0(SB), CX
+	LEAQ ·leakyReluAVX2+0(SB), CX
 	MOVQ CX, 944(AX)
-	LEAQ ·hardSigmoidAVX2+0(SB), CX
+	LEAQ ·relu6AVX2+0(SB), CX
 	MOVQ CX, 952(AX)
-	LEAQ ·hardSigmoidKeras2AVX2+0(SB), CX
+	LEAQ ·hardTanhAVX2+0(SB), CX
 	MOVQ CX, 960(AX)
-	LEAQ ·sqrtAVX2+0(SB), CX
+	LEAQ ·hardSigmoidAVX2+0(SB), CX
 	MOVQ CX, 968(AX)
-	LEAQ ·absAVX2+0(SB), CX
+	LEAQ ·hardSigmoidKeras2AVX2+0(SB), CX
 	MOVQ CX, 976(AX)
-	LEAQ ·squareAVX2+0(SB), CX
+	LEAQ ·sqrtAVX2+0(SB), CX
 	MOVQ CX, 984(AX)
-	LEAQ ·logAVX2+0(SB), CX
+	LEAQ ·absAVX2+0(SB), CX
 	MOVQ CX, 992(AX)
-	LEAQ ·softplusAVX2+0(SB), CX
+	LEAQ ·squareAVX2+0(SB), CX
 	MOVQ CX, 1000(AX)
-	LEAQ ·logSigmoidAVX2+0(SB), CX
+	LEAQ ·logAVX2+0(SB), CX
 	MOVQ CX, 1008(AX)
-	LEAQ ·eluAVX2+0(SB), CX
+	LEAQ ·softplusAVX2+0(SB), CX
 	MOVQ CX, 1016(AX)
-	LEAQ ·seluAVX2+0(SB), CX
+	LEAQ ·logSigmoidAVX2+0(SB), CX
 	MOVQ CX, 1024(AX)
-	LEAQ ·hardSiluAVX2+0(SB), CX
+	LEAQ ·eluAVX2+0(SB), CX
 	MOVQ CX, 1032(AX)
-	LEAQ ·softsignAVX2+0(SB), CX
+	LEAQ ·seluAVX2+0(SB), CX
 	MOVQ CX, 1040(AX)
-	LEAQ ·softShrinkAVX2+0(SB), CX
+	LEAQ ·hardSiluAVX2+0(SB), CX
 	MOVQ CX, 1048(AX)
-	LEAQ ·hardShrinkAVX2+0(SB), CX
+	LEAQ ·softsignAVX2+0(SB), CX
 	MOVQ CX, 1056(AX)
-	LEAQ ·sparsePlusAVX2+0(SB), CX
+	LEAQ ·softShrinkAVX2+0(SB), CX
 	MOVQ CX, 1064(AX)
-	LEAQ ·sparseSigmoidAVX2+0(SB), CX
+	LEAQ ·hardShrinkAVX2+0(SB), CX
 	MOVQ CX, 1072(AX)
-	LEAQ ·squareplusAVX2+0(SB), CX
+	LEAQ ·sparsePlusAVX2+0(SB), CX
 	MOVQ CX, 1080(AX)
-	LEAQ ·squareplusGradAVX2+0(SB), CX
+	LEAQ ·sparseSigmoidAVX2+0(SB), CX
 	MOVQ CX, 1088(AX)
-	LEAQ ·leakyReluGradAVX2+0(SB), CX
+	LEAQ ·squareplusAVX2+0(SB), CX
 	MOVQ CX, 1096(AX)
-	LEAQ ·relu6GradAVX2+0(SB), CX
+	LEAQ ·squareplusGradAVX2+0(SB), CX
 	MOVQ CX, 1104(AX)
-	LEAQ ·sqrtGradAVX2+0(SB), CX
+	LEAQ ·leakyReluGradAVX2+0(SB), CX
 	MOVQ CX, 1112(AX)
-	LEAQ ·hardTanhGradAVX2+0(SB), CX
+	LEAQ ·relu6GradAVX2+0(SB), CX
 	MOVQ CX, 1120(AX)
-	LEAQ ·logGradAVX2+0(SB), CX
+	LEAQ ·sqrtGradAVX2+0(SB), CX
 	MOVQ CX, 1128(AX)
-	LEAQ ·absGradAVX2+0(SB), CX
+	LEAQ ·hardTanhGradAVX2+0(SB), CX
 	MOVQ CX, 1136(AX)
-	LEAQ ·squareGradAVX2+0(SB), CX
+	LEAQ ·logGradAVX2+0(SB), CX
 	MOVQ CX, 1144(AX)
-	LEAQ ·hardSiluGradAVX2+0(SB), CX
+	LEAQ ·absGradAVX2+0(SB), CX
 	MOVQ CX, 1152(AX)
-	LEAQ ·softsignGradAVX2+0(SB), CX
+	LEAQ ·squareGradAVX2+0(SB), CX
 	MOVQ CX, 1160(AX)
-	LEAQ ·softShrinkGradAVX2+0(SB), CX
+	LEAQ ·hardSiluGradAVX2+0(SB), CX
 	MOVQ CX, 1168(AX)
-	LEAQ ·hardShrinkGradAVX2+0(SB), CX
+	LEAQ ·softsignGradAVX2+0(SB), CX
 	MOVQ CX, 1176(AX)
-	LEAQ ·sparsePlusGradAVX2+0(SB), CX
+	LEAQ ·softShrinkGradAVX2+0(SB), CX
 	MOVQ CX, 1184(AX)
-	LEAQ ·sparseSigmoidGradAVX2+0(SB), CX
+	LEAQ ·hardShrinkGradAVX2+0(SB), CX
 	MOVQ CX, 1192(AX)
-	LEAQ ·tanhGradAVX2+0(SB), CX
+	LEAQ ·sparsePlusGradAVX2+0(SB), CX
 	MOVQ CX, 1200(AX)
-	LEAQ ·sigmoidGradAVX2+0(SB), CX
+	LEAQ ·sparseSigmoidGradAVX2+0(SB), CX
 	MOVQ CX, 1208(AX)
-	LEAQ ·hardSigmoidGradAVX2+0(SB), CX
+	LEAQ ·tanhGradAVX2+0(SB), CX
 	MOVQ CX, 1216(AX)
-	LEAQ ·hardSigmoidKeras2GradAVX2+0(SB), CX
+	LEAQ ·sigmoidGradAVX2+0(SB), CX
 	MOVQ CX, 1224(AX)
-	LEAQ ·expGradAVX2+0(SB), CX
+	LEAQ ·hardSigmoidGradAVX2+0(SB), CX
 	MOVQ CX, 1232(AX)
-	LEAQ ·eluGradAVX2+0(SB), CX
+	LEAQ ·hardSigmoidKeras2GradAVX2+0(SB), CX
 	MOVQ CX, 1240(AX)
-	LEAQ ·seluGradAVX2+0(SB), CX
+	LEAQ ·expGradAVX2+0(SB), CX
 	MOVQ CX, 1248(AX)
-	LEAQ ·softplusGradAVX2+0(SB), CX
+	LEAQ ·eluGradAVX2+0(SB), CX
 	MOVQ CX, 1256(AX)
-	LEAQ ·logSigmoidGradAVX2+0(SB), CX
+	LEAQ ·seluGradAVX2+0(SB), CX
 	MOVQ CX, 1264(AX)
-	LEAQ ·siluGradAVX2+0(SB), CX
+	LEAQ ·softplusGradAVX2+0(SB), CX
 	MOVQ CX, 1272(AX)
-	LEAQ ·reluGradAVX2+0(SB), CX
+	LEAQ ·logSigmoidGradAVX2+0(SB), CX
 	MOVQ CX, 1280(AX)
-	LEAQ ·tanhAVX512+0(SB), CX
+	LEAQ ·siluGradAVX2+0(SB), CX
 	MOVQ CX, 1288(AX)
-	LEAQ ·sigmoidAVX512+0(SB), CX
+	LEAQ ·reluGradAVX2+0(SB), CX
 	MOVQ CX, 1296(AX)
-	LEAQ ·siluAVX512+0(SB), CX
+	LEAQ ·tanhAVX512+0(SB), CX
 	MOVQ CX, 1304(AX)
-	LEAQ ·expAVX512+0(SB), CX
+	LEAQ ·sigmoidAVX512+0(SB), CX
 	MOVQ CX, 1312(AX)
-	LEAQ ·reluAVX512+0(SB), CX
+	LEAQ ·siluAVX512+0(SB), CX
 	MOVQ CX, 1320(AX)
-	LEAQ ·leakyReluAVX512+0(SB), CX
+	LEAQ ·expAVX512+0(SB), CX
 	MOVQ CX, 1328(AX)
-	LEAQ ·relu6AVX512+0(SB), CX
+	LEAQ ·reluAVX512+0(SB), CX
 	MOVQ CX, 1336(AX)
-	LEAQ ·hardTanhAVX512+0(SB), CX
+	LEAQ ·leakyReluAVX512+0(SB), CX
 	MOVQ CX, 1344(AX)
-	LEAQ ·hardSigmoidAVX512+0(SB), CX
+	LEAQ ·relu6AVX512+0(SB), CX
 	MOVQ CX, 1352(AX)
-	LEAQ ·hardSigmoidKeras2AVX512+0(SB), CX
+	LEAQ ·hardTanhAVX512+0(SB), CX
 	MOVQ CX, 1360(AX)
-	LEAQ ·sqrtAVX512+0(SB), CX
+	LEAQ ·hardSigmoidAVX512+0(SB), CX
 	MOVQ CX, 1368(AX)
-	LEAQ ·absAVX512+0(SB), CX
+	LEAQ ·hardSigmoidKeras2AVX512+0(SB), CX
 	MOVQ CX, 1376(AX)
-	LEAQ ·squareAVX512+0(SB), CX
+	LEAQ ·sqrtAVX512+0(SB), CX
 	MOVQ CX, 1384(AX)
-	LEAQ ·logAVX512+0(SB), CX
+	LEAQ ·absAVX512+0(SB), CX
 	MOVQ CX, 1392(AX)
-	LEAQ ·softplusAVX512+0(SB), CX
+	LEAQ ·squareAVX512+0(SB), CX
 	MOVQ CX, 1400(AX)
-	LEAQ ·logSigmoidAVX512+0(SB), CX
+	LEAQ ·logAVX512+0(SB), CX
 	MOVQ CX, 1408(AX)
-	LEAQ ·eluAVX512+0(SB), CX
+	LEAQ ·softplusAVX512+0(SB), CX
 	MOVQ CX, 1416(AX)
-	LEAQ ·seluAVX512+0(SB), CX
+	LEAQ ·logSigmoidAVX512+0(SB), CX
 	MOVQ CX, 1424(AX)
-	LEAQ ·hardSiluAVX512+0(SB), CX
+	LEAQ ·eluAVX512+0(SB), CX
 	MOVQ CX, 1432(AX)
-	LEAQ ·softsignAVX512+0(SB), CX
+	LEAQ ·seluAVX512+0(SB), CX
 	MOVQ CX, 1440(AX)
-	LEAQ ·softShrinkAVX512+0(SB), CX
+	LEAQ ·hardSiluAVX512+0(SB), CX
 	MOVQ CX, 1448(AX)
-	LEAQ ·hardShrinkAVX512+0(SB), CX
+	LEAQ ·softsignAVX512+0(SB), CX
 	MOVQ CX, 1456(AX)
-	LEAQ ·sparsePlusAVX512+0(SB), CX
+	LEAQ ·softShrinkAVX512+0(SB), CX
 	MOVQ CX, 1464(AX)
-	LEAQ ·sparseSigmoidAVX512+0(SB), CX
+	LEAQ ·hardShrinkAVX512+0(SB), CX
 	MOVQ CX, 1472(AX)
-	LEAQ ·leakyReluGradAVX512+0(SB), CX
+	LEAQ ·sparsePlusAVX512+0(SB), CX
 	MOVQ CX, 1480(AX)
-	LEAQ ·relu6GradAVX512+0(SB), CX
+	LEAQ ·sparseSigmoidAVX512+0(SB), CX
 	MOVQ CX, 1488(AX)
-	LEAQ ·sqrtGradAVX512+0(SB), CX
+	LEAQ ·leakyReluGradAVX512+0(SB), CX
 	MOVQ CX, 1496(AX)
-	LEAQ ·hardTanhGradAVX512+0(SB), CX
+	LEAQ ·relu6GradAVX512+0(SB), CX
 	MOVQ CX, 1504(AX)
-	LEAQ ·logGradAVX512+0(SB), CX
+	LEAQ ·sqrtGradAVX512+0(SB), CX
 	MOVQ CX, 1512(AX)
-	LEAQ ·absGradAVX512+0(SB), CX
+	LEAQ ·hardTanhGradAVX512+0(SB), CX
 	MOVQ CX, 1520(AX)
-	LEAQ ·squareGradAVX512+0(SB), CX
+	LEAQ ·logGradAVX512+0(SB), CX
 	MOVQ CX, 1528(AX)
-	LEAQ ·hardSiluGradAVX512+0(SB), CX
+	LEAQ ·absGradAVX512+0(SB), CX
 	MOVQ CX, 1536(AX)
-	LEAQ ·softsignGradAVX512+0(SB), CX
+	LEAQ ·squareGradAVX512+0(SB), CX
 	MOVQ CX, 1544(AX)
-	LEAQ ·softShrinkGradAVX512+0(SB), CX
+	LEAQ ·hardSiluGradAVX512+0(SB), CX
 	MOVQ CX, 1552(AX)
-	LEAQ ·hardShrinkGradAVX512+0(SB), CX
+	LEAQ ·softsignGradAVX512+0(SB), CX
 	MOVQ CX, 1560(AX)
-	LEAQ ·sparsePlusGradAVX512+0(SB), CX
+	LEAQ ·softShrinkGradAVX512+0(SB), CX
 	MOVQ CX, 1568(AX)
-	LEAQ ·sparseSigmoidGradAVX512+0(SB), CX
+	LEAQ ·hardShrinkGradAVX512+0(SB), CX
 	MOVQ CX, 1576(AX)
-	LEAQ ·tanhGradAVX512+0(SB), CX
+	LEAQ ·sparsePlusGradAVX512+0(SB), CX
 	MOVQ CX, 1584(AX)
-	LEAQ ·sigmoidGradAVX512+0(SB), CX
+	LEAQ ·sparseSigmoidGradAVX512+0(SB), CX
 	MOVQ CX, 1592(AX)
-	LEAQ ·hardSigmoidGradAVX512+0(SB), CX
+	LEAQ ·tanhGradAVX512+0(SB), CX
 	MOVQ CX, 1600(AX)
-	LEAQ ·hardSigmoidKeras2GradAVX512+0(SB), CX
+	LEAQ ·sigmoidGradAVX512+0(SB), CX
 	MOVQ CX, 1608(AX)
-	LEAQ ·expGradAVX512+0(SB), CX
+	LEAQ ·hardSigmoidGradAVX512+0(SB), CX
 	MOVQ CX, 1616(AX)
-	LEAQ ·eluGradAVX512+0(SB), CX
+	LEAQ ·hardSigmoidKeras2GradAVX512+0(SB), CX
 	MOVQ CX, 1624(AX)
-	LEAQ ·seluGradAVX512+0(SB), CX
+	LEAQ ·expGradAVX512+0(SB), CX
 	MOVQ CX, 1632(AX)
-	LEAQ ·softplusGradAVX512+0(SB), CX
+	LEAQ ·eluGradAVX512+0(SB), CX
 	MOVQ CX, 1640(AX)
-	LEAQ ·logSigmoidGradAVX512+0(SB), CX
+	LEAQ ·seluGradAVX512+0(SB), CX
 	MOVQ CX, 1648(AX)
-	LEAQ ·siluGradAVX512+0(SB), CX
+	LEAQ ·softplusGradAVX512+0(SB), CX
 	MOVQ CX, 1656(AX)
-	LEAQ ·reluGradAVX512+0(SB), CX
+	LEAQ ·logSigmoidGradAVX512+0(SB), CX
 	MOVQ CX, 1664(AX)
-	LEAQ ·shrinkAVX2+0(SB), CX
+	LEAQ ·siluGradAVX512+0(SB), CX
 	MOVQ CX, 1672(AX)
-	LEAQ ·sgdAVX2+0(SB), CX
+	LEAQ ·reluGradAVX512+0(SB), CX
 	MOVQ CX, 1680(AX)
-	LEAQ ·momentumAVX2+0(SB), CX
+	LEAQ ·shrinkAVX2+0(SB), CX
 	MOVQ CX, 1688(AX)
-	LEAQ ·nesterovAVX2+0(SB), CX
+	LEAQ ·sgdAVX2+0(SB), CX
 	MOVQ CX, 1696(AX)
-	LEAQ ·rmsPropAVX2+0(SB), CX
+	LEAQ ·momentumAVX2+0(SB), CX
 	MOVQ CX, 1704(AX)
-	LEAQ ·rmsPropKeras2AVX2+0(SB), CX
+	LEAQ ·nesterovAVX2+0(SB), CX
 	MOVQ CX, 1712(AX)
-	LEAQ ·rmsPropCenteredAVX2+0(SB), CX
+	LEAQ ·rmsPropAVX2+0(SB), CX
 	MOVQ CX, 1720(AX)
-	LEAQ ·rmsPropMomentumAVX2+0(SB), CX
+	LEAQ ·rmsPropKeras2AVX2+0(SB), CX
 	MOVQ CX, 1728(AX)
-	LEAQ ·rmsPropFullAVX2+0(SB), CX
+	LEAQ ·rmsPropCenteredAVX2+0(SB), CX
 	MOVQ CX, 1736(AX)
-	LEAQ ·adamAVX2+0(SB), CX
+	LEAQ ·rmsPropMomentumAVX2+0(SB), CX
 	MOVQ CX, 1744(AX)
-	LEAQ ·amsGradAVX2+0(SB), CX
+	LEAQ ·rmsPropFullAVX2+0(SB), CX
 	MOVQ CX, 1752(AX)
-	LEAQ ·shrinkAVX512+0(SB), CX
+	LEAQ ·adamAVX2+0(SB), CX
 	MOVQ CX, 1760(AX)
-	LEAQ ·sgdAVX512+0(SB), CX
+	LEAQ ·amsGradAVX2+0(SB), CX
 	MOVQ CX, 1768(AX)
-	LEAQ ·momentumAVX512+0(SB), CX
+	LEAQ ·shrinkAVX512+0(SB), CX
 	MOVQ CX, 1776(AX)
-	LEAQ ·nesterovAVX512+0(SB), CX
+	LEAQ ·sgdAVX512+0(SB), CX
 	MOVQ CX, 1784(AX)
-	LEAQ ·rmsPropAVX512+0(SB), CX
+	LEAQ ·momentumAVX512+0(SB), CX
 	MOVQ CX, 1792(AX)
-	LEAQ ·rmsPropKeras2AVX512+0(SB), CX
+	LEAQ ·nesterovAVX512+0(SB), CX
 	MOVQ CX, 1800(AX)
-	LEAQ ·rmsPropCenteredAVX512+0(SB), CX
+	LEAQ ·rmsPropAVX512+0(SB), CX
 	MOVQ CX, 1808(AX)
-	LEAQ ·rmsPropMomentumAVX512+0(SB), CX
+	LEAQ ·rmsPropKeras2AVX512+0(SB), CX
 	MOVQ CX, 1816(AX)
-	LEAQ ·rmsPropFullAVX512+0(SB), CX
+	LEAQ ·rmsPropCenteredAVX512+0(SB), CX
 	MOVQ CX, 1824(AX)
-	LEAQ ·adamAVX512+0(SB), CX
+	LEAQ ·rmsPropMomentumAVX512+0(SB), CX
 	MOVQ CX, 1832(AX)
-	LEAQ ·amsGradAVX512+0(SB), CX
+	LEAQ ·rmsPropFullAVX512+0(SB), CX
 	MOVQ CX, 1840(AX)
-	LEAQ ·fusedLSTMStep1AVX2+0(SB), CX
+	LEAQ ·adamAVX512+0(SB), CX
 	MOVQ CX, 1848(AX)
-	LEAQ ·fusedLSTMBack1AVX2+0(SB), CX
+	LEAQ ·amsGradAVX512+0(SB), CX
 	MOVQ CX, 1856(AX)
-	LEAQ ·fusedLSTMStep2AVX2+0(SB), CX
+	LEAQ ·fusedLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 1864(AX)
-	LEAQ ·fusedLSTMBack2AVX2+0(SB), CX
+	LEAQ ·fusedLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 1872(AX)
-	LEAQ ·fusedGRUStep1AVX2+0(SB), CX
+	LEAQ ·fusedLSTMStep2AVX2+0(SB), CX
 	MOVQ CX, 1880(AX)
-	LEAQ ·fusedGRUBack1AVX2+0(SB), CX
+	LEAQ ·fusedLSTMBack2AVX2+0(SB), CX
 	MOVQ CX, 1888(AX)
-	LEAQ ·fusedGRUStep2AVX2+0(SB), CX
+	LEAQ ·fusedGRUStep1AVX2+0(SB), CX
 	MOVQ CX, 1896(AX)
-	LEAQ ·fusedGRUAfter1AVX2+0(SB), CX
+	LEAQ ·fusedGRUBack1AVX2+0(SB), CX
 	MOVQ CX, 1904(AX)
-	LEAQ ·fusedGRUResetBeforeStep1AVX2+0(SB), CX
+	LEAQ ·fusedGRUStep2AVX2+0(SB), CX
 	MOVQ CX, 1912(AX)
-	LEAQ ·fusedGRUResetBeforeStep2AVX2+0(SB), CX
+	LEAQ ·fusedGRUAfter1AVX2+0(SB), CX
 	MOVQ CX, 1920(AX)
-	LEAQ ·fusedGRUResetBeforeBack1AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep1AVX2+0(SB), CX
 	MOVQ CX, 1928(AX)
-	LEAQ ·fusedGRUResetBeforeBack2AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep2AVX2+0(SB), CX
 	MOVQ CX, 1936(AX)
-	LEAQ ·fusedGRUResetBeforeBack3AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack1AVX2+0(SB), CX
 	MOVQ CX, 1944(AX)
-	LEAQ ·fusedGRUResetBeforeStep3AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack2AVX2+0(SB), CX
 	MOVQ CX, 1952(AX)
-	LEAQ ·fusedGRUResetBeforeStep4AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack3AVX2+0(SB), CX
 	MOVQ CX, 1960(AX)
-	LEAQ ·fusedGRUResetBeforeBack4AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep3AVX2+0(SB), CX
 	MOVQ CX, 1968(AX)
-	LEAQ ·fusedLectureLSTMStep1AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep4AVX2+0(SB), CX
 	MOVQ CX, 1976(AX)
-	LEAQ ·fusedLectureLSTMBack1AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack4AVX2+0(SB), CX
 	MOVQ CX, 1984(AX)
-	LEAQ ·fusedLectureLSTMBack2AVX2+0(SB), CX
+	LEAQ ·fusedLectureLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 1992(AX)
-	LEAQ ·fusedPeepholeLSTMStep1AVX2+0(SB), CX
+	LEAQ ·fusedLectureLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 2000(AX)
-	LEAQ ·fusedPeepholeLSTMBack1AVX2+0(SB), CX
+	LEAQ ·fusedLectureLSTMBack2AVX2+0(SB), CX
 	MOVQ CX, 2008(AX)
-	LEAQ ·fusedPeepholeLSTMAfter1AVX2+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 2016(AX)
-	LEAQ ·fusedMinimalGatedUnitStep1AVX2+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 2024(AX)
-	LEAQ ·fusedMinimalGatedUnitStep2AVX2+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMAfter1AVX2+0(SB), CX
 	MOVQ CX, 2032(AX)
-	LEAQ ·fusedMinimalGatedUnitBack1AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep1AVX2+0(SB), CX
 	MOVQ CX, 2040(AX)
-	LEAQ ·fusedMinimalGatedUnitBack2AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep2AVX2+0(SB), CX
 	MOVQ CX, 2048(AX)
-	LEAQ ·fusedMinimalGatedUnitStep3AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack1AVX2+0(SB), CX
 	MOVQ CX, 2056(AX)
-	LEAQ ·fusedMinimalGatedUnitBack3AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack2AVX2+0(SB), CX
 	MOVQ CX, 2064(AX)
-	LEAQ ·fusedMinimalGatedUnitAfter1AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep3AVX2+0(SB), CX
 	MOVQ CX, 2072(AX)
-	LEAQ ·fusedCoupledLSTMStep1AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack3AVX2+0(SB), CX
 	MOVQ CX, 2080(AX)
-	LEAQ ·fusedCoupledLSTMBack1AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitAfter1AVX2+0(SB), CX
 	MOVQ CX, 2088(AX)
-	LEAQ ·fusedLayerNormLSTMStep1AVX2+0(SB), CX
+	LEAQ ·fusedCoupledLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 2096(AX)
-	LEAQ ·fusedLayerNormLSTMStep2AVX2+0(SB), CX
+	LEAQ ·fusedCoupledLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 2104(AX)
-	LEAQ ·fusedLayerNormLSTMBack1AVX2+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 2112(AX)
-	LEAQ ·fusedLayerNormLSTMBack2AVX2+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMStep2AVX2+0(SB), CX
 	MOVQ CX, 2120(AX)
-	LEAQ ·fusedLayerNormLSTMAfter1AVX2+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 2128(AX)
-	LEAQ ·fusedLayerNormLSTMStep3AVX2+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMBack2AVX2+0(SB), CX
 	MOVQ CX, 2136(AX)
-	LEAQ ·fusedLayerNormLSTMStep4AVX2+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMAfter1AVX2+0(SB), CX
 	MOVQ CX, 2144(AX)
-	LEAQ ·fusedLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMStep3AVX2+0(SB), CX
 	MOVQ CX, 2152(AX)
-	LEAQ ·fusedLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMStep4AVX2+0(SB), CX
 	MOVQ CX, 2160(AX)
-	LEAQ ·fusedLSTMStep2AVX512+0(SB), CX
+	LEAQ ·fusedLSTMStep1AVX512+0(SB), CX
 	MOVQ CX, 2168(AX)
-	LEAQ ·fusedLSTMBack2AVX512+0(SB), CX
+	LEAQ ·fusedLSTMBack1AVX512+0(SB), CX
 	MOVQ CX, 2176(AX)
-	LEAQ ·fusedGRUStep1AVX512+0(SB), CX
+	LEAQ ·fusedLSTMStep2AVX512+0(SB), CX
 	MOVQ CX, 2184(AX)
-	LEAQ ·fusedGRUBack1AVX512+0(SB), CX
+	LEAQ ·fusedLSTMBack2AVX512+0(SB), CX
 	MOVQ CX, 2192(AX)
-	LEAQ ·fusedGRUStep2AVX512+0(SB), CX
+	LEAQ ·fusedGRUStep1AVX512+0(SB), CX
 	MOVQ CX, 2200(AX)
-	LEAQ ·fusedGRUAfter1AVX512+0(SB), CX
+	LEAQ ·fusedGRUBack1AVX512+0(SB), CX
 	MOVQ CX, 2208(AX)
-	LEAQ ·fusedGRUResetBeforeStep1AVX512+0(SB), CX
+	LEAQ ·fusedGRUStep2AVX512+0(SB), CX
 	MOVQ CX, 2216(AX)
-	LEAQ ·fusedGRUResetBeforeStep2AVX512+0(SB), CX
+	LEAQ ·fusedGRUAfter1AVX512+0(SB), CX
 	MOVQ CX, 2224(AX)
-	LEAQ ·fusedGRUResetBeforeBack1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep1AVX512+0(SB), CX
 	MOVQ CX, 2232(AX)
-	LEAQ ·fusedGRUResetBeforeBack2AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep2AVX512+0(SB), CX
 	MOVQ CX, 2240(AX)
-	LEAQ ·fusedGRUResetBeforeBack3AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack1AVX512+0(SB), CX
 	MOVQ CX, 2248(AX)
-	LEAQ ·fusedGRUResetBeforeStep3AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack2AVX512+0(SB), CX
 	MOVQ CX, 2256(AX)
-	LEAQ ·fusedGRUResetBeforeStep4AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack3AVX512+0(SB), CX
 	MOVQ CX, 2264(AX)
-	LEAQ ·fusedGRUResetBeforeBack4AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep3AVX512+0(SB), CX
 	MOVQ CX, 2272(AX)
-	LEAQ ·fusedLectureLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep4AVX512+0(SB), CX
 	MOVQ CX, 2280(AX)
-	LEAQ ·fusedLectureLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack4AVX512+0(SB), CX
 	MOVQ CX, 2288(AX)
-	LEAQ ·fusedLectureLSTMBack2AVX512+0(SB), CX
+	LEAQ ·fusedLectureLSTMStep1AVX512+0(SB), CX
 	MOVQ CX, 2296(AX)
-	LEAQ ·fusedPeepholeLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedLectureLSTMBack1AVX512+0(SB), CX
 	MOVQ CX, 2304(AX)
-	LEAQ ·fusedPeepholeLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedLectureLSTMBack2AVX512+0(SB), CX
 	MOVQ CX, 2312(AX)
-	LEAQ ·fusedPeepholeLSTMAfter1AVX512+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMStep1AVX512+0(SB), CX
 	MOVQ CX, 2320(AX)
-	LEAQ ·fusedMinimalGatedUnitStep1AVX512+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMBack1AVX512+0(SB), CX
 	MOVQ CX, 2328(AX)
-	LEAQ ·fusedMinimalGatedUnitStep2AVX512+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMAfter1AVX512+0(SB), CX
 	MOVQ CX, 2336(AX)
-	LEAQ ·fusedMinimalGatedUnitBack1AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep1AVX512+0(SB), CX
 	MOVQ CX, 2344(AX)
-	LEAQ ·fusedMinimalGatedUnitBack2AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep2AVX512+0(SB), CX
 	MOVQ CX, 2352(AX)
-	LEAQ ·fusedMinimalGatedUnitStep3AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack1AVX512+0(SB), CX
 	MOVQ CX, 2360(AX)
-	LEAQ ·fusedMinimalGatedUnitBack3AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack2AVX512+0(SB), CX
 	MOVQ CX, 2368(AX)
-	LEAQ ·fusedMinimalGatedUnitAfter1AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep3AVX512+0(SB), CX
 	MOVQ CX, 2376(AX)
-	LEAQ ·fusedCoupledLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack3AVX512+0(SB), CX
 	MOVQ CX, 2384(AX)
-	LEAQ ·fusedCoupledLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitAfter1AVX512+0(SB), CX
 	MOVQ CX, 2392(AX)
-	LEAQ ·fusedLayerNormLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedCoupledLSTMStep1AVX512+0(SB), CX
 	MOVQ CX, 2400(AX)
-	LEAQ ·fusedLayerNormLSTMStep2AVX512+0(SB), CX
+	LEAQ ·fusedCoupledLSTMBack1AVX512+0(SB), CX
 	MOVQ CX, 2408(AX)
-	LEAQ ·fusedLayerNormLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMStep1AVX512+0(SB), CX
 	MOVQ CX, 2416(AX)
-	LEAQ ·fusedLayerNormLSTMBack2AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMStep2AVX512+0(SB), CX
 	MOVQ CX, 2424(AX)
-	LEAQ ·fusedLayerNormLSTMAfter1AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMBack1AVX512+0(SB), CX
 	MOVQ CX, 2432(AX)
-	LEAQ ·fusedLayerNormLSTMStep3AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMBack2AVX512+0(SB), CX
 	MOVQ CX, 2440(AX)
-	LEAQ ·fusedLayerNormLSTMStep4AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMAfter1AVX512+0(SB), CX
 	MOVQ CX, 2448(AX)
+	LEAQ ·fusedLayerNormLSTMStep3AVX512+0(SB), CX
+	MOVQ CX, 2456(AX)
+	LEAQ ·fusedLayerNormLSTMStep4AVX512+0(SB), CX
+	MOVQ CX, 2464(AX)
 	RET

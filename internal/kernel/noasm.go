@@ -278,6 +278,8 @@ func gatherAVX2(dst *float32, table *float32, ld int, ids *int32, n int, left in
 	panic(noAssembly)
 }
 
+func scatterAVX2(dst *float32, ld int, ids *int32, src *float32, n int, width int) { panic(noAssembly) }
+
 func scatterAddAVX2(dst *float32, ld int, ids *int32, src *float32, n int, width int) {
 	panic(noAssembly)
 }
@@ -289,6 +291,10 @@ func dotAVX2(s *float64, a *float32, b *float32, n int) { panic(noAssembly) }
 func sumRowsAVX512(dst *float32, x *float32, ldx int, n int, m int) { panic(noAssembly) }
 
 func gatherAVX512(dst *float32, table *float32, ld int, ids *int32, n int, left int, width int) {
+	panic(noAssembly)
+}
+
+func scatterAVX512(dst *float32, ld int, ids *int32, src *float32, n int, width int) {
 	panic(noAssembly)
 }
 

@@ -77,6 +77,29 @@ func scatterAddGeneric(dst []float32, ld int, ids []int32, src []float32, width 
 	}
 }
 
+// Scatter copies row i of src to row ids[i] of dst, whose rows are ld apart, in the order of i, so that the last of repeated ids stays. The ids are trusted like
+// Gather's.
+func Scatter(dst []float32, ld int, ids []int32, src []float32, width int) {
+	checkMatrix("Scatter", "src", src, width, len(ids), width)
+	if len(ids) == 0 || width == 0 {
+		return
+	}
+	switch {
+	case useAVX512:
+		scatterAVX512(&dst[0], ld, &ids[0], &src[0], len(ids), width)
+	case useAVX2:
+		scatterAVX2(&dst[0], ld, &ids[0], &src[0], len(ids), width)
+	default:
+		scatterGeneric(dst, ld, ids, src, width)
+	}
+}
+
+func scatterGeneric(dst []float32, ld int, ids []int32, src []float32, width int) {
+	for i, id := range ids {
+		copy(dst[int(id)*ld:][:width], src[i*width:])
+	}
+}
+
 // CopyRows copies n rows of m values, ldx apart, to rows ldd apart.
 func CopyRows(dst []float32, ldd int, x []float32, ldx, n, m int) {
 	checkMatrix("CopyRows", "dst", dst, ldd, n, m)

@@ -14,6 +14,11 @@ func sumRowsAVX2(dst *float32, x *float32, ldx int, n int, m int)
 //go:noescape
 func gatherAVX2(dst *float32, table *float32, ld int, ids *int32, n int, left int, width int)
 
+// scatterAVX2 copies row i of src to row ids[i] of dst, whose rows are ld apart, for n > 0 rows of width > 0, in the order of i.
+//
+//go:noescape
+func scatterAVX2(dst *float32, ld int, ids *int32, src *float32, n int, width int)
+
 // scatterAddAVX2 adds row i of src to row ids[i] of dst, whose rows are ld apart, for n > 0 rows of width > 0, in the order of i.
 //
 //go:noescape

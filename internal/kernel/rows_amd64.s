@@ -134,6 +134,60 @@ end:
 	VZEROUPPER
 	RET
 
+// func scatterAVX2(dst *float32, ld int, ids *int32, src *float32, n int, width int)
+// Requires: AVX, MMX+
+TEXT ·scatterAVX2(SB), $0-48
+	MOVQ dst+0(FP), AX
+	MOVQ ids+16(FP), CX
+	MOVQ src+24(FP), DX
+	MOVQ n+32(FP), BX
+	MOVQ width+40(FP), SI
+	SHLQ $0x02, SI
+	MOVQ ld+8(FP), DI
+	SHLQ $0x02, DI
+	MOVQ BX, R8
+
+row:
+	CMPQ       R8, $0x10
+	JLE        fetched
+	MOVLQSX    64(CX), R9
+	IMULQ      DI, R9
+	ADDQ       AX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+
+fetched:
+	MOVLQSX (CX), R9
+	IMULQ   DI, R9
+	ADDQ    AX, R9
+	XORQ    R10, R10
+
+whole:
+	LEAQ    32(R10), R11
+	CMPQ    R11, SI
+	JGT     part
+	VMOVUPS (DX)(R10*1), Y0
+	VMOVUPS Y0, (R9)(R10*1)
+	MOVQ    R11, R10
+	JMP     whole
+
+part:
+	CMPQ   R10, SI
+	JGE    end
+	VMOVSS (DX)(R10*1), X0
+	VMOVSS X0, (R9)(R10*1)
+	ADDQ   $0x04, R10
+	JMP    part
+
+end:
+	ADDQ SI, DX
+	ADDQ $0x04, CX
+	DECQ R8
+	DECQ BX
+	JNE  row
+	VZEROUPPER
+	RET
+
 // func scatterAddAVX2(dst *float32, ld int, ids *int32, src *float32, n int, width int)
 // Requires: AVX, MMX+
 TEXT ·scatterAddAVX2(SB), $0-48
@@ -166,8 +220,8 @@ whole:
 	LEAQ    32(R10), R11
 	CMPQ    R11, SI
 	JGT     part
-	VMOVUPS (R9)(R10*1), Y0
-	VADDPS  (DX)(R10*1), Y0, Y0
+	VMOVUPS (DX)(R10*1), Y0
+	VADDPS  (R9)(R10*1), Y0, Y0
 	VMOVUPS Y0, (R9)(R10*1)
 	MOVQ    R11, R10
 	JMP     whole
@@ -175,8 +229,8 @@ whole:
 part:
 	CMPQ   R10, SI
 	JGE    end
-	VMOVSS (R9)(R10*1), X0
-	VADDSS (DX)(R10*1), X0, X0
+	VMOVSS (DX)(R10*1), X0
+	VADDSS (R9)(R10*1), X0, X0
 	VMOVSS X0, (R9)(R10*1)
 	ADDQ   $0x04, R10
 	JMP    part

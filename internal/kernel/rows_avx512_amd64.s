@@ -157,6 +157,64 @@ end:
 	VZEROUPPER
 	RET
 
+// func scatterAVX512(dst *float32, ld int, ids *int32, src *float32, n int, width int)
+// Requires: AVX, AVX512F, BMI2, MMX+
+TEXT ·scatterAVX512(SB), $0-48
+	MOVQ  dst+0(FP), AX
+	MOVQ  ids+16(FP), CX
+	MOVQ  src+24(FP), DX
+	MOVQ  n+32(FP), BX
+	MOVQ  width+40(FP), SI
+	SHLQ  $0x02, SI
+	MOVQ  ld+8(FP), DI
+	SHLQ  $0x02, DI
+	MOVQ  BX, R8
+	MOVQ  SI, R9
+	SHRQ  $0x02, R9
+	ANDQ  $0x0f, R9
+	MOVQ  $-1, R10
+	BZHIQ R9, R10, R10
+	KMOVW R10, K1
+
+row:
+	CMPQ       R8, $0x10
+	JLE        fetched
+	MOVLQSX    64(CX), R9
+	IMULQ      DI, R9
+	ADDQ       AX, R9
+	PREFETCHT0 (R9)
+	PREFETCHT0 64(R9)
+
+fetched:
+	MOVLQSX (CX), R9
+	IMULQ   DI, R9
+	ADDQ    AX, R9
+	XORQ    R10, R10
+
+whole:
+	LEAQ    64(R10), R11
+	CMPQ    R11, SI
+	JGT     part
+	VMOVUPS (DX)(R10*1), Z0
+	VMOVUPS Z0, (R9)(R10*1)
+	MOVQ    R11, R10
+	JMP     whole
+
+part:
+	CMPQ      R10, SI
+	JGE       end
+	VMOVUPS.Z (DX)(R10*1), K1, Z0
+	VMOVUPS   Z0, K1, (R9)(R10*1)
+
+end:
+	ADDQ SI, DX
+	ADDQ $0x04, CX
+	DECQ R8
+	DECQ BX
+	JNE  row
+	VZEROUPPER
+	RET
+
 // func scatterAddAVX512(dst *float32, ld int, ids *int32, src *float32, n int, width int)
 // Requires: AVX, AVX512F, BMI2, MMX+
 TEXT ·scatterAddAVX512(SB), $0-48
@@ -195,8 +253,8 @@ whole:
 	LEAQ    64(R10), R11
 	CMPQ    R11, SI
 	JGT     part
-	VMOVUPS (R9)(R10*1), Z0
-	VADDPS  (DX)(R10*1), Z0, Z0
+	VMOVUPS (DX)(R10*1), Z0
+	VADDPS  (R9)(R10*1), Z0, Z0
 	VMOVUPS Z0, (R9)(R10*1)
 	MOVQ    R11, R10
 	JMP     whole
@@ -204,8 +262,8 @@ whole:
 part:
 	CMPQ      R10, SI
 	JGE       end
-	VMOVUPS.Z (R9)(R10*1), K1, Z0
-	VADDPS    (DX)(R10*1), Z0, K1, Z0
+	VMOVUPS.Z (DX)(R10*1), K1, Z0
+	VADDPS    (R9)(R10*1), Z0, K1, Z0
 	VMOVUPS   Z0, K1, (R9)(R10*1)
 
 end:

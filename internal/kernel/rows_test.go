@@ -63,9 +63,18 @@ func testGatherScatter(t *testing.T) {
 			scatterAddGeneric(twin, width, ids, src, width)
 			wantSame(t, fmt.Sprintf("ScatterAdd of %d, width %d", n, width), table, want)
 			wantSame(t, fmt.Sprintf("twin of %d, width %d", n, width), twin, want)
+			want, twin, dst = clone(table), clone(table), clone(table)
+			for i, id := range ids {
+				copy(want[int(id)*width:][:width], src[i*width:])
+			}
+			Scatter(dst, width, ids, src, width)
+			scatterGeneric(twin, width, ids, src, width)
+			wantSame(t, fmt.Sprintf("Scatter of %d, width %d", n, width), dst, want)
+			wantSame(t, fmt.Sprintf("twin of Scatter of %d, width %d", n, width), twin, want)
 			release()
 		}
 	}
+	wantPanic(t, "Scatter", func() { Scatter(make([]float32, 9), 3, []int32{0, 1}, make([]float32, 5), 3) })
 	wantPanic(t, "Gather", func() { Gather(make([]float32, 5), make([]float32, 9), 3, []int32{0, 1}, 3) })
 	wantPanic(t, "ScatterAdd", func() { ScatterAdd(make([]float32, 9), 3, []int32{0, 1}, make([]float32, 5), 3) })
 }

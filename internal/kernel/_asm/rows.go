@@ -10,7 +10,8 @@ import (
 func rowMoves(a *asm) {
 	a.sumRows()
 	a.gather()
-	a.scatterAdd()
+	a.scatter(false)
+	a.scatter(true)
 	a.copyPanel()
 	if !a.wide() {
 		// Its sixteen lanes are sixteen chains of sums: wider registers would wait as long.
@@ -94,10 +95,10 @@ func (a *asm) sumRows() {
 // ahead is how many rows before its use a row is fetched into the cache.
 const ahead = 16
 
-// rowOf is the address of row id of a table whose rows are ld bytes apart.
-func (a *asm) rowOf(table, id, ld reg.GPVirtual) reg.GPVirtual {
+// rowOf is the address of row ids[i] of a table whose rows are ld bytes apart.
+func (a *asm) rowOf(table, ids reg.GPVirtual, i int, ld reg.GPVirtual) reg.GPVirtual {
 	p := a.GP64()
-	a.MOVLQSX(Mem{Base: id}, p)
+	a.MOVLQSX(Mem{Base: ids, Disp: 4 * i}, p)
 	a.IMULQ(ld, p)
 	a.ADDQ(table, p)
 	return p
@@ -109,14 +110,11 @@ func (a *asm) eachRow(table, ld, ids, n, left reg.GPVirtual, body func(row reg.G
 	a.Label("row")
 	a.CMPQ(left, U8(ahead))
 	a.JLE(LabelRef("fetched"))
-	next := a.GP64()
-	a.MOVLQSX(Mem{Base: ids, Disp: 4 * ahead}, next)
-	a.IMULQ(ld, next)
-	a.ADDQ(table, next)
+	next := a.rowOf(table, ids, ahead, ld)
 	a.PREFETCHT0(Mem{Base: next})
 	a.PREFETCHT0(Mem{Base: next, Disp: 64})
 	a.Label("fetched")
-	body(a.rowOf(table, ids, ld))
+	body(a.rowOf(table, ids, 0, ld))
 	a.ADDQ(U8(4), ids)
 	a.DECQ(left)
 	a.DECQ(n)
@@ -191,11 +189,16 @@ func (a *asm) gather() {
 	})
 }
 
-func (a *asm) scatterAdd() {
-	name := a.named("scatterAdd")
+// scatter makes scatter, and scatterAdd, which adds.
+func (a *asm) scatter(add bool) {
+	base, doc := "scatter", "%s copies row i of src to row ids[i] of dst, whose rows are ld apart, for n > 0 rows of width > 0, in the order of i."
+	if add {
+		base, doc = "scatterAdd", "%s adds row i of src to row ids[i] of dst, whose rows are ld apart, for n > 0 rows of width > 0, in the order of i."
+	}
+	name := a.named(base)
 	a.Function(name)
 	a.Pragma("noescape")
-	a.Doc(name + " adds row i of src to row ids[i] of dst, whose rows are ld apart, for n > 0 rows of width > 0, in the order of i.")
+	a.Doc(fmt.Sprintf(doc, name))
 	a.SignatureExpr("func(dst *float32, ld int, ids *int32, src *float32, n, width int)")
 	dst, ids, src, n, width := a.param("dst"), a.param("ids"), a.param("src"), a.param("n"), a.paramBytes("width")
 	ld, left := a.paramBytes("ld"), a.GP64()
@@ -204,20 +207,26 @@ func (a *asm) scatterAdd() {
 	a.eachRow(dst, ld, ids, n, left, func(row reg.GPVirtual) {
 		a.alongRow(width, some, func(i reg.GPVirtual) {
 			y := a.vec()
-			a.VMOVUPS(at(row, i), y)
-			a.VADDPS(at(src, i), y, y)
+			a.VMOVUPS(at(src, i), y)
+			if add {
+				a.VADDPS(at(row, i), y, y)
+			}
 			a.VMOVUPS(y, at(row, i))
 		}, func(i reg.GPVirtual) {
 			if a.wide() {
 				y := a.ZMM()
-				a.VMOVUPS_Z(at(row, i), some, y)
-				a.VADDPS(at(src, i), y, some, y)
+				a.VMOVUPS_Z(at(src, i), some, y)
+				if add {
+					a.VADDPS(at(row, i), y, some, y)
+				}
 				a.VMOVUPS(y, some, at(row, i))
 				return
 			}
 			x := a.XMM()
-			a.VMOVSS(at(row, i), x)
-			a.VADDSS(at(src, i), x, x)
+			a.VMOVSS(at(src, i), x)
+			if add {
+				a.VADDSS(at(row, i), x, x)
+			}
 			a.VMOVSS(x, at(row, i))
 		})
 		a.ADDQ(width, src)
