@@ -123,18 +123,25 @@ func (a *asm) eachRow(table, ld, ids, n, left reg.GPVirtual, body func(row reg.G
 	a.RET()
 }
 
-// alongRow calls whole for the registers of a row, by their offset in bytes, and then part for what is left: with AVX2 float by
-// float, with AVX-512 at once, in the lanes of some.
-func (a *asm) alongRow(width reg.GPVirtual, some reg.OpmaskVirtual, whole, part func(at reg.GPVirtual)) {
+// alongRow calls whole for the registers of a row, four together and then one by one, by their offset in bytes (at and what stands beside it), and then
+// part for what is left: with AVX2 float by float, with AVX-512 at once, in the lanes of some.
+func (a *asm) alongRow(width reg.GPVirtual, some reg.OpmaskVirtual, whole func(at reg.GPVirtual, beside int), part func(at reg.GPVirtual)) {
 	at, end := a.GP64(), a.GP64()
 	a.XORQ(at, at)
-	a.Label("whole")
-	a.LEAQ(Mem{Base: at, Disp: a.bytes()}, end)
-	a.CMPQ(end, width)
-	a.JGT(LabelRef("part"))
-	whole(at)
-	a.MOVQ(end, at)
-	a.JMP(LabelRef("whole"))
+	for _, s := range []struct {
+		label, then string
+		registers   int
+	}{{"four", "whole", 4}, {"whole", "part", 1}} {
+		a.Label(s.label)
+		a.LEAQ(Mem{Base: at, Disp: s.registers * a.bytes()}, end)
+		a.CMPQ(end, width)
+		a.JGT(LabelRef(s.then))
+		for i := range s.registers {
+			whole(at, i*a.bytes())
+		}
+		a.MOVQ(end, at)
+		a.JMP(LabelRef(s.label))
+	}
 	a.Label("part")
 	a.CMPQ(at, width)
 	a.JGE(LabelRef("end"))
@@ -170,10 +177,10 @@ func (a *asm) gather() {
 	ld, left := a.paramBytes("ld"), a.param("left")
 	some := a.lastLanes(width)
 	a.eachRow(table, ld, ids, n, left, func(row reg.GPVirtual) {
-		a.alongRow(width, some, func(i reg.GPVirtual) {
+		a.alongRow(width, some, func(i reg.GPVirtual, beside int) {
 			y := a.vec()
-			a.VMOVUPS(at(row, i), y)
-			a.VMOVUPS(y, at(dst, i))
+			a.VMOVUPS(at(row, i).Offset(beside), y)
+			a.VMOVUPS(y, at(dst, i).Offset(beside))
 		}, func(i reg.GPVirtual) {
 			if a.wide() {
 				y := a.ZMM()
@@ -205,13 +212,13 @@ func (a *asm) scatter(add bool) {
 	a.MOVQ(n, left)
 	some := a.lastLanes(width)
 	a.eachRow(dst, ld, ids, n, left, func(row reg.GPVirtual) {
-		a.alongRow(width, some, func(i reg.GPVirtual) {
+		a.alongRow(width, some, func(i reg.GPVirtual, beside int) {
 			y := a.vec()
-			a.VMOVUPS(at(src, i), y)
+			a.VMOVUPS(at(src, i).Offset(beside), y)
 			if add {
-				a.VADDPS(at(row, i), y, y)
+				a.VADDPS(at(row, i).Offset(beside), y, y)
 			}
-			a.VMOVUPS(y, at(row, i))
+			a.VMOVUPS(y, at(row, i).Offset(beside))
 		}, func(i reg.GPVirtual) {
 			if a.wide() {
 				y := a.ZMM()
