@@ -11,7 +11,7 @@ import (
 // backwards, or both ways, where it is the only one. There a batch can do with less, and get what the plain way gets:
 //
 //   - rows: what the cell computes from the input alone is computed once a distinct word of the batch, and on the way back
-//     gradients are summed by word first;
+//     gradients are summed by word first; predictions keep it for all words once that has paid (front_kept.go);
 //   - prefix: rows that begin with the same word again and again (padding that is not masked) walk that stretch together,
 //     as one row, before the shards, and back after them;
 //   - active: steps that a mask hides at the beginning or at the end of a row are not computed.
@@ -27,6 +27,7 @@ type front struct {
 
 	// wordsFrom is how many positions a batch must have to go by distinct words: for less, finding them costs more than it saves.
 	wordsFrom int
+	kept      keptWords
 }
 
 // savings says which of them, and of the update, are taken; tests switch them off.

@@ -26,10 +26,11 @@ type frontBatch struct {
 	lanes []lane // one of every chain
 	ahead *lane  // the one whose rows share a prefix, or nil
 
-	byWords bool      // the batch goes by distinct words
-	vectors []float32 // of the distinct words
-	seers   [][]byte  // of the workers that looked: the words that they saw
-	words   tableGrad // the distinct words, and their gradients
+	tables  [][]float32 // of all words, by lane, kept from predictions before; nil: the batch has its own, or none
+	byWords bool        // the batch goes by distinct words
+	vectors []float32   // of the distinct words
+	seers   [][]byte    // of the workers that looked: the words that they saw
+	words   tableGrad   // the distinct words, and their gradients
 
 	labels labels // of the rows, in order
 	shape  tensor.Shape

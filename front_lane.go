@@ -25,7 +25,8 @@ type lane struct {
 	mask    []bool  // of every place: whether it counts
 
 	rows   engine.Rows
-	shares []share // in training by words: of every shard, then of the prefix
+	whole  engine.Rows // of all words, while their table is made
+	shares []share     // in training by words: of every shard, then of the prefix
 
 	joined [][][]float32 // of every walk and state: the gradients of the states with which the rows began
 

@@ -9,7 +9,11 @@ func (s *session) look() bool {
 	b := s.front
 	x := &s.in[s.model.texts] // what a TextVectorization makes of the input follows it
 	b.ids, b.n, b.t, b.perShard = x.IDs, s.n, x.Shape[1], s.perShard
-	b.byWords = b.savings.rows && b.n*b.t >= b.wordsFrom
+	b.tables = nil
+	if s.grads == nil && b.savings.rows {
+		b.tables = s.wordTables()
+	}
+	b.byWords = b.tables == nil && b.savings.rows && b.n*b.t >= b.wordsFrom
 	b.lead, b.trail, b.inner = resize(b.lead, b.n), resize(b.trail, b.n), resize(b.inner, b.n)
 	b.bad.Store(false)
 	s.forget()

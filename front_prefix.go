@@ -39,7 +39,7 @@ func (l *lane) walkPrefix(training bool) {
 		switch {
 		case k > 0:
 			in.X = l.runs[k-1].Sequence()
-		case l.byWords:
+		case l.gathers():
 			l.rowsAt(&l.prefixRows, l.shards, training)
 			in.Rows = &l.prefixRows
 		default:

@@ -59,10 +59,16 @@ func (l *lane) meet(f *frontWork, shard int) {
 	}
 }
 
-// rowsAt makes r the distinct rows as a shard sees them, or the prefix behind the shards. In training it has a share of the sums.
+// gathers reports whether the first cell's walk reads rows of a table, and does not compute what it does with the input.
+func (b *frontBatch) gathers() bool { return b.byWords || b.tables != nil }
+
+// rowsAt makes r the distinct rows, or all, as a shard sees them, or the prefix behind the shards. In training it has a share of the sums.
 func (l *lane) rowsAt(r *engine.Rows, shard int, training bool) {
 	lo, hi := l.places[shard], l.places[shard+1]
 	r.X, r.D, r.Table, r.Index = l.rows.X, l.rows.D, l.rows.Table, l.index[lo:hi]
+	if l.tables != nil {
+		r.X, r.D, r.Table = l.frontBatch.table.Data, l.frontBatch.table.Shape[0], l.tables[l.at]
+	}
 	r.Sums, r.Local = nil, nil
 	if training {
 		r.Sums, r.Local = l.shares[shard].sums, l.rows.Local[lo:hi]

@@ -14,6 +14,13 @@ func (s *session) beginFront() {
 		s.number()
 		b.makeRows(training)
 	}
+	if !training && b.savings.rows && b.tables == nil {
+		words := b.n * b.t
+		if b.byWords {
+			words = len(b.words.distinct)
+		}
+		b.kept.spend(b.front, words)
+	}
 	if training && b.ahead != nil {
 		b.ahead.makeJoined()
 	}

@@ -57,7 +57,7 @@ func (l *lane) forward(w *worker, shard int, training bool) []float32 {
 	if l.holes {
 		in.Mask = l.mask[l.places[shard]:l.places[shard+1]]
 	}
-	if l.byWords {
+	if l.gathers() {
 		l.rowsAt(&f.rows, shard, training)
 		in.Rows = &f.rows
 	} else {

@@ -45,7 +45,7 @@ type session struct {
 
 	leaves int // contributions to the gradients that a batch has
 	// The regions of a batch.
-	doRead, doFill, doLook, doBefore, doShards, doBehind, doSum, doJob func(*worker, int)
+	doRead, doFill, doKeep, doLook, doBefore, doShards, doBehind, doSum, doJob func(*worker, int)
 }
 
 func (m *Model) newSession(c *compiled, training bool) *session {
@@ -70,7 +70,7 @@ func (s *session) begin() {
 		s.front.savings = s.model.savings
 	}
 	s.readings = newReadings(&s.model.graph)
-	s.doLook, s.doBefore, s.doShards, s.doBehind = s.lookAt, s.before, s.doShard, s.behind
+	s.doKeep, s.doLook, s.doBefore, s.doShards, s.doBehind = s.keepWords, s.lookAt, s.before, s.doShard, s.behind
 	s.doSum, s.doJob, s.doRead, s.doFill = s.sum, s.job, s.readTask, s.fillTask
 }
 

@@ -36,7 +36,7 @@ of each one's fastest. A training step is what train does with a batch, reading 
 GFLOP/s counts the matrix products of a training step as if nothing were saved, so it may pass what the machine can do.
 
 A model that begins with an embedding may do less and get the same: rows computes each distinct word of a batch
-once, prefix walks a beginning that rows share as one, active leaves out what is masked, touched updates the rows
+once, and for predictions that follow one another every word of the table, prefix walks a beginning that rows share as one, active leaves out what is masked, touched updates the rows
 of the embedding that the batch read. --savings=false switches all off, --rows=false, --prefix=false, --active=false and
 --touched=false one. -v says which a layer takes, and why not the others.`,
 		Example: `  unroll bench
