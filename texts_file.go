@@ -86,6 +86,8 @@ func (m *Model) readTexts(a *keras.Archive, weights weightFile, room int) error 
 			if l, err = l.WithVocabularyFile(string(file), idf); err != nil {
 				return fmt.Errorf("%s: %w", g.vocabulary(), err)
 			}
+		case idf == nil && a == nil && g.idf() != nil:
+			return fmt.Errorf("%s: expected %s for tf_idf, got none", g.vars(), idfDataset)
 		case idf == nil || slices.Equal(idf, g.idf()):
 			continue
 		default:

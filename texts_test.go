@@ -130,6 +130,17 @@ func TestWeightsOfTextModels(t *testing.T) {
 	if err := m.LoadWeights(path); err == nil || !strings.Contains(err.Error(), "expected") {
 		t.Errorf("expected an error of another vocabulary's size, got %v", err)
 	}
+	counts := textModel(t, layers.TextVectorization{OutputMode: "count"}, want.Learned, layers.Dense{Units: 2})
+	if err := counts.LoadWeights(path); err != nil {
+		t.Errorf("expected weights that nobody needs to be left alone, got %v", err)
+	}
+	if err := counts.SaveWeights(path); err != nil {
+		t.Fatal(err)
+	}
+	m = textModel(t, layers.TextVectorization{OutputMode: "tf_idf"}, want.Learned, layers.Dense{Units: 2})
+	if err := m.LoadWeights(path); err == nil || !strings.Contains(err.Error(), "expected idf_weights for tf_idf, got none") {
+		t.Errorf("expected an error of weights that are not there, got %v", err)
+	}
 }
 
 // askKeras has Keras predict from a file.
