@@ -31,6 +31,7 @@ const onnxEnding = ".onnx"
 type form struct {
 	ending string
 	whole  bool // with the layers, not the weights alone
+	state  bool // a state_dict, which has modules
 	read   func(m *unroll.Model, path string, modules map[string]string) ([]convert.Match, error)
 	write  func(m *unroll.Model, path string) error
 }
@@ -45,16 +46,16 @@ func forms() []form {
 		return nil, m.LoadWeights(path)
 	}
 	return []form{
-		{".weights.h5", false, weights, saveWeights},
-		{".keras", true, nil, convert.Save},
-		{".h5", true, weights, convert.Save},
-		{".hdf5", true, weights, nil},
-		{onnxEnding, true, nil, func(m *unroll.Model, path string) error { return onnx.WriteFile(path, m) }},
-		{".npz", false, npz, saveWeights},
-		{".safetensors", false, convert.LoadTorch, convert.SaveTorch},
-		{".pt", false, convert.LoadTorch, nil},
-		{".pth", false, convert.LoadTorch, nil},
-		{".bin", false, convert.LoadTorch, nil},
+		{".weights.h5", false, false, weights, saveWeights},
+		{".keras", true, false, nil, convert.Save},
+		{".h5", true, false, weights, convert.Save},
+		{".hdf5", true, false, weights, convert.Save},
+		{onnxEnding, true, false, nil, func(m *unroll.Model, path string) error { return onnx.WriteFile(path, m) }},
+		{".npz", false, false, npz, saveWeights},
+		{".safetensors", false, true, convert.LoadTorch, convert.SaveTorch},
+		{".pt", false, true, convert.LoadTorch, nil},
+		{".pth", false, true, convert.LoadTorch, nil},
+		{".bin", false, true, convert.LoadTorch, nil},
 	}
 }
 
@@ -75,14 +76,14 @@ func convertCommand() *cobra.Command {
 		Short: "Turn a model file of another program or version into one for this or that",
 		Long: `convert reads IN and writes OUT, in the forms that their names end in:
 
-  .keras         a model of Keras 3, and of this program
-  .h5, .hdf5     a model in the legacy form of Keras 2 and 3, or its weights alone
-  .onnx          a model as a graph of operators, for onnxruntime; one of another program is read where layers compute its
-                 operators
-  .weights.h5    weights of Keras 3
-  .npz           weights under their paths, for NumPy
-  .safetensors   weights as PyTorch's state_dict
-  .pt, .pth, .bin  the same as torch.save writes it; read only
+  .keras            a model of Keras 3, and of this program
+  .h5, .hdf5        a model in the legacy form of Keras 2 and 3, or its weights alone
+  .onnx             a model as a graph of operators, for onnxruntime; one of another program is read where layers compute
+                    its operators
+  .weights.h5       weights of Keras 3
+  .npz              weights under their paths, for NumPy
+  .safetensors      weights as PyTorch's state_dict
+  .pt, .pth, .bin   the same as torch.save writes it; read only
 
 A file of weights needs --as MODEL, which says the layers. Modules of a state_dict find their layers by name, or by shape
 where only one fits; --modules says it where neither does. The numbers of a state_dict say nothing of activations and of
@@ -161,6 +162,9 @@ func convertFrom(p profile, in, as, modules string) (*unroll.Model, []convert.Ma
 	if _, err := os.Stat(in); err != nil {
 		return nil, nil, usage("no such file: %s", in)
 	}
+	if modules != "" && !f.state {
+		return nil, nil, usage("--modules: expected a state_dict, got %s, whose weights stand under the names of layers", in)
+	}
 	if as == "" && f.whole {
 		m, err := convert.Load(in)
 		return m, nil, err
@@ -218,7 +222,7 @@ func checkOut(out string) error {
 	f, ok := formOf(out)
 	if !ok || f.write == nil {
 		err := usage("convert: expected OUT to end in %s, got %s", either(endings(func(f form) bool { return f.write != nil })), out)
-		if ok && !f.whole {
+		if ok && f.state {
 			return hint(err, "PyTorch reads .safetensors files: safetensors.torch.load_file")
 		}
 		return err
