@@ -119,7 +119,10 @@ func (r *fileReport) graph(g *onnx.Graph, within string) {
 	}
 	for _, n := range g.Nodes {
 		r.ONNX.Nodes++
-		operator := strings.TrimPrefix(n.Domain+"."+n.Op, ".")
+		operator := n.Op
+		if n.Domain != "" && n.Domain != "ai.onnx" {
+			operator = n.Domain + "." + n.Op
+		}
 		r.ONNX.Operators[operator]++
 		name := cmp.Or(append([]string{n.Name}, n.Outputs...)...)
 		if slices.Contains([]string{"RNN", "GRU", "LSTM"}, operator) {
@@ -134,7 +137,7 @@ func (r *fileReport) graph(g *onnx.Graph, within string) {
 		}
 		for _, a := range n.Attributes {
 			if a.Graph != nil {
-				r.graph(a.Graph, within+clipped(name)+"/")
+				r.graph(a.Graph, clipped(within+name)+"/")
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/binary"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -122,4 +123,40 @@ func TestInspectNotFinite(t *testing.T) {
 	if err := r.print(&out); err != nil || !strings.Contains(out.String(), "2 NaN, 1 infinite") || !strings.Contains(out.String(), "2 arrays have numbers that are not finite") {
 		t.Errorf("got %v:\n%s", err, &out)
 	}
+}
+
+// Whatever a file has, it is shown or refused.
+func FuzzInspect(f *testing.F) {
+	for i, one := range new(fileReport).readers() {
+		files, err := filepath.Glob("../../testdata/*/*" + one.ending)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for k, path := range files {
+			if k%8 > 0 { // some are enough
+				continue
+			}
+			data, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(i, data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind int, data []byte) {
+		r := &fileReport{Arrays: []arrayReport{}}
+		all := r.readers()
+		if kind < 0 || kind >= len(all) {
+			return
+		}
+		if err := all[kind].read(bytes.NewReader(data), int64(len(data))); err != nil {
+			return
+		}
+		if err := r.print(io.Discard); err != nil {
+			t.Error(err)
+		}
+		if err := printJSON(io.Discard, r); err != nil {
+			t.Error(err)
+		}
+	})
 }
