@@ -15,8 +15,8 @@ const module = "github.com/unroll-ml/unroll"
 var level = map[string]int{
 	"tensor": 0, "internal/random": 0, "internal/cell": 0,
 	"internal/keras": 0, "internal/hdf5": 0, "internal/npy": 0, "internal/pickle": 0, "internal/onnx": 0, "internal/safetensors": 0,
-	"internal/durable": 0,
-	"internal/kernel":  1, "initializers": 1, "schedules": 1, "sequence": 1, "text": 1, "datasets": 1,
+	"internal/torch": 0, "internal/wire": 0, "internal/durable": 0,
+	"internal/kernel": 1, "initializers": 1, "schedules": 1, "sequence": 1, "text": 1, "datasets": 1,
 	"activations": 2, "regularizers": 2, "constraints": 2, "losses": 2, "optimizers": 2, "internal/engine": 2,
 	"layers": 3, "metrics": 3,
 	"":     4,
@@ -25,13 +25,19 @@ var level = map[string]int{
 	"cmd":     7,
 }
 
-// inside are arrows within a level that are part of the design: a file syntax that contains another, a data set's shared types.
+// inside are arrows within a level that are part of the design: a file syntax that contains another, the numbers that several have, a data set's shared types.
 var inside = map[[2]string]bool{
-	{"internal/npy", "internal/pickle"}:  true,
-	{"internal/pickle", "internal/npy"}:  true,
-	{"internal/npy", "internal/durable"}: true,
-	{"datasets/imdb", "datasets"}:        true,
-	{"datasets/reviews", "datasets"}:     true,
+	{"internal/npy", "internal/pickle"}:       true,
+	{"internal/pickle", "internal/npy"}:       true,
+	{"internal/npy", "internal/durable"}:      true,
+	{"internal/torch", "internal/pickle"}:     true,
+	{"internal/hdf5", "internal/wire"}:        true,
+	{"internal/npy", "internal/wire"}:         true,
+	{"internal/onnx", "internal/wire"}:        true,
+	{"internal/safetensors", "internal/wire"}: true,
+	{"internal/torch", "internal/wire"}:       true,
+	{"datasets/imdb", "datasets"}:             true,
+	{"datasets/reviews", "datasets"}:          true,
 }
 
 // onlyTests are imported by tests alone.

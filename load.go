@@ -79,7 +79,7 @@ func load(r io.ReaderAt, size int64, o loadOptions) (*Model, error) {
 }
 
 // LoadWeights reads a `.weights.h5` or `.npz` file of Keras 3, or of SaveWeights, into a built model with the same layers; a compiled model takes over the
-// optimizer's state too, where the file has one.
+// optimizer's state too, where the file has one. A TextVectorization keeps its vocabulary and takes over the weights of tf_idf, as in Keras.
 func (m *Model) LoadWeights(path string) error {
 	if !m.built {
 		return fmt.Errorf("unroll: LoadWeights: %s: the model is not built yet: build it for a shape first", path)
@@ -105,6 +105,9 @@ func (m *Model) readWeights(name string, r io.ReaderAt, size int64) error {
 		if err := g.read(file); err != nil {
 			return err
 		}
+	}
+	if err := m.readTexts(nil, file, int(size/2)); err != nil {
+		return err
 	}
 	if m.compiled == nil || !file.has("optimizer/vars") {
 		return nil

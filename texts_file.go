@@ -56,45 +56,44 @@ func (g *group) idf() []float32 {
 	return v.IDF()
 }
 
-// readTexts gives the model's TextVectorizations the vocabularies that stand beside the config; room is how many values the file can hold.
+// readTexts gives the model's TextVectorizations what they learned: of a `.keras` file the vocabularies that stand beside the config, and the weights of tf_idf, which
+// stand among the weights also where vocabulary and weights were given in the config; these may be old by then. A file of weights alone, where a is nil, has no
+// vocabulary; its weights are those of the entries that the layer has, as in Keras. room is how many values the file can hold.
 func (m *Model) readTexts(a *keras.Archive, weights weightFile, room int) error {
 	for _, g := range m.groups() {
-		if g.texts == nil || !a.Has(g.vocabulary()) {
+		if g.texts == nil {
 			continue
 		}
 		l := g.texts.spec.(layers.TextVectorization)
-		if l.Adapted() {
+		beside := a != nil && !l.Adapted() && a.Has(g.vocabulary())
+		if !beside && !l.Adapted() {
 			continue
 		}
-		v, _ := layers.VectorizerOf(g.texts.layer)
-		member, err := a.Member(g.vocabulary())
+		idf, err := g.readIDF(weights, room)
 		if err != nil {
 			return err
 		}
-		file, err := io.ReadAll(member)
-		if err != nil {
-			return fmt.Errorf("%s: %w", g.vocabulary(), err)
-		}
-		var idf []float32
-		if weights.hasArray(g.vars() + "/" + idfDataset) {
-			vars, err := weights.group(g.vars())
+		switch {
+		case beside:
+			member, err := a.Member(g.vocabulary())
 			if err != nil {
 				return err
 			}
-			d, err := vars.open(idfDataset)
+			file, err := io.ReadAll(member)
 			if err != nil {
-				return err
+				return fmt.Errorf("%s: %w", g.vocabulary(), err)
 			}
-			if n := v.Width(0); len(d.Shape()) != 1 || d.Shape()[0] != n || n > room {
-				return fmt.Errorf("%s: expected %d weights, got shape %v", d.Path(), n, d.Shape())
+			if l, err = l.WithVocabularyFile(string(file), idf); err != nil {
+				return fmt.Errorf("%s: %w", g.vocabulary(), err)
 			}
-			idf = make([]float32, d.Shape()[0])
-			if err := d.ReadFloat32(idf); err != nil {
-				return err
+		case idf == nil && a == nil && g.idf() != nil:
+			return fmt.Errorf("%s: expected %s for tf_idf, got none", g.vars(), idfDataset)
+		case idf == nil || slices.Equal(idf, g.idf()):
+			continue
+		default:
+			if l, err = l.WithIDF(idf); err != nil {
+				return fmt.Errorf("%s: %w", g.vars(), err)
 			}
-		}
-		if l, err = l.WithVocabularyFile(string(file), idf); err != nil {
-			return fmt.Errorf("%s: %w", g.vocabulary(), err)
 		}
 		if err := g.texts.respell(l); err != nil {
 			return err
@@ -104,4 +103,25 @@ func (m *Model) readTexts(a *keras.Archive, weights weightFile, room int) error 
 		}
 	}
 	return nil
+}
+
+// readIDF are the weights of tf_idf in a file; nil where there are none, and for a layer that has no use for them.
+func (g *group) readIDF(weights weightFile, room int) ([]float32, error) {
+	if g.texts.spec.(layers.TextVectorization).OutputMode != "tf_idf" || !weights.hasArray(g.vars()+"/"+idfDataset) {
+		return nil, nil
+	}
+	vars, err := weights.group(g.vars())
+	if err != nil {
+		return nil, err
+	}
+	d, err := vars.open(idfDataset)
+	if err != nil {
+		return nil, err
+	}
+	v, _ := layers.VectorizerOf(g.texts.layer)
+	if n := v.Width(0); len(d.Shape()) != 1 || d.Shape()[0] != n || n > room {
+		return nil, fmt.Errorf("%s: expected %d weights, got shape %v", d.Path(), n, d.Shape())
+	}
+	idf := make([]float32, d.Shape()[0])
+	return idf, d.ReadFloat32(idf)
 }

@@ -26,6 +26,7 @@ type textPredictions struct {
 	Texts        []string
 	Out          [][]float32
 	Vocabularies [][]string
+	Learned      []string // moved.json: what the model's vocabulary is of
 }
 
 func (p *textPredictions) data(t *testing.T, inputs int) Data {
@@ -95,6 +96,50 @@ func TestTextModels(t *testing.T) {
 			}
 			askKeras(t, ours, &want)
 		})
+	}
+}
+
+// A file of weights has those of tf_idf, and no vocabulary: a model that learned other texts takes them over, as in Keras, which wrote this file and predicted.
+func TestWeightsOfTextModels(t *testing.T) {
+	b, err := os.ReadFile("testdata/text/moved.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want textPredictions
+	if err := json.Unmarshal(b, &want); err != nil {
+		t.Fatal(err)
+	}
+	path := "testdata/text/moved.weights.h5"
+	folder := t.TempDir()
+	for _, again := range []string{"ours.weights.h5", "ours.npz"} {
+		m := textModel(t, layers.TextVectorization{OutputMode: "tf_idf"}, want.Learned, layers.Dense{Units: 2})
+		if err := m.LoadWeights(path); err != nil {
+			t.Fatal(err)
+		}
+		got, err := m.Predict(context.Background(), want.data(t, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden.Compare(t, path, got.Data, slices.Concat(want.Out...), golden.Abs(2e-6))
+		path = filepath.Join(folder, again)
+		if err := m.SaveWeights(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := textModel(t, layers.TextVectorization{OutputMode: "tf_idf"}, want.Learned[:2], layers.Dense{Units: 2})
+	if err := m.LoadWeights(path); err == nil || !strings.Contains(err.Error(), "expected") {
+		t.Errorf("expected an error of another vocabulary's size, got %v", err)
+	}
+	counts := textModel(t, layers.TextVectorization{OutputMode: "count"}, want.Learned, layers.Dense{Units: 2})
+	if err := counts.LoadWeights(path); err != nil {
+		t.Errorf("expected weights that nobody needs to be left alone, got %v", err)
+	}
+	if err := counts.SaveWeights(path); err != nil {
+		t.Fatal(err)
+	}
+	m = textModel(t, layers.TextVectorization{OutputMode: "tf_idf"}, want.Learned, layers.Dense{Units: 2})
+	if err := m.LoadWeights(path); err == nil || !strings.Contains(err.Error(), "expected idf_weights for tf_idf, got none") {
+		t.Errorf("expected an error of weights that are not there, got %v", err)
 	}
 }
 

@@ -35,14 +35,14 @@ func Load(path string, opts ...unroll.LoadOption) (*unroll.Model, error) {
 	return m, nil
 }
 
-// Save writes a whole model: a `.keras` file as Model.Save does, or a legacy `.h5` file, which Keras 2 and 3 load.
+// Save writes a whole model: a `.keras` file as Model.Save does, or a legacy `.h5` or `.hdf5` file, which Keras 2 and 3 load.
 func Save(m *unroll.Model, path string) error {
 	switch {
 	case strings.HasSuffix(path, ".keras"):
 		return m.Save(path)
-	case strings.HasSuffix(path, ".h5") && !strings.HasSuffix(path, ".weights.h5"):
+	case strings.HasSuffix(path, ".h5") && !strings.HasSuffix(path, ".weights.h5"), strings.HasSuffix(path, ".hdf5"):
 	default:
-		return fmt.Errorf("convert: Save: expected a file name that ends in .keras or .h5, got %q", path)
+		return fmt.Errorf("convert: Save: expected a file name that ends in .keras, .h5 or .hdf5, got %q", path)
 	}
 	root, err := legacyTree(m)
 	if err == nil {

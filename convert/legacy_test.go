@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -75,7 +76,8 @@ func comparePredictions(t *testing.T, m *unroll.Model, arrays map[string]*npy.Ar
 	}
 }
 
-// compareTraining trains on as the file says; order names the layers of the file.
+// compareTraining trains on as the file says; order names the layers of the file. Moving averages of Keras 2.2 are left out: there they are corrected for their
+// zero start, the correction is in no file, and so a loaded model's begin anew with the next batch.
 func compareTraining(t *testing.T, m *unroll.Model, arrays map[string]*npy.Array, order []string) {
 	t.Helper()
 	var got []float32
@@ -95,6 +97,11 @@ func compareTraining(t *testing.T, m *unroll.Model, arrays map[string]*npy.Array
 	for _, l := range m.Layers() {
 		byName[l.Name] = l
 	}
+	var version []byte
+	for _, v := range arrays["versions"].Float64() {
+		version = append(version, byte(v))
+	}
+	anew := bytes.HasPrefix(version, []byte("keras 2.2."))
 	n := 0
 	for _, name := range order {
 		for _, w := range ordered(byName[name].Weights) {
@@ -102,8 +109,10 @@ func compareTraining(t *testing.T, m *unroll.Model, arrays map[string]*npy.Array
 			if a == nil {
 				t.Fatalf("expected a weight after/%d for %s", n, w.Path)
 			}
+			if n++; w.Statistic && anew {
+				continue
+			}
 			golden.Compare(t, "after, "+w.Path, w.Data, a.Float32(), golden.Abs(1e-3))
-			n++
 		}
 	}
 	if arrays[fmt.Sprintf("after/%d", n)] != nil {

@@ -22,7 +22,7 @@ import (
 //	  proj_size     weight_hr_l0 (P, H)                             projection = weight_hr'
 //	nn.GRU          … (3H, …), gates r, z, n                        gates z, r, h; bias (2, 3H) has bias_ih and bias_hh as its rows
 //
-// A module of several layers (num_layers) is that many layers here, _l0 the first; with bidirectional (_reverse) each is a Bidirectional that concatenates.
+// A module of several layers (num_layers) is that many layers here, _l0 the first; with bidirectional (_reverse) each is a Bidirectional that concatenates, or returns both outputs.
 
 // param is a parameter of a module, and how it goes in and out of our weights.
 type param struct {
@@ -192,20 +192,41 @@ func wantOf(s layers.Spec, weights []*layers.Weight) (want, error) {
 	return walked(s, weights, "_l0")
 }
 
-// bothWays is a module with bidirectional.
+// bothWays is a module with bidirectional: of outputs that are concatenated, or stand apart for a layer behind that does it. A layer of its own for the way back, as
+// graphs of ONNX become, must be of the same kind.
 func bothWays(s layers.Bidirectional, weights []*layers.Weight) (want, error) {
-	if s.BackwardLayer != nil || s.MergeMode != "" && s.MergeMode != "concat" {
-		return want{}, fmt.Errorf("expected a Bidirectional of one layer that concatenates, as PyTorch's, got another")
+	if s.MergeMode != "" && s.MergeMode != "concat" && s.MergeMode != "none" {
+		return want{}, fmt.Errorf("expected a Bidirectional that concatenates, as PyTorch's, got merge_mode %s", s.MergeMode)
+	}
+	back := s.BackwardLayer
+	if back == nil {
+		back = s.Layer
+	}
+	differ := fmt.Errorf("expected a Bidirectional of two layers alike, as PyTorch's, got a %s and a %s that differ", s.Layer.Class(), back.Class())
+	if len(weights)%2 != 0 || s.Layer.Class() != back.Class() || rectified(s.Layer) != rectified(back) {
+		return want{}, differ
 	}
 	half := len(weights) / 2
 	forward, err := walked(s.Layer, weights[:half], "_l0")
 	if err != nil {
 		return want{}, err
 	}
-	backward, err := walked(s.Layer, weights[half:], "_l0_reverse")
+	backward, err := walked(back, weights[half:], "_l0_reverse")
+	if err != nil {
+		return want{}, err
+	}
+	if forward.signature() != strings.ReplaceAll(backward.signature(), "_l0_reverse", "_l0") {
+		return want{}, differ
+	}
 	forward.module += ", bidirectional"
 	forward.params = append(forward.params, backward.params...)
-	return forward, err
+	return forward, nil
+}
+
+// rectified reports whether a layer is an RNN whose nonlinearity is relu.
+func rectified(s layers.Spec) bool {
+	r, ok := s.(layers.SimpleRNN)
+	return ok && r.Activation == activations.ReLU
 }
 
 // walked is a recurrent module, one layer, one way.

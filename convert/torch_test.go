@@ -29,12 +29,14 @@ func torchCases() []torchCase {
 	embedding := layers.Embedding{InputDim: 12, OutputDim: 4}
 	dense := layers.Dense{Units: 2}
 	projected := layers.ProjectedLSTM(4, 3)
+	apart := layers.Bidirectional{Layer: layers.GRU{Units: 3, ReturnSequences: true}, BackwardLayer: layers.GRU{Units: 3, ReturnSequences: true, GoBackwards: true}}
 	twice := layers.Bidirectional{Layer: layers.GRU{Units: 3, ReturnSequences: true}}
 	return []torchCase{
 		{"lstm.safetensors", nil, []layers.Spec{embedding, layers.LSTM{Units: 3}, layers.Dense{Units: 1, Activation: activations.Sigmoid}}},
 		{"gru.pt", nil, []layers.Spec{embedding, layers.GRU{Units: 3}, dense}},
 		{"stack.pt", nil, []layers.Spec{steps, layers.LSTM{Units: 3, ReturnSequences: true}, layers.LSTM{Units: 3}, dense}},
 		{"both_ways.safetensors", nil, []layers.Spec{steps, twice, twice, dense}},
+		{"both_ways.safetensors", nil, []layers.Spec{steps, apart, apart, dense}},
 		{"projected.pt", nil, []layers.Spec{steps, projected, dense}},
 		{"relu.safetensors", nil, []layers.Spec{steps, layers.SimpleRNN{Units: 3, Activation: activations.ReLU}, layers.LayerNormalization{}, layers.Dense{Units: 2, NoBias: true}}},
 		{"no_bias.pt", nil, []layers.Spec{steps, layers.GRU{Units: 3, NoBias: true}, dense}},
@@ -125,6 +127,9 @@ func TestWrongTorchFiles(t *testing.T) {
   rnn: bias_hh_l0 [12], bias_ih_l0 [12], weight_hh_l0 [12 3], weight_ih_l0 [12 2]`},
 		{torchCase{"half.safetensors", nil, []layers.Spec{steps, layers.LSTM{Units: 3, RecurrentActivation: activations.HardSigmoid}, layers.Dense{Units: 2}}}, "expected recurrent_activation sigmoid"},
 		{torchCase{"no_bias.pt", nil, []layers.Spec{steps, layers.GRU{Units: 3, NoResetAfter: true, NoBias: true}, layers.Dense{Units: 2}}}, "expected a GRU with reset_after"},
+		{torchCase{"both_ways.safetensors", nil, []layers.Spec{steps, layers.Bidirectional{Layer: layers.GRU{Units: 3}, BackwardLayer: layers.GRU{Units: 3, NoBias: true, GoBackwards: true}}}},
+			"expected a Bidirectional of two layers alike, as PyTorch's, got a GRU and a GRU that differ"},
+		{torchCase{"both_ways.safetensors", nil, []layers.Spec{steps, layers.Bidirectional{Layer: layers.GRU{Units: 3}, MergeMode: "sum"}}}, "got merge_mode sum"},
 		{torchCase{"no_bias.pt", nil, []layers.Spec{steps, layers.PeepholeLSTM(3), layers.Dense{Units: 2}}}, "expected a layer that PyTorch has"},
 	} {
 		_, err := LoadTorch(builtOf(t, c.specs), filepath.Join(torchFolder, c.file), c.modules)

@@ -32,13 +32,20 @@ func (l TextVectorization) WithVocabularyFile(file string, idf []float32) (TextV
 	}
 	l.size = len(l.Vocabulary)
 	if l.mode() == modeTFIDF {
-		if len(idf) < len(l.Vocabulary) {
-			return l, fmt.Errorf("layers: TextVectorization: expected %d idf_weights, got %d", len(l.Vocabulary), len(idf))
-		}
-		l.IDFWeights = nil
-		for i := range l.Vocabulary { // what is left of pad_to_max_tokens is zero
-			l.IDFWeights = append(l.IDFWeights, float64(idf[i]))
-		}
+		return l.WithIDF(idf)
+	}
+	return l, l.check()
+}
+
+// WithIDF is the layer, which has its vocabulary, with other weights of tf_idf: by id, those of padding and unknown terms included.
+func (l TextVectorization) WithIDF(idf []float32) (TextVectorization, error) {
+	l.Vocabulary = l.Terms()
+	if len(idf) < len(l.Vocabulary) {
+		return l, fmt.Errorf("layers: TextVectorization: expected %d idf_weights, got %d", len(l.Vocabulary), len(idf))
+	}
+	l.IDFWeights = nil
+	for i := range l.Vocabulary { // what is left of pad_to_max_tokens is zero
+		l.IDFWeights = append(l.IDFWeights, float64(idf[i]))
 	}
 	return l, l.check()
 }

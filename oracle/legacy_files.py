@@ -2,7 +2,7 @@
 that Keras makes of it: predictions, and three more training steps. Run it with each Keras whose files are kept, in an environment of its own outside the repository:
 
     pip install tf-keras==2.15.1 tensorflow-cpu==2.15.1 'numpy<2'             # Python 3.11
-    pip install keras==2.2.4 tensorflow==1.15.5 'h5py<3' 'protobuf<3.21'      # Python 3.7
+    pip install keras==2.2.4 tensorflow==1.15.5 'h5py<3' 'protobuf<3.21' 'numpy<1.19'      # Python 3.7
     pip install keras==3.0.5 jax==0.4.30 jaxlib==0.4.30 'numpy<2'             # and 3.5.0; 3.10.0 and 3.15.1 with jax 0.10.2
     KERAS_BACKEND=jax python oracle/legacy_files.py [MODEL...]
 
@@ -36,6 +36,31 @@ MAJOR = int(VERSION.split(".")[0])
 OLD = FAMILY == "keras" and MAJOR == 2  # of its own, not within TensorFlow
 FOLDER = pathlib.Path(__file__).resolve().parent.parent / "testdata" / "legacy"
 STEPS = 3
+
+
+def in_order(get_updates):
+    """Keras 2.2 on TensorFlow 1 says of a step's updates no order: whether an optimizer reads the number of steps before it is counted up is chance. Count last."""
+
+    def updates(self, loss, params):
+        count, keras.backend.update_add = keras.backend.update_add, lambda x, by: (x, by)
+        try:
+            self.updates = get_updates(self, loss, params)
+        finally:
+            keras.backend.update_add = count
+        with tf.control_dependencies(self.updates[1:]):
+            self.updates[0] = count(*self.updates[0])
+        return self.updates
+
+    return updates
+
+
+if OLD:
+    import tensorflow as tf
+
+    # Nor does it say that gradients are computed before the weights that they hang on change: with variables that are read once they are.
+    tf.compat.v1.enable_resource_variables()
+    for optimizer in (keras.optimizers.SGD, keras.optimizers.RMSprop, keras.optimizers.Adam):
+        optimizer.get_updates = in_order(optimizer.get_updates)
 
 
 def ids(shape, high, rng):

@@ -2,6 +2,7 @@
 (TextVectorization), and testdata/text/<name>.keras with <name>.json: models that take texts, saved by Keras, and what they predict.
 
     oracle/.venv/bin/python oracle/text.py
+    oracle/.venv/bin/python oracle/text.py moved    writes the models of moved() alone
     oracle/.venv/bin/python oracle/text.py check FILE.keras TEXTS.json    prints what a file of ours predicts for the texts, and its vocabulary, as JSON
     oracle/.venv/bin/python oracle/text.py read TOKENIZER.json TEXTS.json    prints what a Tokenizer that we wrote makes of the texts
 
@@ -159,6 +160,32 @@ def models():
         (FOLDER / f"{name}.json").write_text(json.dumps(predictions(model, TEXTS + NEW)) + "\n")
 
 
+def moved():
+    """Models with the weights of another, which tf_idf's are a part of: moved.weights.h5 has them, moved.keras a model that learned other texts, moved_given.keras one
+    whose vocabulary and idf_weights were given, so that its config still says the old ones."""
+    rng = np.random.default_rng(6)
+    other = ["one two two", "three two four five", "six seven"]
+
+    def model(layer):
+        return keras.Sequential([keras.Input((1,), dtype="string"), layer, layers.Dense(2)])
+
+    def adapted(texts):
+        layer = layers.TextVectorization(output_mode="tf_idf")
+        layer.adapt(texts)
+        return layer
+
+    first = model(adapted(["the cat sat", "a dog and the cat", "fog"]))
+    for w in first.weights:
+        w.assign(w + 0.3 * rng.standard_normal(w.shape).astype(np.float32))
+    first.save_weights(FOLDER / "moved.weights.h5")
+    given = layers.TextVectorization(output_mode="tf_idf", vocabulary="one two three four five six seven".split(), idf_weights=[1, 2, 3, 4, 5, 6, 7])
+    for name, second in {"moved": model(adapted(other)), "moved_given": model(given)}.items():
+        second.load_weights(FOLDER / "moved.weights.h5")
+        second.compile("sgd", "mse")
+        second.save(FOLDER / f"{name}.keras")
+        (FOLDER / f"{name}.json").write_text(json.dumps(predictions(second, other + ["seven unknown words", "one three five", ""]) | {"learned": other}) + "\n")
+
+
 def predictions(model, texts):
     """Of all texts in one batch: where the length is open, layers without a mask read the padding of the longest."""
     x = [tf.constant([[t] for t in texts])]
@@ -178,12 +205,16 @@ def main():
         texts = json.loads(pathlib.Path(sys.argv[3]).read_text())
         print(json.dumps({"matrix": t.texts_to_matrix(texts, "tfidf").tolist(), "index": t.word_index, "sequences": t.texts_to_sequences(texts)}))
         return
+    if sys.argv[1:] == ["moved"]:
+        moved()
+        return
     if len(sys.argv) != 1:
         sys.exit(__doc__)
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "tokenizer.json").write_text(json.dumps(tokenizers() | {"versions": backend.versions()}, ensure_ascii=False) + "\n")
     (FOLDER / "vectorization.json").write_text(json.dumps({"cases": vectorizations(), "versions": backend.versions()}, ensure_ascii=False) + "\n")
     models()
+    moved()
 
 
 if __name__ == "__main__":

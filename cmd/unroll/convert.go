@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -30,6 +31,7 @@ const onnxEnding = ".onnx"
 type form struct {
 	ending string
 	whole  bool // with the layers, not the weights alone
+	state  bool // a state_dict, which has modules
 	read   func(m *unroll.Model, path string, modules map[string]string) ([]convert.Match, error)
 	write  func(m *unroll.Model, path string) error
 }
@@ -44,16 +46,16 @@ func forms() []form {
 		return nil, m.LoadWeights(path)
 	}
 	return []form{
-		{".weights.h5", false, weights, saveWeights},
-		{".keras", true, nil, convert.Save},
-		{".h5", true, weights, convert.Save},
-		{".hdf5", true, weights, nil},
-		{onnxEnding, true, nil, func(m *unroll.Model, path string) error { return onnx.WriteFile(path, m) }},
-		{".npz", false, npz, saveWeights},
-		{".safetensors", false, convert.LoadTorch, convert.SaveTorch},
-		{".pt", false, convert.LoadTorch, nil},
-		{".pth", false, convert.LoadTorch, nil},
-		{".bin", false, convert.LoadTorch, nil},
+		{".weights.h5", false, false, weights, saveWeights},
+		{".keras", true, false, nil, convert.Save},
+		{".h5", true, false, weights, convert.Save},
+		{".hdf5", true, false, weights, convert.Save},
+		{onnxEnding, true, false, nil, func(m *unroll.Model, path string) error { return onnx.WriteFile(path, m) }},
+		{".npz", false, false, npz, saveWeights},
+		{".safetensors", false, true, convert.LoadTorch, convert.SaveTorch},
+		{".pt", false, true, convert.LoadTorch, nil},
+		{".pth", false, true, convert.LoadTorch, nil},
+		{".bin", false, true, convert.LoadTorch, nil},
 	}
 }
 
@@ -74,14 +76,14 @@ func convertCommand() *cobra.Command {
 		Short: "Turn a model file of another program or version into one for this or that",
 		Long: `convert reads IN and writes OUT, in the forms that their names end in:
 
-  .keras         a model of Keras 3, and of this program
-  .h5, .hdf5     a model in the legacy form of Keras 2 and 3, or its weights alone
-  .onnx          a model as a graph of operators, for onnxruntime; one of another program is read where layers compute its
-                 operators
-  .weights.h5    weights of Keras 3
-  .npz           weights under their paths, for NumPy
-  .safetensors   weights as PyTorch's state_dict
-  .pt, .pth      the same as torch.save writes it; read only
+  .keras            a model of Keras 3, and of this program
+  .h5, .hdf5        a model in the legacy form of Keras 2 and 3, or its weights alone
+  .onnx             a model as a graph of operators, for onnxruntime; one of another program is read where layers compute
+                    its operators
+  .weights.h5       weights of Keras 3
+  .npz              weights under their paths, for NumPy
+  .safetensors      weights as PyTorch's state_dict
+  .pt, .pth, .bin   the same as torch.save writes it; read only
 
 A file of weights needs --as MODEL, which says the layers. Modules of a state_dict find their layers by name, or by shape
 where only one fits; --modules says it where neither does. The numbers of a state_dict say nothing of activations and of
@@ -105,6 +107,11 @@ lacks: import it before load_model.`,
 			if len(args) == 1 && keras == "" {
 				return usage("convert: expected IN and OUT, got 1; only with --keras-module there may be no OUT")
 			}
+			if len(args) == 2 {
+				if err := checkOut(args[1]); err != nil {
+					return err
+				}
+			}
 			m, matches, err := convertFrom(profile, args[0], as, modules)
 			if err != nil {
 				return err
@@ -127,11 +134,12 @@ lacks: import it before load_model.`,
 				return nil
 			}
 			difference, err := convertTo(cmd.Context(), m, args[1])
-			if err != nil {
+			var unread *unreadError
+			if errors.As(err, &unread) {
+				_, err = fmt.Fprintf(out, "%s: written; not compared with %s, since no layer computes all of its operators: %v\n", args[1], args[0], unread)
 				return err
 			}
-			if math.IsNaN(difference) {
-				_, err = fmt.Fprintf(out, "%s: written; not compared with %s, since no layer computes all of its operators\n", args[1], args[0])
+			if err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(out, "%s: predicts as %s does; largest difference on random input %.3g\n", args[1], args[0], difference)
@@ -153,6 +161,9 @@ func convertFrom(p profile, in, as, modules string) (*unroll.Model, []convert.Ma
 	}
 	if _, err := os.Stat(in); err != nil {
 		return nil, nil, usage("no such file: %s", in)
+	}
+	if modules != "" && !f.state {
+		return nil, nil, usage("--modules: expected a state_dict, got %s, whose weights stand under the names of layers", in)
 	}
 	if as == "" && f.whole {
 		m, err := convert.Load(in)
@@ -206,22 +217,35 @@ func modulesOf(text string) (map[string]string, error) {
 	return given, nil
 }
 
-// convertTo writes the model beside its place, reads it again, compares, and gives it its name. Where an ONNX file holds operators that are not read, as for
-// equations and masks, the difference is NaN.
-func convertTo(ctx context.Context, m *unroll.Model, out string) (difference float64, err error) {
+// checkOut fails where a file cannot be written under such a name.
+func checkOut(out string) error {
 	f, ok := formOf(out)
 	if !ok || f.write == nil {
-		return 0, usage("convert: expected OUT to end in %s, got %s", either(endings(func(f form) bool { return f.write != nil })), out)
+		err := usage("convert: expected OUT to end in %s, got %s", either(endings(func(f form) bool { return f.write != nil })), out)
+		if ok && f.state {
+			return hint(err, "PyTorch reads .safetensors files: safetensors.torch.load_file")
+		}
+		return err
 	}
 	if info, err := os.Stat(out); err == nil && info.IsDir() {
-		return 0, fmt.Errorf("expected a file, got the folder %s", out)
+		return fmt.Errorf("expected a file, got the folder %s", out)
 	}
+	return nil
+}
+
+// unreadError says why an ONNX file that was written is not read again: it holds operators that no layer computes, as of equations and masks.
+type unreadError struct{ error }
+
+// convertTo writes the model beside its place, reads it again, compares, and gives it its name. A file that is not read again has it with an unreadError.
+func convertTo(ctx context.Context, m *unroll.Model, out string) (difference float64, err error) {
+	f, _ := formOf(out)
 	folder, err := os.MkdirTemp(filepath.Dir(out), ".convert-")
 	if err != nil {
 		return 0, fmt.Errorf("cannot write %s: %w", out, durable.Cause(err))
 	}
 	defer os.RemoveAll(folder)
 	scratch := filepath.Join(folder, "model"+f.ending)
+	defer func() { err = instead(err, scratch, out) }()
 	data, err := randomRows(m)
 	if err != nil {
 		return 0, err
@@ -235,10 +259,10 @@ func convertTo(ctx context.Context, m *unroll.Model, out string) (difference flo
 	}
 	again, err := reread(m, f, scratch)
 	if err != nil && f.ending == onnxEnding {
-		if err := os.Rename(scratch, out); err != nil {
+		if err := durable.Rename(scratch, out); err != nil {
 			return 0, fmt.Errorf("cannot write %s: %w", out, durable.Cause(err))
 		}
-		return math.NaN(), nil
+		return 0, &unreadError{errors.New(strings.TrimPrefix(err.Error(), scratch+": "))}
 	}
 	if err != nil {
 		return 0, fmt.Errorf("%s was not written: it cannot be read again: %w", out, err)
@@ -267,6 +291,22 @@ func convertTo(ctx context.Context, m *unroll.Model, out string) (difference flo
 		return 0, fmt.Errorf("cannot write %s: %w", out, durable.Cause(err))
 	}
 	return difference, nil
+}
+
+// placedError is an error that speaks of the place which the user named, not of the one where a file is tried first.
+type placedError struct {
+	error
+	text string
+}
+
+func (e *placedError) Error() string { return e.text }
+func (e *placedError) Unwrap() error { return e.error }
+
+func instead(err error, scratch, out string) error {
+	if err == nil || !strings.Contains(err.Error(), scratch) {
+		return err
+	}
+	return &placedError{err, strings.ReplaceAll(err.Error(), scratch, out)}
 }
 
 // reread is the model with what a file says.

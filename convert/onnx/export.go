@@ -41,7 +41,7 @@ func WriteFile(path string, m *unroll.Model) error {
 		return fmt.Errorf("onnx: expected a file name that ends in .onnx, got %q", path)
 	}
 	if err := durable.Write(path, func(w io.Writer) error { return Write(w, m) }); err != nil {
-		return fmt.Errorf("onnx: %s: %w", path, durable.Cause(err))
+		return fmt.Errorf("%s: %w", path, durable.Cause(err))
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/unroll-ml/unroll/internal/wire"
 )
 
 // convert fills dst with numbers of type t, one after the other in raw.
@@ -25,7 +27,7 @@ func convert[T float32 | float64](dst []T, raw []byte, t Type) error {
 	var value func(v uint64) T
 	switch {
 	case t.Kind == Float && t.Size == 2:
-		value = func(v uint64) T { return T(float16(uint16(v))) }
+		value = func(v uint64) T { return T(wire.Half(uint16(v))) }
 	case t.Kind == Float && t.Size == 4:
 		value = func(v uint64) T { return T(math.Float32frombits(uint32(v))) }
 	case t.Kind == Float && t.Size == 8:
@@ -75,21 +77,6 @@ func (t Type) bits(raw []byte) uint64 {
 		}
 	}
 	return v
-}
-
-// float16 is the value of an IEEE 754 binary16: sign, 5 bits of exponent (bias 15), 10 of mantissa.
-func float16(h uint16) float32 {
-	sign := uint32(h>>15) << 31
-	exp := int(h >> 10 & 31)
-	mantissa := uint32(h & 1023)
-	switch exp {
-	case 0: // zero and subnormal: mantissa · 2⁻²⁴, exact in float32
-		return math.Float32frombits(sign | math.Float32bits(float32(mantissa)*0x1p-24))
-	case 31:
-		return math.Float32frombits(sign | 0xff<<23 | mantissa<<13)
-	default:
-		return math.Float32frombits(sign | uint32(exp-15+127)<<23 | mantissa<<13)
-	}
 }
 
 // strings fills dst with strings of type t, one after the other in raw.

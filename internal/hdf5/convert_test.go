@@ -3,32 +3,10 @@ package hdf5
 import (
 	"bytes"
 	"io"
-	"math"
 	"slices"
 	"sync"
 	"testing"
 )
-
-// Every binary16 against its definition (-1)^s · 2^(e-15) · (1 + m/1024), or 2^-14 · m/1024 for e = 0.
-func TestFloat16(t *testing.T) {
-	for h := range 1 << 16 {
-		s, e, m := h>>15, h>>10&31, h&1023
-		want := math.Ldexp(1+float64(m)/1024, e-15)
-		switch {
-		case e == 0:
-			want = math.Ldexp(float64(m)/1024, -14)
-		case e == 31 && m == 0:
-			want = math.Inf(1)
-		case e == 31:
-			want = math.NaN()
-		}
-		want = math.Copysign(want, 1-2*float64(s))
-		got := float64(float16(uint16(h)))
-		if math.Float64bits(got) != math.Float64bits(want) && !(math.IsNaN(got) && math.IsNaN(want)) {
-			t.Fatalf("%#04x: got %g, want %g", h, got, want)
-		}
-	}
-}
 
 // Answers that the author of the hash gives in lookup3.c (driver5).
 func TestLookup3(t *testing.T) {

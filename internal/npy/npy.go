@@ -9,9 +9,10 @@ package npy
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/unroll-ml/unroll/internal/wire"
 )
 
 // Array is one array in memory, always little-endian and in C order, whatever its file was.
@@ -116,10 +117,10 @@ func (a *Array) Kind() byte { return a.Dtype[1] }
 func (a *Array) Bytes() []byte { return a.raw }
 
 // Float64 is every element as a float64, in C order; nil unless the kind is f, i, u or b.
-func (a *Array) Float64() []float64 { return numbers[float64](a) }
+func (a *Array) Float64() []float64 { return convert[float64](a) }
 
 // Float32 is every element as a float32, rounded to nearest, in C order; nil unless the kind is f, i, u or b.
-func (a *Array) Float32() []float32 { return numbers[float32](a) }
+func (a *Array) Float32() []float32 { return convert[float32](a) }
 
 // Int64 is every element as an int64, in C order; nil unless the kind is i, u or b. A u8 above the largest int64 becomes
 // negative, as in Go's conversion.
@@ -127,7 +128,7 @@ func (a *Array) Int64() []int64 {
 	if a.Kind() == 'f' {
 		return nil
 	}
-	return numbers[int64](a)
+	return convert[int64](a)
 }
 
 // Int32 is every element as an int32, in C order. It fails when the kind is not i, u or b, and when a value does not fit.
@@ -138,7 +139,7 @@ func (a *Array) Int32() ([]int32, error) {
 		return nil, fmt.Errorf("npy: expected an array of integers, got dtype %s", a.Dtype)
 	}
 	if a.Dtype == "<i4" {
-		return numbers[int32](a), nil
+		return convert[int32](a), nil
 	}
 	dst := make([]int32, a.Len())
 	for i, v := range a.Int64() {
@@ -187,55 +188,14 @@ func (a *Array) Strings() []string {
 	return nil
 }
 
-// numbers converts from every numeric dtype by the conversion of Go; a bool is 0 or 1.
-func numbers[D float32 | float64 | int32 | int64](a *Array) []D {
-	le := binary.LittleEndian
-	raw := a.raw
-	var at func(i int) D
-	switch a.Dtype[1:] {
-	case "f2":
-		at = func(i int) D { return D(half(le.Uint16(raw[2*i:]))) }
-	case "f4":
-		at = func(i int) D { return D(math.Float32frombits(le.Uint32(raw[4*i:]))) }
-	case "f8":
-		at = func(i int) D { return D(math.Float64frombits(le.Uint64(raw[8*i:]))) }
-	case "i1":
-		at = func(i int) D { return D(int8(raw[i])) }
-	case "i2":
-		at = func(i int) D { return D(int16(le.Uint16(raw[2*i:]))) }
-	case "i4":
-		at = func(i int) D { return D(int32(le.Uint32(raw[4*i:]))) }
-	case "i8":
-		at = func(i int) D { return D(int64(le.Uint64(raw[8*i:]))) }
-	case "u1":
-		at = func(i int) D { return D(raw[i]) }
-	case "u2":
-		at = func(i int) D { return D(le.Uint16(raw[2*i:])) }
-	case "u4":
-		at = func(i int) D { return D(le.Uint32(raw[4*i:])) }
-	case "u8":
-		at = func(i int) D { return D(le.Uint64(raw[8*i:])) }
-	case "b1":
-		at = func(i int) D { return D(min(raw[i], 1)) }
-	default:
+// types are the names of numeric dtypes in package wire.
+var types = map[string]string{"f2": "F16", "f4": "F32", "f8": "F64", "i1": "I8", "i2": "I16", "i4": "I32", "i8": "I64", "u1": "U8", "u2": "U16", "u4": "U32", "u8": "U64", "b1": "BOOL"}
+
+// convert converts from every numeric dtype by the conversion of Go; a bool is 0 or 1. Nil for other dtypes.
+func convert[D float32 | float64 | int32 | int64](a *Array) []D {
+	values, err := wire.Decode[D](types[a.Dtype[1:]], a.raw)
+	if err != nil {
 		return nil
 	}
-	dst := make([]D, a.Len())
-	for i := range dst {
-		dst[i] = at(i)
-	}
-	return dst
-}
-
-// half is the number that 16 bits of IEEE 754 binary16 mean: sign, 5 bits of exponent (bias 15), 10 bits of fraction.
-func half(h uint16) float32 {
-	sign := uint32(h>>15) << 31
-	exp, frac := uint32(h>>10)&0x1f, uint32(h)&0x3ff
-	switch exp {
-	case 0: // zero and subnormal: fraction times 2^-24
-		return math.Float32frombits(sign | math.Float32bits(float32(frac)/(1<<24)))
-	case 0x1f: // infinity and NaN
-		return math.Float32frombits(sign | 0xff<<23 | frac<<13)
-	}
-	return math.Float32frombits(sign | (exp+127-15)<<23 | frac<<13)
+	return values
 }

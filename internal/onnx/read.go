@@ -197,7 +197,7 @@ func readTensor(data []byte) (*Tensor, error) {
 			t.Type = Type(k)
 		case 4:
 			t.Floats, err = f.floats(t.Floats)
-		case 5, 7:
+		case 5, 7, 11:
 			t.Ints, err = f.ints(t.Ints)
 		case 8:
 			t.Name, err = f.string()

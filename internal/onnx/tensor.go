@@ -4,12 +4,14 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/unroll-ml/unroll/internal/wire"
 )
 
 // Type is the type of a tensor's elements.
 type Type int32
 
-// The types that tensors are read as; others keep their number.
+// The types that this program's own graphs have.
 const (
 	Float   Type = 1
 	Int32   Type = 6
@@ -19,26 +21,31 @@ const (
 	Double  Type = 11
 )
 
-// size is how many bytes an element takes in raw data; 0: not known here.
-func (t Type) size() int {
-	switch t {
-	case Bool:
-		return 1
-	case Float16:
-		return 2
-	case Float, Int32:
-		return 4
-	case Int64, Double:
-		return 8
-	}
-	return 0
+// More types whose elements are read.
+const (
+	uint32Type Type = 12
+	uint64Type Type = 13
+	bfloat16   Type = 16
+)
+
+// types are ONNX's names, and of numbers of 8 bits at least those in package wire. Source: TensorProto.DataType in onnx.proto.
+var types = map[Type]struct{ name, wire string }{
+	Float: {"float", "F32"}, 2: {"uint8", "U8"}, 3: {"int8", "I8"}, 4: {"uint16", "U16"}, 5: {"int16", "I16"}, Int32: {"int32", "I32"}, Int64: {"int64", "I64"},
+	8: {"string", ""}, Bool: {"bool", "BOOL"}, Float16: {"float16", "F16"}, Double: {"double", "F64"}, uint32Type: {"uint32", "U32"}, uint64Type: {"uint64", "U64"},
+	14: {"complex64", ""}, 15: {"complex128", ""}, bfloat16: {"bfloat16", "BF16"}, 17: {"float8e4m3fn", ""}, 18: {"float8e4m3fnuz", ""}, 19: {"float8e5m2", ""},
+	20: {"float8e5m2fnuz", ""}, 21: {"uint4", ""}, 22: {"int4", ""}, 23: {"float4e2m1", ""},
 }
+
+// size is how many bytes an element takes in raw data; 0: not known here.
+func (t Type) size() int { return wire.Width(types[t].wire) }
+
+// floating reports whether the numbers are not whole.
+func (t Type) floating() bool { return t == Float || t == Double || t == Float16 || t == bfloat16 }
 
 // String is ONNX's name of the type.
 func (t Type) String() string {
-	names := map[Type]string{Float: "float", Int32: "int32", Int64: "int64", Bool: "bool", Float16: "float16", Double: "double"}
-	if s, ok := names[t]; ok {
-		return s
+	if known, ok := types[t]; ok {
+		return known.name
 	}
 	return fmt.Sprintf("type %d", int32(t))
 }
@@ -50,7 +57,7 @@ type Tensor struct {
 	Shape  []int64
 	Raw    []byte
 	Floats []float32
-	Ints   []int64 // of int32_data and int64_data
+	Ints   []int64 // of int32_data, int64_data and uint64_data
 	// Doubles are those of double_data.
 	Doubles []float64
 	// External: the elements stand in another file.
@@ -81,7 +88,7 @@ func (t *Tensor) count() (int, error) {
 		return 0, fmt.Errorf("onnx: tensor %q: its values stand in another file, which is not read", t.Name)
 	}
 	if t.Type.size() == 0 {
-		return 0, fmt.Errorf("onnx: tensor %q: expected elements of float, float16, double, int32, int64 or bool, got %v", t.Name, t.Type)
+		return 0, fmt.Errorf("onnx: tensor %q: expected elements that are numbers of 8 bits at least, got %v", t.Name, t.Type)
 	}
 	there := max(len(t.Raw)/t.Type.size(), len(t.Floats), len(t.Ints), len(t.Doubles))
 	n := 1
@@ -97,84 +104,53 @@ func (t *Tensor) count() (int, error) {
 	return n, nil
 }
 
-// Float32s are the elements of a tensor of floats.
-func (t *Tensor) Float32s() ([]float32, error) {
+// elements are those of a tensor of numbers.
+func elements[T float32 | float64 | int64](t *Tensor) ([]T, error) {
 	n, err := t.count()
-	if err != nil {
-		return nil, err
-	}
-	out := make([]float32, n)
 	switch {
-	case t.Type == Float && t.Raw == nil && len(t.Floats) == n:
-		copy(out, t.Floats)
-	case t.Type == Float && t.Raw != nil:
-		for i := range out {
-			out[i] = math.Float32frombits(binary.LittleEndian.Uint32(t.Raw[4*i:]))
+	case err != nil:
+		return nil, err
+	case t.Raw != nil:
+		return wire.Decode[T](types[t.Type].wire, t.Raw)
+	case t.Type == Float && len(t.Floats) == n:
+		return converted[T](t.Floats), nil
+	case t.Type == Double && len(t.Doubles) == n:
+		return converted[T](t.Doubles), nil
+	case t.Type.floating() && t.Type.size() == 2 && len(t.Ints) == n: // their bits
+		raw := make([]byte, 0, 2*n)
+		for _, v := range t.Ints {
+			raw = binary.LittleEndian.AppendUint16(raw, uint16(v))
 		}
-	case t.Type == Double && t.Raw == nil && len(t.Doubles) == n:
-		for i, v := range t.Doubles {
-			out[i] = float32(v)
-		}
-	case t.Type == Double && t.Raw != nil:
-		for i := range out {
-			out[i] = float32(math.Float64frombits(binary.LittleEndian.Uint64(t.Raw[8*i:])))
-		}
-	case t.Type == Float16 && t.Raw != nil:
-		for i := range out {
-			out[i] = half(binary.LittleEndian.Uint16(t.Raw[2*i:]))
-		}
-	case t.Type == Float16 && len(t.Ints) == n:
-		for i, v := range t.Ints {
-			out[i] = half(uint16(v))
-		}
-	default:
-		return nil, fmt.Errorf("onnx: tensor %q: expected floats, got %v", t.Name, t.Type)
+		return wire.Decode[T](types[t.Type].wire, raw)
+	case !t.Type.floating() && len(t.Ints) == n:
+		return converted[T](t.Ints), nil
 	}
-	return out, nil
+	return nil, fmt.Errorf("onnx: tensor %q: expected its elements where those of %v stand, got %d elsewhere", t.Name, t.Type, n)
 }
 
-// half is the number that 16 bits of IEEE 754 mean.
-func half(bits uint16) float32 {
-	sign, exp, frac := float32(1), int(bits>>10&31), float64(bits&1023)
-	if bits>>15 != 0 {
-		sign = -1
+func converted[T, F float32 | float64 | int64](from []F) []T {
+	to := make([]T, len(from))
+	for i, v := range from {
+		to[i] = T(v)
 	}
-	switch exp {
-	case 0:
-		return sign * float32(math.Ldexp(frac, -24))
-	case 31:
-		if frac != 0 {
-			return float32(math.NaN())
-		}
-		return sign * float32(math.Inf(1))
+	return to
+}
+
+// Float32s are the elements of a tensor of floats.
+func (t *Tensor) Float32s() ([]float32, error) {
+	if t.Type.size() > 0 && !t.Type.floating() {
+		return nil, fmt.Errorf("onnx: tensor %q: expected floats, got %v", t.Name, t.Type)
 	}
-	return sign * float32(math.Ldexp(1024+frac, exp-25))
+	return elements[float32](t)
 }
 
 // Int64s are the elements of a tensor of whole numbers, or of booleans as 0 and 1.
 func (t *Tensor) Int64s() ([]int64, error) {
-	n, err := t.count()
-	if err != nil {
-		return nil, err
-	}
-	out := make([]int64, n)
-	switch {
-	case (t.Type == Int64 || t.Type == Int32 || t.Type == Bool) && t.Raw == nil && len(t.Ints) == n:
-		copy(out, t.Ints)
-	case t.Type == Int64 && t.Raw != nil:
-		for i := range out {
-			out[i] = int64(binary.LittleEndian.Uint64(t.Raw[8*i:]))
-		}
-	case t.Type == Int32 && t.Raw != nil:
-		for i := range out {
-			out[i] = int64(int32(binary.LittleEndian.Uint32(t.Raw[4*i:])))
-		}
-	case t.Type == Bool && t.Raw != nil:
-		for i := range out {
-			out[i] = int64(t.Raw[i])
-		}
-	default:
+	if t.Type.floating() {
 		return nil, fmt.Errorf("onnx: tensor %q: expected whole numbers, got %v", t.Name, t.Type)
 	}
-	return out, nil
+	return elements[int64](t)
 }
+
+// Float64s are the elements of a tensor of any numbers.
+func (t *Tensor) Float64s() ([]float64, error) { return elements[float64](t) }

@@ -84,9 +84,12 @@ func (t *Tensor) append(dst []byte) []byte {
 	dst = appendInts(dst, 1, t.Shape)
 	dst = appendInt(dst, 2, int64(t.Type))
 	dst = appendFloats(dst, 4, t.Floats)
-	if t.Type == Int64 {
+	switch t.Type {
+	case Int64:
 		dst = appendInts(dst, 7, t.Ints)
-	} else {
+	case uint32Type, uint64Type:
+		dst = appendInts(dst, 11, t.Ints)
+	default:
 		dst = appendInts(dst, 5, t.Ints)
 	}
 	dst = appendString(dst, 8, t.Name)

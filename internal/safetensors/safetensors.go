@@ -12,6 +12,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"github.com/unroll-ml/unroll/internal/wire"
 )
 
 // The bounds of the format: of the header, and, ours, of axes.
@@ -40,31 +42,22 @@ type header struct {
 	Offsets []int64 `json:"data_offsets"`
 }
 
-// width is the bytes an element; 0 for a type that is not known.
-func width(dtype string) int64 {
-	switch dtype {
-	case "BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3":
-		return 1
-	case "I16", "U16", "F16", "BF16":
-		return 2
-	case "I32", "U32", "F32":
-		return 4
-	case "I64", "U64", "F64":
-		return 8
-	}
-	return 0
+// File is an open file: what its header says. Tensors come in the order of their bytes.
+type File struct {
+	Metadata map[string]string // of the writer; nil where there is none
+	Tensors  []Tensor
 }
 
-// Open reads the header of a file of size bytes. Tensors come in the order of their bytes; these fill the file without gaps, as the format asks, so that
-// together they are no larger than it.
-func Open(r io.ReaderAt, size int64) ([]Tensor, error) {
+// Open reads the header of a file of size bytes, and no number. Tensors fill the file without gaps, as the format asks, so that together they are no larger
+// than it. One of a type that is not known here is no error before its numbers are asked for.
+func Open(r io.ReaderAt, size int64) (*File, error) {
 	var length [8]byte
 	if _, err := r.ReadAt(length[:], 0); err != nil {
 		return nil, fmt.Errorf("safetensors: expected a file that begins with the length of its header: %w", short(err))
 	}
 	n := binary.LittleEndian.Uint64(length[:])
-	if n > maxHeader || int64(n) > size-8 {
-		return nil, fmt.Errorf("safetensors: expected a header that fits a file of %d bytes, got one of %d", size, n)
+	if most := min(maxHeader, size-8); n > uint64(most) {
+		return nil, fmt.Errorf("safetensors: expected a header of at most %d bytes in a file of %d, got %d", most, size, n)
 	}
 	text := make([]byte, n)
 	if _, err := r.ReadAt(text, 8); err != nil {
@@ -74,9 +67,14 @@ func Open(r io.ReaderAt, size int64) ([]Tensor, error) {
 	if err := json.Unmarshal(text, &entries); err != nil {
 		return nil, fmt.Errorf("safetensors: header: expected JSON: %w", err)
 	}
-	delete(entries, metadata)
+	f := &File{}
+	if raw, ok := entries[metadata]; ok {
+		if err := json.Unmarshal(raw, &f.Metadata); err != nil {
+			return nil, fmt.Errorf("safetensors: %s: expected texts under their names: %w", metadata, err)
+		}
+		delete(entries, metadata)
+	}
 	data := size - 8 - int64(n)
-	var tensors []Tensor
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		var h header
 		if err := json.Unmarshal(entries[name], &h); err != nil {
@@ -87,11 +85,11 @@ func Open(r io.ReaderAt, size int64) ([]Tensor, error) {
 			return nil, fmt.Errorf("safetensors: %.80q: %w", name, err)
 		}
 		t.at, t.src = t.at+8+int64(n), r
-		tensors = append(tensors, t)
+		f.Tensors = append(f.Tensors, t)
 	}
-	slices.SortStableFunc(tensors, func(a, b Tensor) int { return cmp.Compare(a.at, b.at) })
+	slices.SortStableFunc(f.Tensors, func(a, b Tensor) int { return cmp.Compare(a.at, b.at) })
 	at := 8 + int64(n)
-	for _, t := range tensors {
+	for _, t := range f.Tensors {
 		if t.at != at {
 			return nil, fmt.Errorf("safetensors: %.80q: expected its bytes behind those of the tensor before it, at %d, got %d", t.Name, at, t.at)
 		}
@@ -100,21 +98,19 @@ func Open(r io.ReaderAt, size int64) ([]Tensor, error) {
 	if at != size {
 		return nil, fmt.Errorf("safetensors: expected a file that ends with its tensors, at byte %d, got %d bytes", at, size)
 	}
-	return tensors, nil
+	return f, nil
 }
 
 func (h *header) tensor(name string, data int64) (Tensor, error) {
-	t := Tensor{Name: name, DType: h.DType}
-	w := width(h.DType)
-	if w == 0 {
-		return t, fmt.Errorf("expected a type such as F32, got %.20q", h.DType)
-	}
+	t := Tensor{Name: name, DType: h.DType, Shape: []int{}}
 	if len(h.Offsets) != 2 || h.Offsets[0] < 0 || h.Offsets[1] < h.Offsets[0] || h.Offsets[1] > data {
 		return t, fmt.Errorf("expected data_offsets within %d bytes, got %v", data, h.Offsets)
 	}
 	if len(h.Shape) > maxRank {
 		return t, fmt.Errorf("expected at most %d axes, got %d", maxRank, len(h.Shape))
 	}
+	t.at, t.size = h.Offsets[0], h.Offsets[1]-h.Offsets[0]
+	most := 8 * t.size // elements: no type has less than a bit
 	count, empty := int64(1), false
 	for _, n := range h.Shape {
 		if n < 0 || n > math.MaxInt32 {
@@ -122,7 +118,7 @@ func (h *header) tensor(name string, data int64) (Tensor, error) {
 		}
 		t.Shape = append(t.Shape, int(n))
 		empty = empty || n == 0
-		if n > 0 && count > data/n+1 {
+		if n > 0 && count > data/n+1 && count > most/n+1 {
 			return t, fmt.Errorf("expected a shape that fits %d bytes, got %v", data, h.Shape)
 		}
 		count *= max(n, 1)
@@ -130,79 +126,31 @@ func (h *header) tensor(name string, data int64) (Tensor, error) {
 	if empty {
 		count = 0
 	}
-	t.at, t.size = h.Offsets[0], h.Offsets[1]-h.Offsets[0]
-	if count*w != t.size {
+	switch w := int64(wire.Width(h.DType)); {
+	case w > 0 && count*w != t.size:
 		return t, fmt.Errorf("expected %d bytes for shape %v of %s, got %d", count*w, h.Shape, h.DType, t.size)
+	case count > most:
+		return t, fmt.Errorf("expected a shape that fits %d bytes, got %v", t.size, h.Shape)
 	}
 	return t, nil
 }
 
-// Float32 reads the tensor's numbers, row-major: F32 as they are, F64, F16 and BF16 rounded or widened, whole numbers converted.
-func (t *Tensor) Float32() ([]float32, error) {
+// Float32 is the tensor's numbers, row-major; see wire.Decode.
+func (t *Tensor) Float32() ([]float32, error) { return decode[float32](t) }
+
+// Float64 is the same without rounding.
+func (t *Tensor) Float64() ([]float64, error) { return decode[float64](t) }
+
+func decode[T float32 | float64](t *Tensor) ([]T, error) {
 	raw := make([]byte, t.size)
 	if _, err := t.src.ReadAt(raw, t.at); err != nil && t.size > 0 {
 		return nil, fmt.Errorf("safetensors: %.80q: %w", t.Name, short(err))
 	}
-	values, err := Decode(t.DType, raw)
+	values, err := wire.Decode[T](t.DType, raw)
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: %.80q: %w", t.Name, err)
 	}
 	return values, nil
-}
-
-// Decode is little-endian numbers of a type as floats.
-func Decode(dtype string, raw []byte) ([]float32, error) {
-	w := int(width(dtype))
-	if w == 0 || len(raw)%w != 0 {
-		return nil, fmt.Errorf("expected numbers of a type such as F32, got %d bytes of %.20q", len(raw), dtype)
-	}
-	values := make([]float32, len(raw)/w)
-	le := binary.LittleEndian
-	for i := range values {
-		b := raw[i*w:]
-		switch dtype {
-		case "F32":
-			values[i] = math.Float32frombits(le.Uint32(b))
-		case "F64":
-			values[i] = float32(math.Float64frombits(le.Uint64(b)))
-		case "BF16":
-			values[i] = math.Float32frombits(uint32(le.Uint16(b)) << 16)
-		case "F16":
-			values[i] = half(le.Uint16(b))
-		case "I64":
-			values[i] = float32(int64(le.Uint64(b)))
-		case "U64":
-			values[i] = float32(le.Uint64(b))
-		case "I32":
-			values[i] = float32(int32(le.Uint32(b)))
-		case "U32":
-			values[i] = float32(le.Uint32(b))
-		case "I16":
-			values[i] = float32(int16(le.Uint16(b)))
-		case "U16":
-			values[i] = float32(le.Uint16(b))
-		case "I8":
-			values[i] = float32(int8(b[0]))
-		case "U8", "BOOL":
-			values[i] = float32(b[0])
-		default:
-			return nil, fmt.Errorf("expected numbers of 16 bits at least, got %s", dtype)
-		}
-	}
-	return values, nil
-}
-
-// half is a number of IEEE 754's 16 bits: sign, 5 bits of exponent, 10 of fraction.
-func half(h uint16) float32 {
-	sign, exponent, fraction := uint32(h>>15)<<31, uint32(h>>10&31), uint32(h&1023)
-	switch exponent {
-	case 0: // zero, or a number below the smallest normal one
-		v := float32(fraction) / (1 << 24)
-		return math.Float32frombits(math.Float32bits(v) | sign)
-	case 31:
-		return math.Float32frombits(sign | 255<<23 | fraction<<13)
-	}
-	return math.Float32frombits(sign | (exponent+112)<<23 | fraction<<13)
 }
 
 // Values are a tensor to write.
