@@ -18,7 +18,7 @@ type Saving string
 const (
 	// SavingRows: what the first recurrent layer computes from its input alone is computed once a distinct word of the batch, where the
 	// batch has so many words that it pays. Predictions that follow one another compute it once for every word of the table, as soon as that has
-	// paid, and keep it until a weight changes.
+	// paid, and keep it until a weight changes; the walk of a prefix too.
 	SavingRows Saving = "rows"
 	// SavingPrefix: rows that begin with the same word again and again, as padding does that is not masked, walk that stretch as one. Who
 	// goes backwards begins with the last word; of two directions, the one that saves more has such a stretch.

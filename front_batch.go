@@ -26,7 +26,7 @@ type frontBatch struct {
 	lanes []lane // one of every chain
 	ahead *lane  // the one whose rows share a prefix, or nil
 
-	tables  [][]float32 // of all words, by lane, kept from predictions before; nil: the batch has its own, or none
+	tables  *wordTables // of predictions before; nil: the batch has its own words, or none
 	byWords bool        // the batch goes by distinct words
 	vectors []float32   // of the distinct words
 	seers   [][]byte    // of the workers that looked: the words that they saw

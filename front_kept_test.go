@@ -41,7 +41,7 @@ func TestKeptWords(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := c.model
-			check := func(when string) {
+			check := func(when string, data Data) {
 				t.Helper()
 				m.savings.rows = false
 				want := predictions(t, m, data)
@@ -51,14 +51,18 @@ func TestKeptWords(t *testing.T) {
 						t.Fatalf("%s, prediction %d: %v, without rows %v", when, try, got, want)
 					}
 				}
-				if !m.front.kept.made {
+				if m.front.kept.made == nil {
 					t.Fatalf("%s: words are not kept after four predictions", when)
+				}
+				walked := slices.ContainsFunc(m.front.kept.made.prefixes, func(p keptPrefix) bool { return p.runs != nil })
+				if shared := !m.front.masked; walked != shared {
+					t.Fatalf("%s: the prefix was kept: %v", when, walked)
 				}
 			}
 			for _, from := range []int{0, 1 << 40} { // by distinct words, or not
 				m.front.wordsFrom = from
 				m.Touch()
-				check("at first")
+				check("at first", data)
 			}
 			if err := m.Compile(optimizers.SGD{}, losses.BinaryCrossentropy{}); err != nil {
 				t.Fatal(err)
@@ -66,14 +70,15 @@ func TestKeptWords(t *testing.T) {
 			if _, err := m.Fit(context.Background(), data, BatchSize(20)); err != nil {
 				t.Fatal(err)
 			}
-			check("trained")
+			check("trained", data)
+			check("longer rows", frontData(t, "front", 40, 14))
 			for _, w := range m.Weights() {
 				for i := range w.Data {
 					w.Data[i] += 0.25
 				}
 			}
 			m.Touch()
-			check("set by hand")
+			check("set by hand", data)
 		})
 	}
 }

@@ -30,8 +30,9 @@ type lane struct {
 
 	joined [][][]float32 // of every walk and state: the gradients of the states with which the rows began
 
-	// Of the prefix: a run, what it reads and its gradients, one a walk.
+	// Of the prefix: a run, what it reads and its gradients, one a walk. walked are the runs that went, these or kept ones.
 	runs       []engine.Run
+	walked     []engine.Run
 	prefixRows engine.Rows
 	x          []float32
 	given      [][][]float32

@@ -11,7 +11,7 @@ func (s *session) look() bool {
 	b.ids, b.n, b.t, b.perShard = x.IDs, s.n, x.Shape[1], s.perShard
 	b.tables = nil
 	if s.grads == nil && b.savings.rows {
-		b.tables = s.wordTables()
+		b.tables = s.keptTables()
 	}
 	b.byWords = b.tables == nil && b.savings.rows && b.n*b.t >= b.wordsFrom
 	b.lead, b.trail, b.inner = resize(b.lead, b.n), resize(b.trail, b.n), resize(b.inner, b.n)

@@ -20,6 +20,10 @@ func (l *lane) makeJoined() {
 
 // walkPrefix takes the shared stretch through all walks, as one row.
 func (l *lane) walkPrefix(training bool) {
+	if l.tables != nil {
+		l.walked = l.tables.prefix(l)
+		return
+	}
 	id := l.prefix
 	if l.byWords {
 		id = 0
@@ -33,19 +37,24 @@ func (l *lane) walkPrefix(training bool) {
 		last.sums = resize(last.sums, l.walks[0].Cell.SumWidth())
 		clear(l.rows.Local[l.places[l.shards]:])
 	}
-	shape := engine.Shape{T: l.shared, N: 1, Training: true, Sequences: true}
-	for k, w := range l.walks {
-		in := engine.Input{Compact: true}
-		switch {
-		case k > 0:
-			in.X = l.runs[k-1].Sequence()
-		case l.gathers():
-			l.rowsAt(&l.prefixRows, l.shards, training)
-			in.Rows = &l.prefixRows
-		default:
-			in.X = l.gather(&l.x, l.shards)
+	in := engine.Input{Compact: true}
+	if l.byWords {
+		l.rowsAt(&l.prefixRows, l.shards, training)
+		in.Rows = &l.prefixRows
+	} else {
+		in.X = l.gather(&l.x, l.shards)
+	}
+	walkAlone(l.walks, l.runs, l.shared, in)
+	l.walked = l.runs
+}
+
+// walkAlone takes one row of so many steps through walks, and has them remember every step.
+func walkAlone(walks []layers.Walk, runs []engine.Run, steps int, in engine.Input) {
+	for k, w := range walks {
+		if k > 0 {
+			in.Rows, in.X = nil, runs[k-1].Sequence()
 		}
-		l.runs[k].Forward(w.Cell, shape, in)
+		runs[k].Forward(w.Cell, engine.Shape{T: steps, N: 1, Training: true, Sequences: true}, in)
 	}
 }
 

@@ -67,7 +67,7 @@ func (l *lane) rowsAt(r *engine.Rows, shard int, training bool) {
 	lo, hi := l.places[shard], l.places[shard+1]
 	r.X, r.D, r.Table, r.Index = l.rows.X, l.rows.D, l.rows.Table, l.index[lo:hi]
 	if l.tables != nil {
-		r.X, r.D, r.Table = l.frontBatch.table.Data, l.frontBatch.table.Shape[0], l.tables[l.at]
+		r.X, r.D, r.Table = l.table.Data, l.table.Shape[0], l.tables.byLane[l.at]
 	}
 	r.Sums, r.Local = nil, nil
 	if training {

@@ -19,7 +19,7 @@ func (s *session) beginFront() {
 		if b.byWords {
 			words = len(b.words.distinct)
 		}
-		b.kept.spend(b.front, words)
+		b.front.kept.spend(b.front, words)
 	}
 	if training && b.ahead != nil {
 		b.ahead.makeJoined()

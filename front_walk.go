@@ -68,7 +68,7 @@ func (l *lane) forward(w *worker, shard int, training bool) []float32 {
 			in.Rows, in.X = nil, f.runs[k-1].Sequence()
 		}
 		if l.shared > 0 {
-			in.Prefix = &l.runs[k]
+			in.Prefix = &l.walked[k]
 		}
 		shape.Sequences = walk.Sequences
 		f.runs[k].Forward(walk.Cell, shape, in)
