@@ -4,6 +4,10 @@ package kernel
 const (
 	blockK = 256
 	blockN = 132 // a multiple of the six or twelve rows of a tile
+	// Rows are cut into tiles of two or three heights, each of which goes along b. Where kc rows of b are more than blockB values, which the second-level cache
+	// would lose from one to the next, they go along blockM columns, a multiple of the widest tile's, before the next.
+	blockB = 1 << 15
+	blockM = 128
 )
 
 // MatMul is dst = a B: dst[i*ldd+j] = sum of a[i*lda+k] * B[k,j] over increasing k, for i < n and j < b.M. It never reads dst.
@@ -48,15 +52,25 @@ func matMul(name string, dst []float32, ldd int, a []float32, lda int, b *Packed
 		if k > 0 {
 			from = startDst
 		}
+		step := b.M
+		if kc*b.M > blockB {
+			step = blockM
+		}
 		for i := 0; i < n; i += blockN {
 			nc := min(blockN, n-i)
-			switch {
-			case useAVX512:
-				matMulBlockAVX512(dst[i*ldd:], ldd, a[i*lda+k:], lda, b, k, kc, nc, from, bias)
-			case useAVX2:
-				matMulBlockAVX2(dst[i*ldd:], ldd, a[i*lda+k:], lda, b, k, kc, nc, from, bias)
-			default:
-				matMulBlockGeneric(dst[i*ldd:], ldd, a[i*lda+k:], lda, b, k, kc, nc, from, bias)
+			for j := 0; j < b.M; j += step {
+				to, columns, begin := dst[i*ldd+j:], Packed{K: b.K, M: min(step, b.M-j), data: b.data[j*b.K:]}, bias
+				if from == startBias {
+					begin = bias[j:]
+				}
+				switch {
+				case useAVX512:
+					matMulBlockAVX512(to, ldd, a[i*lda+k:], lda, &columns, k, kc, nc, from, begin)
+				case useAVX2:
+					matMulBlockAVX2(to, ldd, a[i*lda+k:], lda, &columns, k, kc, nc, from, begin)
+				default:
+					matMulBlockGeneric(to, ldd, a[i*lda+k:], lda, &columns, k, kc, nc, from, begin)
+				}
 			}
 		}
 	}
