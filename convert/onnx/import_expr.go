@@ -1,0 +1,3 @@
+package onnx
+
+type expr struct{}
