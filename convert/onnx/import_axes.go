@@ -160,20 +160,33 @@ func (m *importer) pick(x *view, c cut) (*view, error) {
 			v.parts = x.parts[from:to]
 			return v, nil
 		}
-	case a.is(1) && len(x.parts) == 1 && x.parts[0].last != nil && (c.from == -1 && c.to >= math.MaxInt32 || l.known() && c.from == l.n-1 && c.to == l.n):
-		v.parts = []*source{x.parts[0].last}
-		for i, a := range v.axes { // the source has no steps any more
-			v.axes[i] = axis{of: slices.Clone(a.of), direction: a.direction}
-			for k, of := range a.of {
-				if of > 1 {
-					v.axes[i].of[k] = of - 1
-				}
-			}
+	case a.is(1) && len(x.parts) == 1:
+		s := x.parts[0].last
+		if c.from == 0 && c.to == 1 {
+			s = x.parts[0].first
+		} else if !(c.from == -1 && c.to >= math.MaxInt32 || l.known() && c.from == l.n-1 && c.to == l.n) {
+			break
 		}
-		v.axes[c.axis] = axis{direction: true}
-		return v, nil
+		if s != nil {
+			return v.ended(s, c.axis), nil
+		}
 	}
 	return nil, fmt.Errorf("expected the last step of a layer that walks forwards, or a direction, got %d to %d of axis %d", c.from, c.to, c.axis)
+}
+
+// ended is a view of a source that has no steps any more, which were the axis at.
+func (v *view) ended(s *source, at int) *view {
+	e := &view{parts: []*source{s}, axes: slices.Clone(v.axes)}
+	for i, a := range e.axes {
+		e.axes[i] = axis{of: slices.Clone(a.of), direction: a.direction}
+		for k, of := range a.of {
+			if of > 1 {
+				e.axes[i].of[k] = of - 1
+			}
+		}
+	}
+	e.axes[at] = axis{direction: true}
+	return e
 }
 
 // split is a Split into directions.

@@ -16,6 +16,9 @@ func (m *importer) node(n *onnx.Node) error {
 	if isRecurrent(n) {
 		return m.recurrent(n)
 	}
+	if n.Op == "Loop" {
+		return m.loop(n)
+	}
 	for _, kind := range []func(*onnx.Node) (bool, error){m.onArrays, m.tests, m.onAxes} {
 		if ok, err := kind(n); ok {
 			return err

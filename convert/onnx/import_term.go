@@ -186,8 +186,8 @@ type source struct {
 	symbol  unroll.Symbol
 	err     error
 
-	last *source // its last step; nil where no layer has it
-	back *source // its steps in the other order
+	last, first *source // its last and first step; nil where no layer has it
+	back        *source // its steps in the other order
 	// turned: it is the back of what a layer makes, and no layer makes it itself.
 	turned bool
 	hidden *hidden // the mask that it comes with in our model

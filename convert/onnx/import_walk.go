@@ -198,7 +198,9 @@ func (w *recurrence) results(at int, natural bool) (sequence *source, states []*
 	}
 	end := w.end(at)
 	if !l.zero {
-		walk.last = end
+		if walk.last = end; l.back {
+			walk.back.first = end
+		}
 	}
 	for j := range l.states {
 		if j == l.output {
