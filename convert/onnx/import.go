@@ -86,6 +86,7 @@ type importer struct {
 // want is what the graph reads of a node's layer, learned in the first pass.
 type want struct {
 	sequence, natural bool        // every step, in the order of the walk, or of a walk backwards in the order of its input
+	either            bool        // every step, in whichever order
 	final, states     bool        // the output after the last step; states besides it
 	merged, mergedEnd bool        // every step, or the last one, of both directions beside each other
 	apart             bool        // a direction by itself

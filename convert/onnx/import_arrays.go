@@ -7,9 +7,6 @@ import (
 	"github.com/unroll-ml/unroll/internal/onnx"
 )
 
-// arithmeticOps are the operators between two values that broadcast.
-var arithmeticOps = []string{"Add", "Sub", "Mul", "Div"}
-
 // onArrays computes a node of numbers and lengths alone; ok: it is one.
 func (m *importer) onArrays(n *onnx.Node) (ok bool, err error) {
 	x, y := m.arg(n, 0), m.arg(n, 1)
@@ -122,7 +119,7 @@ func (m *importer) onArrays(n *onnx.Node) (ok bool, err error) {
 		}
 		return true, m.set(n, &term{less: &less{a, b}})
 	case "Add", "Sub", "Mul", "Div":
-		if y == nil || y.array == nil {
+		if y == nil || y.array == nil || !x.whole || !y.whole {
 			return false, nil
 		}
 		return true, m.lengthArithmetic(n, x.array, y.array)
@@ -465,9 +462,9 @@ func (m *importer) joinedLengths(n *onnx.Node) (ok bool, err error) {
 func (m *importer) lengthArithmetic(n *onnx.Node, x, y *array) error {
 	a, okA := x.scalar()
 	b, okB := y.scalar()
-	ok := okA && okB && x.whole && y.whole
+	ok := okA && okB
 	if !ok {
-		return fmt.Errorf("expected at least one value that layers compute, or two lengths")
+		return fmt.Errorf("expected two lengths, got lists of them")
 	}
 	known := a.known() && b.known() && max(a.n, -a.n, b.n, -b.n) < 1<<31
 	var c length

@@ -320,9 +320,14 @@ func (m *importer) concatenated(n *onnx.Node) error {
 
 // joined are sources beside each other along an axis.
 func (m *importer) joined(n *onnx.Node, axis int, in []*source) (*source, error) {
-	if axis == len(in[0].lengths)-1 && len(in) == 2 {
-		if both := m.bothWays(n, in[0], in[1]); both != nil {
-			return both, nil
+	if axis == len(in[0].lengths)-1 {
+		for i := 0; i+1 < len(in); i++ {
+			if both := m.bothWays(n, in[i], in[i+1]); both != nil {
+				in = slices.Replace(slices.Clone(in), i, i+2, both)
+			}
+		}
+		if len(in) == 1 {
+			return in[0], nil
 		}
 	}
 	like := slices.Clone(in[0].lengths)

@@ -112,13 +112,23 @@ func (r *stepReader) of(t *term, width int) (*expr, error) {
 	return nil, fmt.Errorf("expected %d numbers or one, got numbers of shape %v", width, t.shape)
 }
 
+// width of a term as an operand: of values, or of a vector of known numbers; 0 where it fits any.
+func (t *term) width() int {
+	switch {
+	case t == nil:
+	case t.expr != nil:
+		return t.expr.width
+	case t.array != nil && !t.filled && len(t.shape) > 0 && len(t.floats) == t.shape[len(t.shape)-1]:
+		return len(t.floats)
+	}
+	return 0
+}
+
 // binary is an operation place by place.
 func (r *stepReader) binary(op operation, x, y *term) (*expr, error) {
 	width := 0
 	for _, t := range []*term{x, y} {
-		if t != nil && t.expr != nil {
-			width = max(width, t.expr.width)
-		}
+		width = max(width, t.width())
 	}
 	a, err := r.of(x, width)
 	if err != nil {
@@ -265,7 +275,6 @@ func (r *stepReader) step(n *onnx.Node) error {
 				return err
 			}
 		}
-		return fmt.Errorf("expected operations on values of the step, got one on others")
 	}
 	if n.Op == "Split" {
 		return r.split(n)
@@ -298,9 +307,9 @@ func (r *stepReader) operation(n *onnx.Node) (*expr, error) {
 	case n.Op == "Where":
 		return r.chosen(x, y, m.arg(n, 2))
 	}
-	e := x.expr
-	if e == nil {
-		return nil, fmt.Errorf("expected a value of the step first, got others")
+	e, err := r.of(x, x.width())
+	if err != nil {
+		return nil, err
 	}
 	if n.Op == "Identity" || n.Op == "Cast" || n.Op == "Dropout" {
 		return e, nil

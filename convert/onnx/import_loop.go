@@ -309,11 +309,9 @@ func (l *loop) results(m *importer, c *cellOf, next []*expr, out *expr, sequence
 
 // steps are what the loop walks over: a sequence, perhaps from the end, under a mask.
 func (l *loop) steps() (w *recurrence, back bool, err error) {
-	x, mask := l.reader.x, l.reader.mask
-	w = &recurrence{x: x}
-	if back = x.turned; back {
-		w.x = x.back
-	}
+	mask := l.reader.mask
+	w = &recurrence{}
+	w.x, back = l.reader.m.inOrder(l.reader.x)
 	if l.mask == nil {
 		return w, back, nil
 	}

@@ -125,11 +125,11 @@ func (m *importer) overRow(op string, s *source) *moments {
 	width := float64(p.of.width())
 	switch {
 	case width == 0:
-	case op == "ReduceMean" && p.only(theX) && isNumbers(p.terms[theX], 1):
+	case (op == "ReduceMean" || op == "GlobalAveragePool") && p.only(theX) && isNumbers(p.terms[theX], 1):
 		r := &moments{of: p.of}
 		r.terms[theMean] = []float64{1}
 		return r
-	case op == "ReduceMean" && p.stage == squares:
+	case (op == "ReduceMean" || op == "GlobalAveragePool") && p.stage == squares:
 		return &moments{of: p.of, stage: variance, times: 1}
 	case op == "ReduceSum" && p.stage == squares, op == "ReduceSumSquare" && p.centred():
 		return &moments{of: p.of, stage: variance, times: width}

@@ -379,6 +379,7 @@ func (m *importer) between(n *onnx.Node, x, y *view) error {
 	if spec("") == nil || !sameAxes(x.axes, y.axes) {
 		return fmt.Errorf("expected a sum, difference or product of values with their axes in one order, got orders %s and %s", x.order(), y.order())
 	}
+	m.pair(a, b)
 	name := m.nameOf(n)
 	z, err := m.layer(name, spec(name), nil, a.lengths, a, b)
 	if err != nil {

@@ -39,11 +39,8 @@ func (m *importer) recurrent(n *onnx.Node) error {
 	if err != nil {
 		return err
 	}
+	in, turned := m.inOrder(in)
 	w := &recurrence{x: in}
-	turned := in.turned
-	if turned {
-		w.x = in.back
-	}
 	if len(in.lengths) != 3 || in.width() != c.inputs {
 		return fmt.Errorf("expected a sequence of width %d as X, got shape %s", c.inputs, shown(in.lengths))
 	}

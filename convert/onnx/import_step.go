@@ -42,7 +42,7 @@ func (r *stepReader) stepOf(n *onnx.Node, x *view, at *term) (*expr, error) {
 
 // later is a counter plus a known number.
 func (r *stepReader) later(x, y *term) (*expr, error) {
-	if x.expr == nil {
+	if x.expr == nil || x.expr.op != counter {
 		x, y = y, x
 	}
 	if y == nil || y.array == nil {
@@ -76,9 +76,7 @@ func (r *stepReader) chosen(mask, yes, no *term) (*expr, error) {
 	}
 	width := 0
 	for _, t := range []*term{yes, no} {
-		if t != nil && t.expr != nil {
-			width = max(width, t.expr.width)
-		}
+		width = max(width, t.width())
 	}
 	b, err := r.of(yes, width)
 	if err != nil {

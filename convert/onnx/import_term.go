@@ -198,7 +198,8 @@ type source struct {
 	affine  func(scale, offset []float64) *source
 	moments *moments // it is a part of a normalization
 
-	walked *outcome // a recurrent layer makes it
+	outcome *outcome // a recurrent layer makes it
+	quiet   *source  // in the first pass: the same, which a recurrent layer reads in either order
 }
 
 // get is the source's symbol.

@@ -52,7 +52,7 @@ type outcome struct {
 func (w *recurrence) prepare() {
 	want := w.want
 	end := want.final || want.mergedEnd
-	w.sequences = w.m.learn || want.sequence || want.natural || want.merged
+	w.sequences = w.m.learn || want.sequence || want.natural || want.either || want.merged
 	w.states = w.m.learn || want.states || end && w.sequences
 	w.merges = len(w.ways) == 2 && !w.m.learn && !want.apart && !w.states && want.merged != want.mergedEnd
 	// Every step of a walk backwards, in the order of its input, is what the backward layer of a Bidirectional gives, and no other. Its forward layer is one unit that nobody reads.
@@ -136,7 +136,7 @@ func (w *recurrence) source(lengths []length, is outcome, pick func() (unroll.Sy
 		return pick()
 	}
 	is.raw = made
-	return &source{lengths: lengths, walked: &is, make: func() (unroll.Symbol, error) {
+	return &source{lengths: lengths, outcome: &is, make: func() (unroll.Symbol, error) {
 		w.want.apart = true
 		note()
 		return made()
@@ -209,16 +209,43 @@ func (w *recurrence) results(at int, natural bool) (sequence *source, states []*
 		}
 		pick := func() (unroll.Symbol, error) { return w.result(at, j), nil }
 		s := w.source(end.lengths, outcome{at: at}, pick, func() { w.want.states = true })
-		s.walked = nil // nothing that two ways are merged of
+		s.outcome = nil // nothing that two ways are merged of
 		states = append(states, s)
 	}
 	return sequence, states
 }
 
+// inOrder are the steps of a source as a layer has them, and whether the source has them turned around. Those of a walk backwards can be had in either order: they are taken in the
+// one that others want, or in that of the walk.
+func (m *importer) inOrder(s *source) (steps *source, turned bool) {
+	p := s.outcome
+	switch {
+	case s.turned:
+		return s.back, true
+	case p == nil || p.final || len(p.ways) != 1 || !p.ways[0].back:
+		return s, false
+	}
+	walk, natural := s, p.natural
+	if natural {
+		walk = s.back
+	}
+	switch {
+	case m.learn:
+		p.want.either = true
+		if walk.quiet == nil {
+			walk.quiet = &source{lengths: walk.lengths, hidden: walk.hidden, make: walk.outcome.raw}
+		}
+		return walk.quiet, natural
+	case p.turned:
+		return walk.back, !natural
+	}
+	return walk, natural
+}
+
 // bothWays are two sources beside each other, where they are the two ways of a Bidirectional; nil where they are not. In the first pass two walks over one value learn that they
 // are its two ways.
 func (m *importer) bothWays(n *onnx.Node, a, b *source) *source {
-	p, q := a.walked, b.walked
+	p, q := a.outcome, b.outcome
 	if p == nil || q == nil || p.final != q.final {
 		return nil
 	}
@@ -231,13 +258,8 @@ func (m *importer) bothWays(n *onnx.Node, a, b *source) *source {
 		lengths[len(lengths)-1] = lengthOf(int64(p.ways[0].units + p.ways[1].units))
 		return &source{lengths: lengths, make: p.raw, hidden: a.hidden}
 	}
-	pair := p.alone() && q.alone() && !p.ways[0].back && q.ways[0].back && p.x == q.x && p.alike(q.recurrence) && (p.final || q.natural && p.fits()) &&
-		(p.want.other == nil || p.want.other == q.recurrence) && (q.want.other == nil || q.want.other == p.recurrence)
-	if !same && !pair {
+	if !same && !m.pair(a, b) {
 		return nil
-	}
-	if pair {
-		p.want.other, q.want.other = q.recurrence, p.recurrence
 	}
 	for _, w := range []*want{p.want, q.want} {
 		w.merged, w.mergedEnd = w.merged || !p.final, w.mergedEnd || p.final
@@ -256,6 +278,19 @@ func (m *importer) bothWays(n *onnx.Node, a, b *source) *source {
 		return nil
 	}
 	return &source{lengths: m.lengthsOf(z, a.lengths), make: func() (unroll.Symbol, error) { return z, nil }, hidden: a.hidden}
+}
+
+// pair lets two walks over one value learn, in the first pass, that they are the two ways of a Bidirectional; false where they cannot be.
+func (m *importer) pair(a, b *source) bool {
+	p, q := a.outcome, b.outcome
+	if !m.learn || p == nil || q == nil || p.final != q.final || !p.alone() || !q.alone() || p.ways[0].back || !q.ways[0].back || p.x != q.x || !p.alike(q.recurrence) {
+		return false
+	}
+	if !p.final && (!q.natural || !p.fits()) || p.want.other != nil && p.want.other != q.recurrence || q.want.other != nil && q.want.other != p.recurrence {
+		return false
+	}
+	p.want.other, q.want.other = q.recurrence, p.recurrence
+	return true
 }
 
 // alone reports whether it is one way from zeros.
@@ -308,7 +343,7 @@ func (m *importer) walks(n *onnx.Node, w *recurrence, natural bool) (sequences [
 // unite makes a walk one of both ways.
 func (w *recurrence) unite(o *recurrence) {
 	a, b := w.want, o.want
-	w.want = &want{sequence: a.sequence || b.sequence || a.natural || b.natural, final: a.final || b.final, states: a.states || b.states, apart: a.apart || b.apart,
+	w.want = &want{sequence: a.sequence || b.sequence || a.natural || b.natural || a.either || b.either, final: a.final || b.final, states: a.states || b.states, apart: a.apart || b.apart,
 		merged: a.merged, mergedEnd: a.mergedEnd}
 	w.ways = []*way{w.ways[0], o.ways[0]}
 	if w.ways[0].back {
