@@ -101,4 +101,112 @@ func TestTensorFlowModels(t *testing.T) {
 	}
 }
 
-var _ = format.Float
+// Loops, masks and shapes that are not quite those of layers are refused, with what was expected.
+func TestTensorFlowRefusals(t *testing.T) {
+	find := func(t *testing.T, g *format.Graph, op string) *format.Node {
+		for _, n := range g.Nodes {
+			if n.Op == op {
+				return n
+			}
+		}
+		t.Fatalf("expected a node %s, got none", op)
+		return nil
+	}
+	loop := func(t *testing.T, g *format.Graph) (n *format.Node, body *format.Graph) {
+		n = find(t, g, "Loop")
+		return n, n.Attribute("body").Graph
+	}
+	scalar := func(g *format.Graph, v float32) string {
+		name := fmt.Sprintf("number%d", len(g.Initializers))
+		g.Initializers = append(g.Initializers, format.FloatTensor(name, nil, []float32{v}))
+		return name
+	}
+	whole := func(g *format.Graph, v ...int64) string {
+		name := fmt.Sprintf("whole%d", len(g.Initializers))
+		shape := []int64{int64(len(v))}
+		if len(v) == 1 {
+			shape = nil
+		}
+		g.Initializers = append(g.Initializers, format.IntTensor(name, shape, v))
+		return name
+	}
+	for _, c := range []struct {
+		name, model string
+		edit        func(t *testing.T, g *format.Graph)
+		want        string
+	}{
+		{"a state from ones", "lecture", func(t *testing.T, g *format.Graph) {
+			find(t, g, "Expand").Inputs[0] = scalar(g, 1)
+		}, "(Loop): expected zeros or what layers compute, (N, 5), as an initial state"},
+		{"a counter from 1", "lecture", func(t *testing.T, g *format.Graph) {
+			n, _ := loop(t, g)
+			n.Inputs[2] = whole(g, 1)
+		}, "(Loop): expected a counter that begins with 0"},
+		{"a counter by 2", "lecture", func(t *testing.T, g *format.Graph) {
+			_, body := loop(t, g)
+			for _, n := range body.Nodes {
+				if n.Op == "Add" && strings.Contains(n.Inputs[1], "add/y") {
+					n.Inputs[1] = whole(body, 2)
+				}
+			}
+		}, "(Loop): expected a loop that goes on while there are steps"},
+		{"other steps", "lecture", func(t *testing.T, g *format.Graph) {
+			_, body := loop(t, g)
+			find(t, body, "Less").Inputs[1] = whole(body, 5)
+		}, "(Loop): expected a loop that goes on while there are steps"},
+		{"fewer rounds", "lecture", func(t *testing.T, g *format.Graph) {
+			n, _ := loop(t, g)
+			n.Inputs[0] = whole(g, 3)
+		}, "(Loop): expected as many rounds as there are steps"},
+		{"an operator that no cell has", "lecture", func(t *testing.T, g *format.Graph) {
+			_, body := loop(t, g)
+			find(t, body, "Tanh").Op = "Erf"
+		}, "(Erf): no cell computes the operator Erf"},
+		{"no body", "lecture", func(t *testing.T, g *format.Graph) {
+			n, _ := loop(t, g)
+			n.Attributes = nil
+		}, "(Loop): expected a body"},
+		{"a mask of another id", "masked_lstm", func(t *testing.T, g *format.Graph) {
+			n := find(t, g, "Equal")
+			n.Inputs[1] = whole(g, 3)
+		}, "(Equal): expected a comparison of ids with 0, for a mask"},
+		{"the other steps' mask", "masked_lstm", func(t *testing.T, g *format.Graph) {
+			find(t, g, "Not").Op = "Identity"
+		}, "(Loop): expected the mask of the steps"},
+		{"a mask that is no mask of the walk", "masked_lstm", func(t *testing.T, g *format.Graph) {
+			_, body := loop(t, g)
+			for _, n := range body.Nodes {
+				if n.Op == "Not" {
+					n.Op = "Identity"
+				}
+			}
+		}, "(Loop): expected"},
+		{"steps turned around in part", "backwards", func(t *testing.T, g *format.Graph) {
+			find(t, g, "ReverseSequence").Inputs[1] = whole(g, 1, 1, 1, 1)
+		}, "(ReverseSequence): expected all"},
+		{"rows of another shape", "two", func(t *testing.T, g *format.Graph) {
+			var last *format.Node
+			for _, n := range g.Nodes {
+				if n.Op == "Reshape" {
+					last = n
+				}
+			}
+			last.Inputs[1] = whole(g, 7, -1, 2)
+		}, "(Reshape): expected as many values as (N·"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			data, err := os.ReadFile("../../testdata/onnx/tf_" + c.model + ".onnx")
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := format.Read(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.edit(t, f.Graph)
+			if _, err := readONNX(f.Append(nil)); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("expected an error with %q, got %v", c.want, err)
+			}
+		})
+	}
+}
