@@ -177,6 +177,10 @@ def models():
         "masked_beside": two_inputs,
         "cell_minimal": lambda: chain(floats(), L.RNN(MinimalGated(4)), L.Dense(2)),
         "cell_joined": lambda: chain(ids(), words(), L.RNN(Joined(4), return_sequences=True), L.Dense(2)),
+        "activations": lambda: chain(floats(), L.SimpleRNN(4, return_sequences=True), L.Dense(4, activation="gelu"), L.Dense(4, activation="hard_sigmoid"),
+                                     L.Dense(4, activation="swish"), L.Dense(4, activation="exponential"), L.Dense(3, activation="softsign")),
+        "both_modes": lambda: chain(floats(), both(L.SimpleRNN(4, return_sequences=True), merge_mode="ave"), both(L.GRU(3, reset_after=False), merge_mode="mul")),
+        "masked_hard": lambda: chain(ids(), words(), L.LSTM(4, recurrent_activation="hard_sigmoid", activation="relu", use_bias=False), L.Dense(2)),
         "cell_leaky": lambda: chain(floats(), L.RNN(Leaky(4, 2), return_sequences=True)),
     }
 

@@ -44,20 +44,27 @@ func (m *importer) channels(n *onnx.Node) error {
 	if err != nil {
 		return err
 	}
-	lengths := slices.Clone(s.lengths)
+	from := s
+	if s.padded != nil {
+		from = s.padded.of
+	}
+	lengths := slices.Clone(from.lengths)
 	if lengths[1] = w.steps(lengths[1]); w.stride > 1 || w.padding == "" && w.size > 1 {
 		if !lengths[1].known() {
 			lengths[1] = m.open()
 		}
 	}
 	if n.Op == "Conv" {
-		y, err := m.convolution(n, w, s)
+		y, err := m.convolution(n, w, from)
 		if err != nil {
 			return err
 		}
 		lengths[2] = lengthOf(int64(w.filters))
 		y.lengths = lengths
 		return m.set(n, v.with(y))
+	}
+	if s.padded != nil && w.padding != "" {
+		return fmt.Errorf("expected a pool over the steps themselves, got zeros around them")
 	}
 	name := m.nameOf(n)
 	var spec layers.Spec = layers.AveragePooling1D{Name: name, PoolSize: w.size, Strides: w.stride, Padding: w.padding}
@@ -264,7 +271,7 @@ func (m *importer) readPads(n *onnx.Node, w *windows, s *source, at, spatial int
 	}
 	switch {
 	case before == 0 && after == 0:
-	case known && before == all/2 && after == all-all/2 && (s.padded == nil || n.Op == "Conv"):
+	case known && before == all/2 && after == all-all/2:
 		w.padding = "same"
 	case n.Op == "Conv" && before == reach-1 && after == 0:
 		w.padding = "causal"
@@ -276,9 +283,6 @@ func (m *importer) readPads(n *onnx.Node, w *windows, s *source, at, spatial int
 
 // convolution is the layer of a Conv. An Add behind it brings the bias.
 func (m *importer) convolution(n *onnx.Node, w *windows, s *source) (*source, error) {
-	if s.padded != nil {
-		s = s.padded.of
-	}
 	f, size := w.filters, w.size
 	c := len(w.kernel) / f / size
 	if err := m.spend(len(w.kernel)); err != nil {

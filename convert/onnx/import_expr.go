@@ -154,7 +154,14 @@ func (r *stepReader) binary(op operation, x, y *term) (*expr, error) {
 	case op == add && b.isNumber(0):
 		return a, nil
 	}
-	return r.make(expr{op: op, a: a, b: b, width: max(a.width, b.width)})
+	e, err := r.make(expr{op: op, a: a, b: b, width: max(a.width, b.width)})
+	if err != nil || op != maximum && op != minimum {
+		return e, err
+	}
+	if of, lo, hi := e.bounded(); lo <= hi && of != e && of.width > 0 {
+		return r.clamped(of, lo, hi)
+	}
+	return e, nil
 }
 
 // times is a value times a known matrix.
@@ -354,8 +361,8 @@ func (r *stepReader) operation(n *onnx.Node) (*expr, error) {
 		}
 		return r.make(expr{op: power, value: p.value, a: e, width: e.width})
 	case "Clip":
-		if lo, hi := m.bound(n, "min", 1), m.bound(n, "max", 2); lo == 0 && hi == 1 {
-			return r.clipped(e)
+		if lo, hi := m.bounds(n); lo <= hi {
+			return r.clamped(e, lo, hi)
 		}
 	case "Reshape", "Squeeze", "Unsqueeze":
 		return r.rows(n, e)

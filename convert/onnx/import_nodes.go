@@ -46,6 +46,16 @@ func (m *importer) node(n *onnx.Node) error {
 		return m.layerNormalization(n)
 	case "ReduceMean", "ReduceMax", "ReduceSum", "ReduceSumSquare", "GlobalAveragePool", "GlobalMaxPool":
 		return m.reduced(n)
+	case "Erf":
+		if x != nil && x.view != nil {
+			return m.erf(n, x.view)
+		}
+	case "Clip":
+		if x == nil || x.view == nil {
+			return fmt.Errorf("expected what layers compute, got numbers")
+		}
+		lo, hi := m.bounds(n)
+		return m.clamped(n, x.view, lo, hi)
 	case "Pad":
 		return m.pad(n)
 	case "BatchNormalization":

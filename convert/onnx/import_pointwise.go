@@ -99,29 +99,78 @@ func activationOf(m *importer, n *onnx.Node) (a activations.Activation, ok bool,
 		if s := n.Attribute("approximate"); s == nil || s.String == "none" {
 			return activations.GELU, true, nil
 		}
-	case "Clip":
-		lo, hi := m.bound(n, "min", 1), m.bound(n, "max", 2)
-		switch {
-		case lo == 0 && hi == 6:
-			return activations.ReLU6, true, nil
-		case lo == -1 && hi == 1:
-			return activations.HardTanh, true, nil
-		}
 	default:
 		return "", false, nil
 	}
 	return "", true, fmt.Errorf("expected the arguments of an activation that layers have, got others")
 }
 
-// bound is a number of a Clip; NaN where it is not known.
-func (m *importer) bound(n *onnx.Node, name string, i int) float64 {
-	if a := n.Attribute(name); a != nil {
-		return float64(a.Float)
+// bounds of a Clip; NaN where one is not known.
+func (m *importer) bounds(n *onnx.Node) (lo, hi float64) {
+	bound := func(name string, i int, otherwise float64) float64 {
+		if a := n.Attribute(name); a != nil {
+			return float64(a.Float)
+		}
+		switch t := m.arg(n, i); {
+		case t == nil:
+			return otherwise
+		case t.array != nil && len(t.floats) == 1:
+			return float64(t.floats[0])
+		}
+		return math.NaN()
 	}
-	if t := m.arg(n, i); t != nil && t.array != nil && len(t.floats) == 1 {
-		return float64(t.floats[0])
+	return bound("min", 1, math.Inf(-1)), bound("max", 2, math.Inf(1))
+}
+
+// between is an activation that holds scale x + offset between bounds; "" where none does.
+func between(lo, hi, scale, offset float64) activations.Activation {
+	switch {
+	case lo == 0 && hi == 1:
+		return hardSigmoid(float32(scale), float32(offset))
+	case scale != 1 || offset != 0:
+	case lo == 0 && math.IsInf(hi, 1):
+		return activations.ReLU
+	case lo == 0 && hi == 6:
+		return activations.ReLU6
+	case lo == -1 && hi == 1:
+		return activations.HardTanh
 	}
-	return math.NaN()
+	return ""
+}
+
+// clamp is a source held between bounds, until it is an activation.
+type clamp struct {
+	of     *source
+	lo, hi float64
+}
+
+// clamped holds a view between bounds.
+func (m *importer) clamped(n *onnx.Node, v *view, lo, hi float64) error {
+	s, err := v.single()
+	if err != nil {
+		return err
+	}
+	if c := s.clamp; c != nil && max(lo, c.lo) <= min(hi, c.hi) {
+		s, lo, hi = c.of, max(lo, c.lo), min(hi, c.hi)
+	}
+	y := &source{lengths: s.lengths, hidden: s.hidden, clamp: &clamp{s, lo, hi}}
+	y.make = func() (unroll.Symbol, error) {
+		of := s
+		a := between(lo, hi, 1, 0)
+		if r := s.rescaling; a == "" && r != nil && len(r.scale) == 1 && len(r.offset) == 1 {
+			of, a = r.of, between(lo, hi, r.scale[0], r.offset[0])
+		}
+		if a == "" {
+			return unroll.Symbol{}, fmt.Errorf("expected bounds that an activation has, got %v and %v", lo, hi)
+		}
+		symbol, err := of.get()
+		if err != nil {
+			return symbol, err
+		}
+		name := m.nameOf(n)
+		return m.apply(name, layers.Activation{Name: name, Activation: a}, nil, symbol)
+	}
+	return m.set(n, v.with(y))
 }
 
 // dense is a Gemm or MatMul. An Add behind it brings the bias.
@@ -205,7 +254,7 @@ type rescaling struct {
 
 // source of it takes further numbers into the same layer.
 func (r rescaling) source() *source {
-	s := &source{lengths: r.of.lengths, hidden: r.of.hidden}
+	s := &source{lengths: r.of.lengths, hidden: r.of.hidden, rescaling: &r}
 	s.make = func() (unroll.Symbol, error) {
 		symbol, err := r.of.get()
 		if err != nil {
@@ -293,7 +342,7 @@ func (m *importer) arithmetic(n *onnx.Node) error {
 	case x == nil || y == nil || x.view == nil && y.view == nil:
 		return fmt.Errorf("expected at least one value that layers compute")
 	case x.view != nil && y.view != nil:
-		return m.between(n, x.view, y.view)
+		return m.ofTwo(n, x.view, y.view)
 	}
 	swapped := x.view == nil
 	if swapped {
@@ -312,6 +361,19 @@ func (m *importer) arithmetic(n *onnx.Node) error {
 			return m.setMoments(n, x.view, r, err)
 		}
 	}
+	if s.gelu != nil && len(values) == 1 {
+		return m.geluWith(n, x.view, *s.gelu, values[0])
+	}
+	if n.Op == "Max" || n.Op == "Min" {
+		if len(values) != 1 {
+			return fmt.Errorf("expected one number as a bound, got %d", len(values))
+		}
+		lo, hi := math.Inf(-1), values[0]
+		if n.Op == "Max" {
+			lo, hi = values[0], math.Inf(1)
+		}
+		return m.clamped(n, x.view, lo, hi)
+	}
 	var scale, offset []float64
 	change := func(f func(float64) float64) []float64 {
 		list := make([]float64, len(values))
@@ -329,10 +391,10 @@ func (m *importer) arithmetic(n *onnx.Node) error {
 		scale, offset = []float64{-1}, values
 	case n.Op == "Sub":
 		offset = change(func(v float64) float64 { return -v })
-	case swapped:
-		return fmt.Errorf("expected a division by numbers, got one of numbers")
-	default:
+	case n.Op == "Div" && !swapped:
 		scale = change(func(v float64) float64 { return 1 / v })
+	default:
+		return fmt.Errorf("expected a sum, difference or product with numbers, or a division by them, got another operation")
 	}
 	if s.affine != nil {
 		if r := s.affine(scale, offset); r != nil {
@@ -342,8 +404,8 @@ func (m *importer) arithmetic(n *onnx.Node) error {
 	return m.set(n, x.with(rescaling{m, n, s, scale, offset}.source()))
 }
 
-// between is arithmetic of two values of layers.
-func (m *importer) between(n *onnx.Node, x, y *view) error {
+// ofTwo is arithmetic of two values of layers.
+func (m *importer) ofTwo(n *onnx.Node, x, y *view) error {
 	a, err := x.single()
 	if err != nil {
 		return err
@@ -358,8 +420,10 @@ func (m *importer) between(n *onnx.Node, x, y *view) error {
 		}
 		return m.setMoments(n, x, r, err)
 	}
-	if ok, err := m.underMask(n, x, y); ok {
-		return err
+	for _, kind := range []func(*onnx.Node, *view, *view) (bool, error){m.underMask, m.betweenGelu} {
+		if ok, err := kind(n, x, y); ok {
+			return err
+		}
 	}
 	spec := func(name string) layers.Spec {
 		switch n.Op {

@@ -96,31 +96,61 @@ func (r *stepReader) chosen(mask, yes, no *term) (*expr, error) {
 	return r.make(expr{op: where, a: a, b: b, c: c, width: width})
 }
 
-// clipped is a value held between 0 and 1: Keras 2's hard_sigmoid, where it is 0.2 x + 0.5.
-func (r *stepReader) clipped(e *expr) (*expr, error) {
-	if e.op == add && e.b.isNumber(0.5) && e.a.op == mul {
-		for _, f := range [][2]*expr{{e.a.a, e.a.b}, {e.a.b, e.a.a}} {
-			if f[0].op != number || f[1].width != e.width {
-				continue
-			}
-			if a := hardSigmoid(float32(f[0].value), 0.5); a != "" {
-				return r.make(expr{op: function, name: a.Name(), a: f[1], width: e.width})
-			}
+// clamped is a value held between bounds: an activation, or what it is.
+func (r *stepReader) clamped(e *expr, lo, hi float64) (*expr, error) {
+	of, scale, offset := e, 1.0, 0.0
+	if e.op == add && e.b.op == number && e.a.op == mul {
+		if offset = e.b.value; e.a.a.op == number {
+			of, scale = e.a.b, e.a.a.value
+		} else if e.a.b.op == number {
+			of, scale = e.a.a, e.a.b.value
 		}
 	}
-	zero, err := r.make(expr{op: number})
-	if err != nil {
-		return nil, err
+	for _, f := range []struct {
+		of            *expr
+		scale, offset float64
+	}{{e, 1, 0}, {of, scale, offset}} {
+		if a := between(lo, hi, f.scale, f.offset); a != "" && f.of.width == e.width {
+			return r.make(expr{op: function, name: a.Name(), a: f.of, width: e.width})
+		}
 	}
-	one, err := r.make(expr{op: number, value: 1})
-	if err != nil {
-		return nil, err
+	for _, bound := range []struct {
+		op operation
+		v  float64
+	}{{maximum, lo}, {minimum, hi}} {
+		if math.IsInf(bound.v, 0) {
+			continue
+		}
+		v, err := r.make(expr{op: number, value: bound.v})
+		if err != nil {
+			return nil, err
+		}
+		if e, err = r.make(expr{op: bound.op, a: e, b: v, width: e.width}); err != nil {
+			return nil, err
+		}
 	}
-	low, err := r.make(expr{op: maximum, a: e, b: zero, width: e.width})
-	if err != nil {
-		return nil, err
+	return e, nil
+}
+
+// bounded is a value with its bounds, which it has by the operations maximum and minimum.
+func (e *expr) bounded() (of *expr, lo, hi float64) {
+	lo, hi = math.Inf(-1), math.Inf(1)
+	for of = e; of.op == maximum || of.op == minimum; {
+		v, x := of.b, of.a
+		if v.op != number {
+			v, x = x, v
+		}
+		if v.op != number {
+			break
+		}
+		if of.op == maximum {
+			lo = max(lo, v.value)
+		} else {
+			hi = min(hi, v.value)
+		}
+		of = x
 	}
-	return r.make(expr{op: minimum, a: low, b: one, width: e.width})
+	return of, lo, hi
 }
 
 func (r *stepReader) gemm(n *onnx.Node, e *expr) (*expr, error) {

@@ -195,8 +195,11 @@ type source struct {
 	padded *padded // zeros stand around its steps
 	// affine takes numbers along the last axis into the layer that makes it: the result times scale plus offset, either of which may be nil. It is nil, or gives nil, where that
 	// cannot be.
-	affine  func(scale, offset []float64) *source
-	moments *moments // it is a part of a normalization
+	affine    func(scale, offset []float64) *source
+	moments   *moments   // it is a part of a normalization
+	rescaling *rescaling // it is one
+	clamp     *clamp     // it is held between bounds
+	gelu      *gelu      // it is a part of one
 
 	outcome *outcome // a recurrent layer makes it
 	quiet   *source  // in the first pass: the same, which a recurrent layer reads in either order
