@@ -18,9 +18,12 @@ import (
 // maxONNX is the largest file that is read: what a message of protocol buffers may hold.
 const maxONNX = math.MaxInt32
 
-// Read is the model in an ONNX file of size bytes, where its graph is made of what layers here compute: an Embedding's Gather, LSTM, GRU, RNN, Gemm or MatMul and Add,
-// activations, normalizations, windows and pools, and the Transpose, Squeeze, Reshape and Slice between them, as exporters write them. Every other operator is an error with its name: there is
-// no second engine that would run it.
+// Read is the model in an ONNX file of size bytes, where its graph is made of what layers here compute: an Embedding's Gather, LSTM, GRU, RNN, a Loop of one step, Gemm or MatMul and Add,
+// activations, normalizations, windows and pools, and the arithmetic of shapes between them, as PyTorch's exporter and tf2onnx write them. Every other operator is an error with its
+// name: there is no second engine that would run it.
+//
+// A Loop over the steps of a sequence becomes the layer whose equations it has, or a Recurrent with equations of its own. Steps that a mask hides in it are hidden by an Embedding with
+// MaskZero or by a Masking layer.
 //
 // Inputs and outputs have the batch first here, whatever the file's order; an output's axes of length 1 that only count directions are left out, and the two directions of a bidirectional
 // output are two outputs. Zeros of initial states are not inputs.
@@ -257,7 +260,7 @@ func (m *importer) input(v *onnx.Value) (unroll.Symbol, error) {
 	}
 	s := unroll.Input(layers.Input{Name: m.unique(v.Name), Shape: shape[1:], IDs: ids})
 	if s.Err() == nil {
-		m.put(v.Name, &term{view: &view{parts: []*source{{lengths: m.lengthsOf(s, nil), make: func() (unroll.Symbol, error) { return s, nil }}}, axes: axes}})
+		m.put(v.Name, &term{view: &view{parts: []*source{{lengths: m.lengthsOf(s, nil), ids: ids, make: func() (unroll.Symbol, error) { return s, nil }}}, axes: axes}})
 	}
 	return s, s.Err()
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/unroll-ml/unroll/internal/onnx"
-	"github.com/unroll-ml/unroll/layers"
 )
 
 // loop makes a recurrent layer of a Loop whose body is one step: a walk over all steps of a sequence, from zeros or from what layers compute.
@@ -379,13 +378,4 @@ func (m *importer) wayOf(c *cellOf) (*way, error) {
 		}
 	}
 	return m.written(c)
-}
-
-// knownCells are the recurrent layers that have a name, of no units yet.
-func knownCells() []layers.Recurrent {
-	var all []layers.Recurrent
-	for _, s := range []layers.Spec{layers.SimpleRNN{}, layers.LSTM{}, layers.GRU{}, layers.GRU{NoResetAfter: true}} {
-		all = append(all, layers.Recurrent{Cell: layers.EquationsOf(s)})
-	}
-	return append(all, layers.Equations()...)
 }

@@ -41,17 +41,18 @@ func passesMask(s layers.Spec) bool {
 	return false
 }
 
-// common is the mask of several values beside each other: the same one of all.
-func (m *importer) common(in []*source) (*hidden, error) {
+// common is the mask of several values beside each other. In the second pass one that is none of theirs stands for different ones, of which no graph says what they hide.
+func (m *importer) common(in []*source) *hidden {
 	for _, s := range in[1:] {
-		if (s.hidden == nil) != (in[0].hidden == nil) || s.hidden != nil && s.hidden.mask != in[0].hidden.mask {
-			if !m.learn {
-				return nil, fmt.Errorf("expected values under one mask, got some under another or none")
-			}
-			return nil, nil
+		switch {
+		case (s.hidden == nil) == (in[0].hidden == nil) && (s.hidden == nil || s.hidden.mask == in[0].hidden.mask):
+		case m.learn:
+			return nil
+		default:
+			return &hidden{}
 		}
 	}
-	return in[0].hidden, nil
+	return in[0].hidden
 }
 
 // walksUnder fails unless a value comes with exactly this mask, nil for none. In the first pass the Embedding learns that it shall make it.

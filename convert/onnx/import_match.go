@@ -3,6 +3,7 @@ package onnx
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/internal/cell"
@@ -38,10 +39,30 @@ const (
 	maxComparisons = 1 << 14 // of one text
 )
 
+// knownCell is a recurrent layer that has a name, of no units yet, with its text.
+type knownCell struct {
+	layer layers.Recurrent
+	text  *cell.Cell
+}
+
+// knownCells are those whose states are all as wide as the output.
+var knownCells = sync.OnceValue(func() (all []knownCell) {
+	var list []layers.Recurrent
+	for _, s := range []layers.Spec{layers.SimpleRNN{}, layers.LSTM{}, layers.GRU{}, layers.GRU{NoResetAfter: true}} {
+		list = append(list, layers.Recurrent{Cell: layers.EquationsOf(s)})
+	}
+	for _, l := range append(list, layers.Equations()...) {
+		if text, err := cell.Parse(l.Cell); err == nil && l.Class() != "ProjectedLSTM" {
+			all = append(all, knownCell{l, text})
+		}
+	}
+	return all
+})
+
 // matched is the layer of a text that computes what a step does; nil where they differ.
-func (m *importer) matched(c *cellOf, known layers.Recurrent) (*way, error) {
-	text, err := cell.Parse(known.Cell)
-	if err != nil || len(text.States) != len(c.states) {
+func (m *importer) matched(c *cellOf, of knownCell) (*way, error) {
+	known, text := of.layer, of.text
+	if len(text.States) != len(c.states) {
 		return nil, nil
 	}
 	t := &matcher{text: text, c: c, left: maxComparisons, found: bindings{map[string]string{}, map[int]int{}, map[weightAt][]weightPart{}}}

@@ -39,6 +39,9 @@ const maxInts = 1 << 16
 
 // arrayOf is a tensor's numbers.
 func arrayOf(t *onnx.Tensor) (*array, error) {
+	if len(t.Shape) > maxRank {
+		return nil, fmt.Errorf("tensor %q: expected at most %d axes, got %d", t.Name, maxRank, len(t.Shape))
+	}
 	a := &array{}
 	for _, n := range t.Shape {
 		a.shape = append(a.shape, int(n))
@@ -85,17 +88,6 @@ func (a *array) isAll(v float32) bool {
 	}
 	n := a.numbers()
 	return len(n) > 0 && !slices.ContainsFunc(n, func(f float32) bool { return f != v })
-}
-
-// vector are the numbers where the array has one for every place of an axis of this length, as (…, 1, length); nil otherwise.
-func (a *array) vector(width int) []float32 {
-	if len(a.shape) == 0 || a.shape[len(a.shape)-1] != width {
-		return nil
-	}
-	if n := a.numbers(); len(n) == width {
-		return n
-	}
-	return nil
 }
 
 // view is what layers make, in the order of axes that the graph has it in.
@@ -201,6 +193,8 @@ type source struct {
 	clamp     *clamp     // it is held between bounds
 	gelu      *gelu      // it is a part of one
 
+	ids bool // whole numbers, from an input
+
 	outcome *outcome // a recurrent layer makes it
 	quiet   *source  // in the first pass: the same, which a recurrent layer reads in either order
 }
@@ -293,7 +287,7 @@ func (m *importer) layer(name string, spec layers.Spec, weights [][]float32, lik
 	}
 	s := &source{lengths: m.lengthsOf(y, like), make: func() (unroll.Symbol, error) { return y, nil }}
 	if passesMask(spec) {
-		s.hidden, err = m.common(in)
+		s.hidden = m.common(in)
 	}
-	return s, err
+	return s, nil
 }

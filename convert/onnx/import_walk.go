@@ -91,6 +91,9 @@ func (w *recurrence) apply() (unroll.Symbol, error) {
 	case w.turned && w.want.sequence:
 		return unroll.Symbol{}, fmt.Errorf("expected every step of a walk backwards in one order, got both read")
 	case w.turned:
+		if err := w.m.spend(w.x.width()); err != nil {
+			return unroll.Symbol{}, err
+		}
 		arrays = [][]float32{make([]float32, w.x.width()), {0}}
 		var idle layers.Spec = layers.SimpleRNN{Name: w.name + "_idle", Units: 1, NoBias: true, ReturnSequences: true, ReturnState: w.states}
 		back := spec(0, w.name+"_backward", true)
