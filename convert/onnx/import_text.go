@@ -15,7 +15,8 @@ import (
 type equationsWriter struct {
 	c       *cellOf
 	lines   []string
-	text    map[*expr]string // how a value is read
+	text    map[*expr]written // how a value is read
+	names   map[*expr]string  // of next states
 	uses    map[*expr]int
 	state   map[int]string // names
 	params  map[weightPart]string
@@ -28,7 +29,7 @@ const maxText = 64 << 10
 
 // written is the layer of equations that a step is.
 func (m *importer) written(c *cellOf) (*way, error) {
-	t := &equationsWriter{c: c, text: map[*expr]string{}, uses: map[*expr]int{}, state: map[int]string{}, params: map[weightPart]string{}, parts: map[string]weightPart{}, counted: map[string]int{}}
+	t := &equationsWriter{c: c, text: map[*expr]written{}, names: map[*expr]string{}, uses: map[*expr]int{}, state: map[int]string{}, params: map[weightPart]string{}, parts: map[string]weightPart{}, counted: map[string]int{}}
 	w := &way{units: c.output.width, states: len(c.states), output: -1}
 	// The state that is the output comes first in a text.
 	for k, i := range c.states {
@@ -49,8 +50,10 @@ func (m *importer) written(c *cellOf) (*way, error) {
 	}
 	read := map[*expr]bool{}
 	t.count(c.output, read)
-	for _, i := range c.states {
-		t.count(c.next[i], read)
+	for k, i := range c.states {
+		if k != w.output {
+			t.count(c.next[i], read)
+		}
 	}
 	if err := t.write(w); err != nil {
 		return nil, err
@@ -102,115 +105,154 @@ func (t *equationsWriter) count(e *expr, read map[*expr]bool) {
 }
 
 func (t *equationsWriter) write(w *way) error {
-	for _, i := range t.c.states {
+	for k, i := range t.c.states {
 		e := t.c.next[i]
 		if e.width != w.units {
 			t.lines = append(t.lines, fmt.Sprintf("value %s_t size=%d", t.state[i], e.width))
 		}
+		if k != w.output && !e.isLeaf() && e != t.c.output && t.names[e] == "" {
+			t.names[e] = t.state[i] + "_t+1"
+		}
 	}
-	var next []string
-	for _, i := range t.c.states {
-		v, err := t.value(t.c.next[i])
+	for k, i := range t.c.states {
+		if k == w.output {
+			continue
+		}
+		v, err := t.value(t.c.next[i], aSum)
 		if err != nil {
 			return err
 		}
-		next = append(next, v)
+		if name := t.state[i] + "_t+1"; v != name {
+			t.lines = append(t.lines, name+" = "+v)
+		}
 	}
-	v, err := t.value(t.c.output)
+	v, err := t.value(t.c.output, aSum)
 	if err != nil {
 		return err
-	}
-	for k, i := range t.c.states {
-		if k != w.output {
-			t.lines = append(t.lines, t.state[i]+"_t+1 = "+next[k])
-		}
 	}
 	t.lines = append(t.lines, "output_t = "+v)
 	return nil
 }
 
-// inline is how long a part of a line may be before it gets a name.
-const inline = 60
-
-// value is how an expression is read: a name, or where it is read once and short, the expression.
-func (t *equationsWriter) value(e *expr) (string, error) {
-	if s, ok := t.text[e]; ok {
-		return s, nil
-	}
-	s, err := t.expression(e)
-	if err != nil {
-		return "", err
-	}
-	leaf := e.op == input || e.op == state || e.op == vector || e.op == number
-	if !leaf && (t.uses[e] > 1 || len(s) > inline) {
-		name := fmt.Sprintf("v%d_t", len(t.lines)+1)
-		t.lines = append(t.lines, name+" = "+s)
-		s = name
-	} else if !leaf && e.op != matrix && e.op != function {
-		s = "(" + s + ")"
-	}
-	if len(t.lines) > maxText/8 {
-		return "", fmt.Errorf("expected a step of at most %d bytes of equations, got more", maxText)
-	}
-	t.text[e] = s
-	return s, nil
+// isLeaf reports whether an expression is as short as a name.
+func (e *expr) isLeaf() bool {
+	return e.op == input || e.op == state || e.op == vector || e.op == number
 }
 
-func (t *equationsWriter) expression(e *expr) (string, error) {
-	var args []string
-	for _, a := range []*expr{e.a, e.b} {
-		if a == nil {
-			continue
-		}
-		s, err := t.value(a)
-		if err != nil {
+// What binds in a text, from the loosest on.
+const (
+	aSum = iota
+	aProduct
+	aSign
+	aName // or a call, or what stands in parentheses
+)
+
+// written is a part of a text, and what binds it.
+type written struct {
+	text  string
+	binds int
+}
+
+// inline is how long a part of a line may be before it gets a name.
+const inline = 80
+
+// value is how an expression is read where at least so much binds: a name, or where it is read once and short, the expression.
+func (t *equationsWriter) value(e *expr, binds int) (string, error) {
+	is, ok := t.text[e]
+	if !ok {
+		var err error
+		if is, err = t.expression(e); err != nil {
 			return "", err
 		}
-		args = append(args, s)
+		name := t.names[e]
+		if name == "" && !e.isLeaf() && e != t.c.output && (t.uses[e] > 1 || len(is.text) > inline) || e == t.c.output && t.uses[e] > 1 {
+			t.counted["v"]++
+			name = fmt.Sprintf("v%d_t", t.counted["v"])
+		}
+		if name != "" {
+			t.lines = append(t.lines, name+" = "+is.text)
+			is = written{name, aName}
+		}
+		if len(t.lines) > maxText/8 {
+			return "", fmt.Errorf("expected a step of at most %d bytes of equations, got more", maxText)
+		}
+		t.text[e] = is
+	}
+	if is.binds < binds {
+		return "(" + is.text + ")", nil
+	}
+	return is.text, nil
+}
+
+// signs are the operators between two values: their sign, what binds the result, and what must bind the operands.
+var signs = map[operation]struct {
+	sign                string
+	result, left, right int
+}{add: {" + ", aSum, aSum, aProduct}, sub: {" - ", aSum, aSum, aProduct}, mul: {" * ", aProduct, aProduct, aSign}, div: {" / ", aProduct, aProduct, aSign}}
+
+func (t *equationsWriter) expression(e *expr) (written, error) {
+	left, right := aSum, aSum
+	sign, isBinary := signs[e.op]
+	switch {
+	case isBinary:
+		left, right = sign.left, sign.right
+	case e.op == minus:
+		left = aSign
+	case e.op == power:
+		left = aName
+	}
+	var a, b string
+	var err error
+	if e.a != nil {
+		if a, err = t.value(e.a, left); err != nil {
+			return written{}, err
+		}
+	}
+	if e.b != nil {
+		if b, err = t.value(e.b, right); err != nil {
+			return written{}, err
+		}
+	}
+	if isBinary {
+		return written{a + sign.sign + b, sign.result}, nil
 	}
 	switch e.op {
 	case input:
-		return "input_t", nil
+		return written{"input_t", aName}, nil
 	case state:
-		return t.state[e.state] + "_t", nil
+		return written{t.state[e.state] + "_t", aName}, nil
 	case number:
 		if math.IsNaN(e.value) || math.IsInf(e.value, 0) {
-			return "", fmt.Errorf("expected finite numbers, got %v", e.value)
+			return written{}, fmt.Errorf("expected finite numbers, got %v", e.value)
 		}
+		// As few digits as the file's float has.
+		n := written{strconv.FormatFloat(e.value, 'g', -1, 32), aName}
 		if e.value < 0 {
-			return "(" + strconv.FormatFloat(e.value, 'g', -1, 64) + ")", nil
+			n.binds = aSum
 		}
-		return strconv.FormatFloat(e.value, 'g', -1, 64), nil
+		return n, nil
 	case vector:
-		return t.param("bias", e), nil
+		return written{t.param("bias", e), aName}, nil
 	case matrix:
 		name := "kernel"
 		if t.onState(e.a) {
 			name = "recurrent_kernel"
 		}
-		return "dot(" + args[0] + ", " + t.param(name, e) + ")", nil
-	case add:
-		return args[0] + " + " + args[1], nil
-	case sub:
-		return args[0] + " - " + args[1], nil
-	case mul:
-		return args[0] + " * " + args[1], nil
-	case div:
-		return args[0] + " / " + args[1], nil
+		return written{"dot(" + a + ", " + t.param(name, e) + ")", aName}, nil
 	case minimum:
-		return "min(" + args[0] + ", " + args[1] + ")", nil
+		return written{"min(" + a + ", " + b + ")", aName}, nil
 	case maximum:
-		return "max(" + args[0] + ", " + args[1] + ")", nil
+		return written{"max(" + a + ", " + b + ")", aName}, nil
 	case minus:
-		return "-" + args[0], nil
+		return written{"-" + a, aSum}, nil
 	case power:
-		return args[0] + "^" + strconv.FormatFloat(e.value, 'g', -1, 64), nil
+		return written{a + "^" + strconv.FormatFloat(e.value, 'g', -1, 32), aSign}, nil
 	case function:
-		return e.name + "(" + args[0] + ")", nil
+		return written{e.name + "(" + a + ")", aName}, nil
 	case beside:
-		return "", fmt.Errorf("expected values beside each other in a product with a matrix, got another use of them")
+		return written{}, fmt.Errorf("expected values beside each other in a product with a matrix, got another use of them")
 	}
-	return "", fmt.Errorf("expected a mask that holds all states and the output alike, got another use of it")
+	return written{}, fmt.Errorf("expected a mask that holds all states and the output alike, got another use of it")
 }
 
 // onState reports whether a value depends on a state.
