@@ -18,15 +18,15 @@ import (
 // maxONNX is the largest file that is read: what a message of protocol buffers may hold.
 const maxONNX = math.MaxInt32
 
-// Read is the model in an ONNX file of size bytes, where its graph is made of what layers here compute: an Embedding's Gather, LSTM, GRU, RNN, a Loop of one step, Gemm or MatMul and Add,
-// activations, normalizations, windows and pools, and the arithmetic of shapes between them, as PyTorch's exporter and tf2onnx write them. Every other operator is an error with its
-// name: there is no second engine that would run it.
+// Read is the model in an ONNX file of size bytes, where its graph is made of what layers here compute: an Embedding's Gather, LSTM, GRU, RNN, a Loop of one step, Gemm
+// or MatMul and Add, activations, normalizations, windows and pools, and the arithmetic of shapes between them, as PyTorch's exporter and tf2onnx write them. Every
+// other operator is an error with its name: there is no second engine that would run it.
 //
-// A Loop over the steps of a sequence becomes the layer whose equations it has, or a Recurrent with equations of its own. Steps that a mask hides in it are hidden by an Embedding with
-// MaskZero or by a Masking layer.
+// A Loop over the steps of a sequence becomes the layer whose equations it has, or a Recurrent with equations of its own. Steps that a mask hides in it are hidden by
+// an Embedding with MaskZero or by a Masking layer.
 //
-// Inputs and outputs have the batch first here, whatever the file's order; an output's axes of length 1 that only count directions are left out, and the two directions of a bidirectional
-// output are two outputs. Zeros of initial states are not inputs.
+// Inputs and outputs have the batch first here, whatever the file's order; an output's axes of length 1 that only count directions are left out, and the two directions
+// of a bidirectional output are two outputs. Zeros of initial states are not inputs.
 func Read(r io.ReaderAt, size int64) (*unroll.Model, error) {
 	if size < 0 || size > maxONNX {
 		return nil, fmt.Errorf("onnx: expected a file of at most %d bytes, got %d", maxONNX, size)
@@ -107,8 +107,8 @@ func (m *importer) want(n *onnx.Node) *want {
 	return w
 }
 
-// numbersAByte is how many numbers may be made of each byte of a file: a model keeps each of its numbers in a few forms, and a file that reads one large tensor many times shall
-// take no more.
+// numbersAByte is how many numbers may be made of each byte of a file: a model keeps each of its numbers in a few forms, and a file that reads one large tensor many
+// times shall take no more.
 const numbersAByte, numbersBeside = 6, 1 << 20
 
 // spend fails where more is made of a file than its size allows.
@@ -136,11 +136,7 @@ func importedWith(f *onnx.Model, wants map[*onnx.Node]*want, learn bool, budget 
 	m := &importer{file: f, scopes: []map[string]*term{{}}, readers: map[string][]*onnx.Node{}, names: map[string]bool{}, arrays: map[string][][]float32{}, wants: wants,
 		joint: map[*want]*recurrence{}, learn: learn, budget: budget}
 	m.initializers(f.Graph)
-	for _, n := range f.Graph.Nodes {
-		for _, in := range n.Inputs {
-			m.readers[in] = append(m.readers[in], n)
-		}
-	}
+	m.read(f.Graph)
 	var inputs, outputs []unroll.Symbol
 	for _, v := range f.Graph.Inputs {
 		if m.value(v.Name) != nil {
@@ -187,6 +183,25 @@ func importedWith(f *onnx.Model, wants map[*onnx.Node]*want, learn bool, budget 
 	}
 	model.Touch()
 	return model, nil
+}
+
+// read notes who reads each value of a graph, and of the graphs within it.
+func (m *importer) read(g *onnx.Graph) {
+	for _, n := range g.Nodes {
+		for _, in := range n.Inputs {
+			m.readers[in] = append(m.readers[in], n)
+		}
+		for _, a := range n.Attributes {
+			if a.Graph != nil {
+				m.read(a.Graph)
+			}
+		}
+	}
+}
+
+// isOutput reports whether the graph returns a value.
+func (m *importer) isOutput(name string) bool {
+	return slices.ContainsFunc(m.file.Graph.Outputs, func(v *onnx.Value) bool { return v.Name == name })
 }
 
 // initializers are numbers that a graph has.

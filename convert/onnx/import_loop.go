@@ -16,7 +16,8 @@ func (m *importer) loop(n *onnx.Node) error {
 	l := &loop{node: n, body: attribute.Graph, reader: &stepReader{m: m, known: map[expr]*expr{}, depth: map[*expr]int{}, cuts: map[columnsOf]*expr{}}}
 	carried := len(n.Inputs) - 2
 	if len(l.body.Inputs) != carried+2 || len(l.body.Outputs) < carried+1 || len(n.Outputs) > len(l.body.Outputs)-1 || l.body.Sparse > 0 {
-		return fmt.Errorf("expected a body that takes a counter, a condition and %d values and gives them back, got %d inputs and %d outputs", carried, len(l.body.Inputs), len(l.body.Outputs))
+		return fmt.Errorf("expected a body that takes a counter, a condition and %d values and gives them back, got %d inputs and %d outputs", carried,
+			len(l.body.Inputs), len(l.body.Outputs))
 	}
 	m.scopes = append(m.scopes, map[string]*term{})
 	next, scans, err := l.read(m)
@@ -225,7 +226,7 @@ func (e *expr) times() [2]*expr {
 func (l *loop) walk(m *importer, next, scans []*expr) error {
 	n := l.node
 	read := func(i int) bool { // whether anybody reads an output
-		return i < len(n.Outputs) && n.Outputs[i] != "" && (len(m.readers[n.Outputs[i]]) > 0 || slices.ContainsFunc(m.file.Graph.Outputs, func(v *onnx.Value) bool { return v.Name == n.Outputs[i] }))
+		return i < len(n.Outputs) && n.Outputs[i] != "" && (len(m.readers[n.Outputs[i]]) > 0 || m.isOutput(n.Outputs[i]))
 	}
 	var out *expr // at every step
 	for _, s := range scans {

@@ -124,7 +124,8 @@ func (v *view) term() *term { return &term{view: v} }
 
 // testSource is a value that no layer makes.
 func testSource(lengths []length, t *test) *source {
-	return &source{lengths: lengths, test: t, make: never("expected a mask where an Embedding or Masking layer makes one, for layers that walk under it, got another use of it")}
+	return &source{lengths: lengths, test: t,
+		make: never("expected a mask where an Embedding or Masking layer makes one, for layers that walk under it, got another use of it")}
 }
 
 // reducedTest is whether any value of a step counts; or how many steps do, or the sum of values that count.

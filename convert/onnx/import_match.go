@@ -120,8 +120,8 @@ func kerasOf(l layers.Recurrent) layers.Spec {
 		return layers.SimpleRNN{Name: l.Name, Units: l.Units, Activation: l.Activation, NoBias: l.NoBias, ReturnSequences: l.ReturnSequences, ReturnState: l.ReturnState,
 			GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask}
 	case layers.EquationsOf(layers.LSTM{}):
-		return layers.LSTM{Name: l.Name, Units: l.Units, Activation: l.Activation, RecurrentActivation: l.RecurrentActivation, NoBias: l.NoBias, ReturnSequences: l.ReturnSequences,
-			ReturnState: l.ReturnState, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask}
+		return layers.LSTM{Name: l.Name, Units: l.Units, Activation: l.Activation, RecurrentActivation: l.RecurrentActivation, NoBias: l.NoBias,
+			ReturnSequences: l.ReturnSequences, ReturnState: l.ReturnState, GoBackwards: l.GoBackwards, ZeroOutputForMask: l.ZeroOutputForMask}
 	case layers.EquationsOf(layers.GRU{}), layers.EquationsOf(layers.GRU{NoResetAfter: true}):
 		return layers.GRU{Name: l.Name, Units: l.Units, Activation: l.Activation, RecurrentActivation: l.RecurrentActivation, NoBias: l.NoBias,
 			NoResetAfter: l.Cell != layers.EquationsOf(layers.GRU{}), ReturnSequences: l.ReturnSequences, ReturnState: l.ReturnState, GoBackwards: l.GoBackwards,

@@ -290,7 +290,8 @@ func (m *importer) standardized(n *onnx.Node, x *view) error {
 	scale, offset, mean, spread := m.arg(n, 1), m.arg(n, 2), m.arg(n, 3), m.arg(n, 4)
 	ok := scale != nil && scale.array != nil && scale.isAll(1) && offset != nil && offset.array != nil && offset.isAll(0) && mean != nil && spread != nil && len(x.axes) > 1
 	for _, t := range []*term{mean, spread} {
-		ok = ok && t.view != nil && len(t.parts) == 1 && t.parts[0].moments != nil && t.parts[0].moments.of == s && len(t.axes) == 1 && sameAxes(rowAxes(t.view, s), rowAxes(x, s)[1:2])
+		ok = ok && t.view != nil && len(t.parts) == 1 && t.parts[0].moments != nil && t.parts[0].moments.of == s && len(t.axes) == 1 &&
+			sameAxes(rowAxes(t.view, s), rowAxes(x, s)[1:2])
 	}
 	if !ok {
 		return fmt.Errorf("expected known arrays, or the mean and variance of each row with scale 1 and offset 0")
@@ -306,7 +307,8 @@ func (m *importer) standardized(n *onnx.Node, x *view) error {
 
 func (m *importer) layerNormalization(n *onnx.Node) error {
 	x, gamma, beta := m.arg(n, 0), m.arg(n, 1), m.arg(n, 2)
-	if x == nil || x.view == nil || gamma == nil || gamma.array == nil || len(gamma.shape) != 1 || beta != nil && (beta.array == nil || len(beta.floats) != len(gamma.floats)) {
+	if x == nil || x.view == nil || gamma == nil || gamma.array == nil || len(gamma.shape) != 1 ||
+		beta != nil && (beta.array == nil || len(beta.floats) != len(gamma.floats)) {
 		return fmt.Errorf("expected what layers compute, with known scale and bias over the last axis")
 	}
 	if a := intOf(n, "axis", -1); a != -1 && a != len(x.axes)-1 {

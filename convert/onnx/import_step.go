@@ -240,7 +240,8 @@ func (r *stepReader) rows(n *onnx.Node, e *expr) (*expr, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(shape) == 2 && (shape[0] == batch || shape[0] == lengthOf(-1) || shape[0] == lengthOf(0)) && (shape[1] == lengthOf(int64(e.width)) || shape[1] == lengthOf(-1) && shape[0] != shape[1]) {
+		rows := len(shape) == 2 && (shape[0] == batch || shape[0] == lengthOf(-1) || shape[0] == lengthOf(0))
+		if rows && (shape[1] == lengthOf(int64(e.width)) || shape[1] == lengthOf(-1) && shape[0] != shape[1]) {
 			return e, nil
 		}
 	}

@@ -185,8 +185,8 @@ type source struct {
 	hidden *hidden // the mask that it comes with in our model
 	test   *test   // it is a mask, or on the way to one
 	padded *padded // zeros stand around its steps
-	// affine takes numbers along the last axis into the layer that makes it: the result times scale plus offset, either of which may be nil. It is nil, or gives nil, where that
-	// cannot be.
+	// affine takes numbers along the last axis into the layer that makes it: the result times scale plus offset, either of which may be nil. It is nil, or gives nil,
+	// where that cannot be.
 	affine    func(scale, offset []float64) *source
 	moments   *moments   // it is a part of a normalization
 	rescaling *rescaling // it is one
@@ -226,7 +226,8 @@ func (s *source) width() int {
 // turn is the source with its steps in the other order.
 func (s *source) turn() *source {
 	if s.back == nil {
-		s.back = &source{lengths: s.lengths, make: never("expected steps in the order of a layer's, got them turned around: only recurrent layers go backwards"), back: s, turned: true}
+		s.back = &source{lengths: s.lengths, back: s, turned: true,
+			make: never("expected steps in the order of a layer's, got them turned around: only recurrent layers go backwards")}
 	}
 	return s.back
 }

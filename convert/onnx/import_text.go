@@ -29,7 +29,8 @@ const maxText = 64 << 10
 
 // written is the layer of equations that a step is.
 func (m *importer) written(c *cellOf) (*way, error) {
-	t := &equationsWriter{c: c, text: map[*expr]written{}, names: map[*expr]string{}, uses: map[*expr]int{}, state: map[int]string{}, params: map[weightPart]string{}, parts: map[string]weightPart{}, counted: map[string]int{}}
+	t := &equationsWriter{c: c, text: map[*expr]written{}, names: map[*expr]string{}, uses: map[*expr]int{}, state: map[int]string{},
+		params: map[weightPart]string{}, parts: map[string]weightPart{}, counted: map[string]int{}}
 	w := &way{units: c.output.width, states: len(c.states), output: -1}
 	// The state that is the output comes first in a text.
 	for k, i := range c.states {

@@ -55,7 +55,8 @@ func (w *recurrence) prepare() {
 	w.sequences = w.m.learn || want.sequence || want.natural || want.either || want.merged
 	w.states = w.m.learn || want.states || end && w.sequences
 	w.merges = len(w.ways) == 2 && !w.m.learn && !want.apart && !w.states && want.merged != want.mergedEnd
-	// Every step of a walk backwards, in the order of its input, is what the backward layer of a Bidirectional gives, and no other. Its forward layer is one unit that nobody reads.
+	// Every step of a walk backwards, in the order of its input, is what the backward layer of a Bidirectional gives, and no other. Its forward layer is one unit that
+	// nobody reads.
 	w.turned = len(w.ways) == 1 && w.ways[0].back && !w.m.learn && want.natural
 }
 
@@ -187,7 +188,8 @@ func (w *recurrence) every(at int, natural bool) *source {
 	return s
 }
 
-// results are every step and the states of a way. natural: the steps of a walk backwards are those in the order of its input, as an operator gives them that walks backwards.
+// results are every step and the states of a way. natural: the steps of a walk backwards are those in the order of its input, as an operator gives them that walks
+// backwards.
 func (w *recurrence) results(at int, natural bool) (sequence *source, states []*source) {
 	l := w.ways[at]
 	sequence = w.every(at, natural || !l.back)
@@ -218,8 +220,8 @@ func (w *recurrence) results(at int, natural bool) (sequence *source, states []*
 	return sequence, states
 }
 
-// inOrder are the steps of a source as a layer has them, and whether the source has them turned around. Those of a walk backwards can be had in either order: they are taken in the
-// one that others want, or in that of the walk.
+// inOrder are the steps of a source as a layer has them, and whether the source has them turned around. Those of a walk backwards can be had in either order: they are
+// taken in the one that others want, or in that of the walk.
 func (m *importer) inOrder(s *source) (steps *source, turned bool) {
 	p := s.outcome
 	switch {
@@ -245,8 +247,8 @@ func (m *importer) inOrder(s *source) (steps *source, turned bool) {
 	return walk, natural
 }
 
-// bothWays are two sources beside each other, where they are the two ways of a Bidirectional; nil where they are not. In the first pass two walks over one value learn that they
-// are its two ways.
+// bothWays are two sources beside each other, where they are the two ways of a Bidirectional; nil where they are not. In the first pass two walks over one value learn
+// that they are its two ways.
 func (m *importer) bothWays(n *onnx.Node, a, b *source) *source {
 	p, q := a.outcome, b.outcome
 	if p == nil || q == nil || p.final != q.final {
@@ -346,8 +348,11 @@ func (m *importer) walks(n *onnx.Node, w *recurrence, natural bool) (sequences [
 // unite makes a walk one of both ways.
 func (w *recurrence) unite(o *recurrence) {
 	a, b := w.want, o.want
-	w.want = &want{sequence: a.sequence || b.sequence || a.natural || b.natural || a.either || b.either, final: a.final || b.final, states: a.states || b.states, apart: a.apart || b.apart,
-		merged: a.merged, mergedEnd: a.mergedEnd}
+	w.want = &want{merged: a.merged, mergedEnd: a.mergedEnd}
+	for _, v := range []*want{a, b} {
+		w.want.sequence = w.want.sequence || v.sequence || v.natural || v.either
+		w.want.final, w.want.states, w.want.apart = w.want.final || v.final, w.want.states || v.states, w.want.apart || v.apart
+	}
 	w.ways = []*way{w.ways[0], o.ways[0]}
 	if w.ways[0].back {
 		slices.Reverse(w.ways)
