@@ -109,7 +109,7 @@ func (m *importer) want(n *onnx.Node) *want {
 
 // numbersAByte is how many numbers may be made of each byte of a file: a model keeps each of its numbers in a few forms, and a file that reads one large tensor many
 // times shall take no more.
-const numbersAByte, numbersBeside = 6, 1 << 20
+const numbersAByte, numbersBeside = 16, 1 << 20
 
 // spend fails where more is made of a file than its size allows.
 func (m *importer) spend(numbers int) error {
