@@ -135,6 +135,21 @@ def masked_states():
     return keras.Model(x, [L.Dense(2)(y), h, c])
 
 
+def masked_decoder():
+    source, target = ids(), ids()
+    word = words()
+    _, h = L.SimpleRNN(4, return_state=True)(word(source))
+    y = L.SimpleRNN(4, return_sequences=True)(word(target), initial_state=h)
+    return keras.Model([source, target], L.Dense(2, activation="softmax")(L.GRU(3, return_sequences=True)(y)))
+
+
+def masked_residual():
+    x = ids()
+    a = words()(x)
+    b = L.Add()([a, L.GRU(4, return_sequences=True)(a)])
+    return keras.Model(x, L.Dense(2)(L.LSTM(3)(L.Multiply()([b, L.Dense(4, activation="sigmoid")(a)]))))
+
+
 def two_inputs():
     a, b = ids(), floats()
     y = L.Concatenate()([L.GRU(3)(words()(a)), both(L.SimpleRNN(3))(b)])
@@ -183,6 +198,9 @@ def models():
                                      L.Dense(4, activation="swish"), L.Dense(4, activation="exponential"), L.Dense(3, activation="softsign")),
         "both_modes": lambda: chain(floats(), both(L.SimpleRNN(4, return_sequences=True), merge_mode="ave"), both(L.GRU(3, reset_after=False), merge_mode="mul")),
         "masked_hard": lambda: chain(ids(), words(), L.LSTM(4, recurrent_activation="hard_sigmoid", activation="relu", use_bias=False), L.Dense(2)),
+        "masked_decoder": masked_decoder,
+        "flat": lambda: chain(ids(6), words(False), L.SimpleRNN(3, return_sequences=True), L.Flatten(), L.BatchNormalization(), L.Dense(2)),
+        "masked_residual": masked_residual,
         "cell_leaky": lambda: chain(floats(), L.RNN(Leaky(4, 2), return_sequences=True)),
     }
 

@@ -341,12 +341,16 @@ func (m *importer) nameOf(n *onnx.Node) string {
 
 // apply applies a layer with these weights.
 func (m *importer) apply(name string, s layers.Spec, weights [][]float32, in ...unroll.Symbol) (unroll.Symbol, error) {
+	return m.applyBy(unroll.Apply, name, s, weights, in...)
+}
+
+func (m *importer) applyBy(apply func(layers.Spec, ...unroll.Symbol) unroll.Symbol, name string, s layers.Spec, weights [][]float32, in ...unroll.Symbol) (unroll.Symbol, error) {
 	for _, w := range weights {
 		if err := m.spend(len(w)); err != nil {
 			return unroll.Symbol{}, err
 		}
 	}
-	y := unroll.Apply(s, in...)
+	y := apply(s, in...)
 	m.arrays[name] = weights
 	return y, y.Err()
 }

@@ -275,7 +275,15 @@ func (m *importer) concatenated(n *onnx.Node) error {
 		if t == nil || t.view == nil {
 			return fmt.Errorf("expected what layers compute, got other values among them")
 		}
-		all = append(all, t.view)
+		v := t.view
+		if len(v.axes) > 1 && v.axes[0].is(0) && slices.ContainsFunc(v.axes, func(a axis) bool { return len(a.of) > 1 }) {
+			s, err := m.arranged(n.Name, v)
+			if err != nil {
+				return err
+			}
+			v = of(s).view
+		}
+		all = append(all, v)
 	}
 	if len(all) == 0 {
 		return fmt.Errorf("expected values, got none")
@@ -309,6 +317,9 @@ func (m *importer) concatenated(n *onnx.Node) error {
 		in = append(in, s)
 	}
 	if stacks {
+		if mask := besideEachOther(stack.parts); mask != nil && len(stack.parts) > 1 {
+			return m.set(n, first.with(mask))
+		}
 		stack.axes[at] = axis{stacked: true}
 		return m.set(n, &term{view: stack})
 	}

@@ -318,7 +318,7 @@ func (l *loop) steps() (w *recurrence, back bool, err error) {
 	if mask.test == nil {
 		mask = mask.back
 	}
-	if mask.test == nil || (mask == l.reader.mask) == back || mask.test.values || mask.test.negated || mask.test.summed || mask.test.product != nil {
+	if mask.test == nil || (mask == l.reader.mask) == back || !mask.test.isMask() {
 		return nil, false, fmt.Errorf("expected the mask of the steps in their order, got another")
 	}
 	w.test = mask.test

@@ -25,11 +25,16 @@ type hidden struct {
 // test is a value that says which steps count, or is on the way to saying so.
 type test struct {
 	mask
-	values  bool // of every value, not yet of steps
-	negated bool
+	values  bool    // of every value, not yet of steps
+	negated bool    // which do not count
+	beside  bool    // several times along an axis, as merging layers join the masks of their inputs
+	counted bool    // how many of those count, 0 or more
 	summed  bool    // how many steps count
 	product *source // what the mask multiplies, or is the sum of over the steps that count
 }
+
+// isMask reports whether it is a mask of steps and nothing else.
+func (t *test) isMask() bool { return *t == test{mask: t.mask} }
 
 // passesMask reports whether a layer's output has the mask of its inputs.
 func passesMask(s layers.Spec) bool {
@@ -108,11 +113,20 @@ func (m *importer) tests(n *onnx.Node) (ok bool, err error) {
 	t := *s.test
 	switch n.Op {
 	case "Not":
+		if t.counted || t.summed || t.product != nil {
+			break
+		}
 		t.negated = !t.negated
+		return true, m.set(n, x.with(testSource(s.lengths, &t)))
+	case "Cast":
+		if intOf(n, "to", 0) == int(onnx.Bool) && !t.summed && t.product == nil {
+			t.counted = false
+		}
 		return true, m.set(n, x.with(testSource(s.lengths, &t)))
 	case "Greater": // of a count
 		if y != nil && y.array != nil && y.isAll(0) && !t.summed && t.product == nil {
-			return true, m.set(n, x.term())
+			t.counted = false
+			return true, m.set(n, x.with(testSource(s.lengths, &t)))
 		}
 	case "ReduceMax", "ReduceSum":
 		return true, m.reducedTest(n, x.view, &t)
@@ -136,13 +150,15 @@ func (m *importer) reducedTest(n *onnx.Node, x *view, t *test) error {
 	}
 	axes, ok := normal(given, len(x.axes))
 	s := x.parts[0]
-	if !ok || len(axes) != 1 || t.negated {
+	if !ok || len(axes) != 1 || t.negated && !t.beside || t.counted {
 		return fmt.Errorf("expected one axis of a mask, got %v", given)
 	}
 	lengths, at := slices.Clone(s.lengths), axes[0]
 	switch {
+	case t.beside && x.axes[at].unit():
+		t.beside, t.counted = false, n.Op == "ReduceSum"
 	case t.values && len(s.lengths) == 3 && x.axes[at].is(2): // steps stay
-		t.values = false
+		t.values, t.counted = false, n.Op == "ReduceSum"
 		lengths[2] = one
 	case n.Op == "ReduceSum" && !t.values && x.axes[at].is(1):
 		t.summed = true
@@ -157,6 +173,19 @@ func (m *importer) reducedTest(n *onnx.Node, x *view, t *test) error {
 	return m.set(n, without(v, axes))
 }
 
+// besideEachOther is one of equal masks that are joined along an axis of their own; nil where they differ.
+func besideEachOther(parts []*source) *source {
+	first := parts[0].test
+	for _, p := range parts {
+		if p.test == nil || first == nil || *p.test != *first || first.product != nil || first.summed || first.counted {
+			return nil
+		}
+	}
+	t := *first
+	t.beside = true
+	return testSource(parts[0].lengths, &t)
+}
+
 // underMask are operations between a value and a mask: a Masking layer, and the mean of the steps that count. ok: it is one.
 func (m *importer) underMask(n *onnx.Node, x, y *view) (ok bool, err error) {
 	a, b := x.parts[0], y.parts[0]
@@ -166,11 +195,9 @@ func (m *importer) underMask(n *onnx.Node, x, y *view) (ok bool, err error) {
 	switch {
 	case b.test == nil:
 		return false, nil
-	case b.test.values || b.test.negated:
-		return true, fmt.Errorf("expected a mask of steps, got a comparison")
 	case a.test != nil && n.Op == "Div" && a.test.product != nil && a.test.summed && b.test.summed && b.test.product == nil && a.test.mask == b.test.mask:
 		return true, m.maskedMean(n, x, a.test)
-	case a.test != nil || n.Op != "Mul" || b.test.summed || b.test.product != nil:
+	case a.test != nil || n.Op != "Mul" || !b.test.isMask():
 		return true, fmt.Errorf("expected steps times their mask, or their mean, got another use of a mask")
 	}
 	symbol, err := a.get()

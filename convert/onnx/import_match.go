@@ -36,7 +36,7 @@ type weightPart struct {
 
 const (
 	maxTerms       = 8       // of a sum or product that is compared
-	maxComparisons = 1 << 14 // of one text
+	maxComparisons = 1 << 12 // of one text
 )
 
 // knownCell is a recurrent layer that has a name, of no units yet, with its text.

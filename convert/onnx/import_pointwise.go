@@ -236,18 +236,26 @@ func (m *importer) arithmetic(n *onnx.Node) error {
 	if y.array == nil {
 		return fmt.Errorf("expected known numbers, got others")
 	}
-	values, err := m.along(x.view, y.array)
+	v := x.view
+	var err error
+	// Numbers along an axis that is several of the source, as behind a Flatten.
+	if last := len(y.shape) - 1; last >= 0 && y.shape[last] != 1 && len(v.axes) > 0 && len(v.axes[len(v.axes)-1].of) > 1 {
+		if v, err = m.rows(n, v); err != nil {
+			return err
+		}
+	}
+	values, err := m.along(v, y.array)
 	if err != nil {
 		return err
 	}
-	s := x.parts[0]
+	s := v.parts[0]
 	if s.moments != nil {
 		if r, err := m.momentsWith(n.Op, s.moments, values, swapped); r != nil || err != nil {
-			return m.setMoments(n, x.view, r, err)
+			return m.setMoments(n, v, r, err)
 		}
 	}
 	if s.gelu != nil && len(values) == 1 {
-		return m.geluWith(n, x.view, *s.gelu, values[0])
+		return m.geluWith(n, v, *s.gelu, values[0])
 	}
 	if n.Op == "Max" || n.Op == "Min" {
 		if len(values) != 1 {
@@ -257,7 +265,7 @@ func (m *importer) arithmetic(n *onnx.Node) error {
 		if n.Op == "Max" {
 			lo, hi = values[0], math.Inf(1)
 		}
-		return m.clamped(n, x.view, lo, hi)
+		return m.clamped(n, v, lo, hi)
 	}
 	var scale, offset []float64
 	change := func(f func(float64) float64) []float64 {
@@ -283,10 +291,10 @@ func (m *importer) arithmetic(n *onnx.Node) error {
 	}
 	if s.affine != nil {
 		if r := s.affine(scale, offset); r != nil {
-			return m.set(n, x.with(r))
+			return m.set(n, v.with(r))
 		}
 	}
-	return m.set(n, x.with(rescaling{m, n, s, scale, offset}.source()))
+	return m.set(n, v.with(rescaling{m, n, s, scale, offset}.source()))
 }
 
 // ofTwo is arithmetic of two values of layers.

@@ -78,6 +78,11 @@ func (w *recurrence) apply() (unroll.Symbol, error) {
 		}
 		in = append(in, symbol)
 	}
+	// With initial states a layer looks at a mask only where it is told to.
+	by := unroll.Apply
+	if w.test != nil && len(w.given) > 0 {
+		by = unroll.ApplyMasked
+	}
 	var arrays [][]float32
 	spec := func(i int, name string, back bool) layers.Spec {
 		l := w.ways[i]
@@ -98,16 +103,16 @@ func (w *recurrence) apply() (unroll.Symbol, error) {
 		arrays = [][]float32{make([]float32, w.x.width()), {0}}
 		var idle layers.Spec = layers.SimpleRNN{Name: w.name + "_idle", Units: 1, NoBias: true, ReturnSequences: true, ReturnState: w.states}
 		back := spec(0, w.name+"_backward", true)
-		return w.m.apply(w.name, layers.Bidirectional{Name: w.name, Layer: idle, BackwardLayer: back, MergeMode: "none"}, arrays, in...)
+		return w.m.applyBy(by, w.name, layers.Bidirectional{Name: w.name, Layer: idle, BackwardLayer: back, MergeMode: "none"}, arrays, in...)
 	case len(w.ways) == 1:
-		return w.m.apply(w.name, spec(0, w.name, w.ways[0].back), arrays, in...)
+		return w.m.applyBy(by, w.name, spec(0, w.name, w.ways[0].back), arrays, in...)
 	}
 	mode := "none"
 	if w.merges {
 		mode = "concat"
 	}
 	forward := spec(0, w.name+"_forward", false)
-	return w.m.apply(w.name, layers.Bidirectional{Name: w.name, Layer: forward, BackwardLayer: spec(1, w.name+"_backward", true), MergeMode: mode}, arrays, in...)
+	return w.m.applyBy(by, w.name, layers.Bidirectional{Name: w.name, Layer: forward, BackwardLayer: spec(1, w.name+"_backward", true), MergeMode: mode}, arrays, in...)
 }
 
 // result is what the layer returns: of a way the sequence, or where state is not negative that state.
@@ -182,7 +187,7 @@ func (w *recurrence) every(at int, natural bool) *source {
 			w.want.sequence = true
 		}
 	})
-	if w.test != nil {
+	if w.test != nil || len(w.given) > 0 {
 		s.hidden = w.x.hidden
 	}
 	return s
@@ -320,8 +325,10 @@ func (w *recurrence) alike(o *recurrence) bool {
 // walks are the results of a node that walks over x: every step of each way, and its states.
 func (m *importer) walks(n *onnx.Node, w *recurrence, natural bool) (sequences []*source, states [][]*source, err error) {
 	w.m, w.n, w.want = m, n, m.want(n)
-	if err := m.walksUnder(w.x, w.test); err != nil {
-		return nil, nil, err
+	if w.test != nil || len(w.given) == 0 {
+		if err := m.walksUnder(w.x, w.test); err != nil {
+			return nil, nil, err
+		}
 	}
 	if other := w.want.other; other != nil && !m.learn {
 		joint, at := m.joint[w.want], 0
