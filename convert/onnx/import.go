@@ -344,7 +344,8 @@ func (m *importer) apply(name string, s layers.Spec, weights [][]float32, in ...
 	return m.applyBy(unroll.Apply, name, s, weights, in...)
 }
 
-func (m *importer) applyBy(apply func(layers.Spec, ...unroll.Symbol) unroll.Symbol, name string, s layers.Spec, weights [][]float32, in ...unroll.Symbol) (unroll.Symbol, error) {
+func (m *importer) applyBy(apply func(layers.Spec, ...unroll.Symbol) unroll.Symbol, name string, s layers.Spec, weights [][]float32,
+	in ...unroll.Symbol) (unroll.Symbol, error) {
 	for _, w := range weights {
 		if err := m.spend(len(w)); err != nil {
 			return unroll.Symbol{}, err

@@ -51,7 +51,8 @@ func classes(m *unroll.Model, also ...string) string {
 // Models of Keras, as tf2onnx writes them, predict here what Keras predicts, and are made of the layers that Keras has for them.
 func TestTensorFlowModels(t *testing.T) {
 	want := map[string]string{
-		"activations": "SimpleRNN", "both_modes": "Bidirectional(SimpleRNN) Bidirectional(GRU before)", "masked_hard": "mask LSTM", "masked_residual": "mask GRU LSTM", "flat": "SimpleRNN", "masked_decoder": "mask mask SimpleRNN SimpleRNN GRU",
+		"activations": "SimpleRNN", "both_modes": "Bidirectional(SimpleRNN) Bidirectional(GRU before)", "masked_hard": "mask LSTM", "masked_residual": "mask GRU LSTM",
+		"flat": "SimpleRNN", "masked_decoder": "mask mask SimpleRNN SimpleRNN GRU",
 		"autoencoder": "LSTM LSTM", "backwards": "LSTM", "backwards_sequences": "GRU SimpleRNN", "both": "Bidirectional(LSTM)", "both_sequences": "Bidirectional(GRU)",
 		"both_simple": "Bidirectional(SimpleRNN) Bidirectional(SimpleRNN)", "both_sum": "Bidirectional(LSTM)", "causal": "SimpleRNN", "cell_joined": "mask Recurrent",
 		"cell_leaky": "Recurrent", "cell_minimal": "MinimalGatedUnit", "convolution": "GRU", "decoder": "LSTM", "gru": "GRU", "gru_before": "GRU before", "lecture": "SimpleRNN",
