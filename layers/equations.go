@@ -66,6 +66,15 @@ func IRNN(units int) Recurrent {
 	return l
 }
 
+// EquationsOf is the text of a recurrent layer with one cell; "" of every other layer.
+func EquationsOf(s Spec) string {
+	if r, ok := s.(recurrentSpec); ok {
+		l, _ := r.recurrent()
+		return l.Cell
+	}
+	return ""
+}
+
 // equations is the layer of that class; its text has the class's name in snake case, as a layer in a MODEL has.
 func equations(class string, units int) Recurrent {
 	return Recurrent{Units: units, Cell: cellNamed(keras.Snake(class))}

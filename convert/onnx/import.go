@@ -18,12 +18,15 @@ import (
 // maxONNX is the largest file that is read: what a message of protocol buffers may hold.
 const maxONNX = math.MaxInt32
 
-// Read is the model in an ONNX file of size bytes, where its graph is made of what layers here compute: an Embedding's Gather, LSTM, GRU, RNN, Gemm or MatMul and Add,
-// activations, normalizations, windows and pools, and the Transpose, Squeeze, Reshape and Slice between them, as exporters write them. Every other operator is an error with its name: there is
-// no second engine that would run it.
+// Read is the model in an ONNX file of size bytes, where its graph is made of what layers here compute: an Embedding's Gather, LSTM, GRU, RNN, a Loop of one step, Gemm
+// or MatMul and Add, activations, normalizations, windows and pools, and the arithmetic of shapes between them, as PyTorch's exporter and tf2onnx write them. Every
+// other operator is an error with its name: there is no second engine that would run it.
 //
-// Inputs and outputs have the batch first here, whatever the file's order; an output's axes of length 1 that only count directions are left out, and the two directions of a bidirectional
-// output are two outputs. Zeros of initial states are not inputs.
+// A Loop over the steps of a sequence becomes the layer whose equations it has, or a Recurrent with equations of its own. Steps that a mask hides in it are hidden by
+// an Embedding with MaskZero or by a Masking layer.
+//
+// Inputs and outputs have the batch first here, whatever the file's order; an output's axes of length 1 that only count directions are left out, and the two directions
+// of a bidirectional output are two outputs. Zeros of initial states are not inputs.
 func Read(r io.ReaderAt, size int64) (*unroll.Model, error) {
 	if size < 0 || size > maxONNX {
 		return nil, fmt.Errorf("onnx: expected a file of at most %d bytes, got %d", maxONNX, size)
@@ -40,11 +43,12 @@ func Read(r io.ReaderAt, size int64) (*unroll.Model, error) {
 		return nil, fmt.Errorf("onnx: expected a graph without functions and sparse tensors of its own, got %d and %d", f.Functions, f.Graph.Sparse)
 	}
 	// Once to learn what is read of every recurrent layer, and once to make it.
-	needs := map[*onnx.Node]*need{}
-	if _, err := importedWith(f, needs, true); err != nil {
+	wants := map[*onnx.Node]*want{}
+	budget := numbersAByte*len(data) + numbersBeside
+	if _, err := importedWith(f, wants, true, budget); err != nil {
 		return nil, err
 	}
-	return importedWith(f, needs, false)
+	return importedWith(f, wants, false, budget)
 }
 
 // ReadFile is Read of a file.
@@ -68,80 +72,74 @@ func ReadFile(path string) (*unroll.Model, error) {
 	return m, nil
 }
 
-// need is what the graph reads of a recurrent node.
-type need struct{ sequence, state, carry, merged, apart bool }
-
 // importer makes symbols of a graph's values.
 type importer struct {
 	file    *onnx.Model
-	values  map[string]*term
+	scopes  []map[string]*term // values of the graph, and within it of the loop that is read
 	readers map[string][]*onnx.Node
 	names   map[string]bool
 	arrays  map[string][][]float32 // of a layer's weights, in the layer's order
-	needs   map[*onnx.Node]*need
-	learn   bool // everything of recurrent layers is there
+	wants   map[*onnx.Node]*want
+	joint   map[*want]*recurrence // by the wants of both directions
+	learn   bool                  // everything of recurrent layers is there
+	opened  rune                  // lengths that are open
+	budget  int                   // of numbers
 }
 
-// term is a value of the graph: numbers that are known, or what layers make of the inputs.
-type term struct {
-	*array
-	*view
+// want is what the graph reads of a node's layer, learned in the first pass.
+type want struct {
+	sequence, natural bool        // every step, in the order of the walk, or of a walk backwards in the order of its input
+	either            bool        // every step, in whichever order
+	final, states     bool        // the output after the last step; states besides it
+	merged, mergedEnd bool        // every step, or the last one, of both directions beside each other
+	apart             bool        // a direction by itself
+	masked            bool        // of an Embedding: layers walk under the mask that it can make
+	other             *recurrence // the same way backwards, or forwards, that it shares a Bidirectional with
 }
 
-// array is numbers that are known. Those of a shape may be open.
-type array struct {
-	shape  []int
-	floats []float32
-	ints   []int64
-	zeros  bool // of a shape that depends on the inputs: floats is nil
-}
-
-// openLength is an axis that is known only when the model runs.
-const openLength = math.MinInt64
-
-// view is what layers make, in the order of axes that the graph has it in.
-type view struct {
-	parts []source // one, or those along the axis stacked
-	axes  []int    // of every axis, which of the symbol's it is; or one of:
-	merge func() unroll.Symbol
-}
-
-const (
-	unit    = -1 // of length 1, which the symbol does not have
-	stacked = -2 // counts parts
-)
-
-// source makes the symbol; last makes that of its last step, nil where no layer has it.
-type source struct{ symbol, last func() unroll.Symbol }
-
-func known(s unroll.Symbol) source { return source{symbol: func() unroll.Symbol { return s }} }
-
-// plain is a symbol with its axes in its own order.
-func plain(s unroll.Symbol) *term {
-	v := &view{parts: []source{known(s)}}
-	for i := range s.Shape() {
-		v.axes = append(v.axes, i)
+// want of a node.
+func (m *importer) want(n *onnx.Node) *want {
+	w := m.wants[n]
+	if w == nil {
+		w = &want{}
+		m.wants[n] = w
 	}
-	return &term{view: v}
+	return w
 }
 
-func importedWith(f *onnx.Model, needs map[*onnx.Node]*need, learn bool) (*unroll.Model, error) {
-	m := &importer{file: f, values: map[string]*term{}, readers: map[string][]*onnx.Node{}, names: map[string]bool{}, arrays: map[string][][]float32{}, needs: needs, learn: learn}
-	for _, t := range f.Graph.Initializers {
-		a, err := arrayOf(t)
-		if err != nil {
-			return nil, fmt.Errorf("onnx: %w", err)
-		}
-		m.values[t.Name] = &term{array: a}
+// numbersAByte is how many numbers may be made of each byte of a file: a model keeps each of its numbers in a few forms, and a file that reads one large tensor many
+// times shall take no more.
+const numbersAByte, numbersBeside = 16, 1 << 20
+
+// spend fails where more is made of a file than its size allows.
+func (m *importer) spend(numbers int) error {
+	if m.budget -= numbers; m.budget < 0 {
+		return fmt.Errorf("expected a model as large as its file, got tensors that are read again and again")
 	}
-	for _, n := range f.Graph.Nodes {
-		for _, in := range n.Inputs {
-			m.readers[in] = append(m.readers[in], n)
+	return nil
+}
+
+// value of a name; nil where there is none.
+func (m *importer) value(name string) *term {
+	for i := len(m.scopes) - 1; i >= 0; i-- {
+		if t := m.scopes[i][name]; t != nil {
+			return t
 		}
 	}
+	return nil
+}
+
+// put gives a name its value.
+func (m *importer) put(name string, t *term) { m.scopes[len(m.scopes)-1][name] = t }
+
+func importedWith(f *onnx.Model, wants map[*onnx.Node]*want, learn bool, budget int) (*unroll.Model, error) {
+	m := &importer{file: f, scopes: []map[string]*term{{}}, readers: map[string][]*onnx.Node{}, names: map[string]bool{}, arrays: map[string][][]float32{}, wants: wants,
+		joint: map[*want]*recurrence{}, learn: learn, budget: budget}
+	m.initializers(f.Graph)
+	m.read(f.Graph)
 	var inputs, outputs []unroll.Symbol
 	for _, v := range f.Graph.Inputs {
-		if m.values[v.Name] != nil {
+		if m.value(v.Name) != nil {
 			continue // of old files, which list initializers too
 		}
 		s, err := m.input(v)
@@ -151,22 +149,21 @@ func importedWith(f *onnx.Model, needs map[*onnx.Node]*need, learn bool) (*unrol
 		inputs = append(inputs, s)
 	}
 	for _, n := range f.Graph.Nodes {
-		if err := m.node(n); err != nil {
-			return nil, fmt.Errorf("onnx: node %q (%s): %w", n.Name, n.Op, err)
-		}
+		m.run(n, m.node)
 	}
 	for _, o := range f.Graph.Outputs {
-		t := m.values[o.Name]
-		if t == nil || t.view == nil {
+		t := m.value(o.Name)
+		switch {
+		case t != nil && t.err != nil:
+			return nil, fmt.Errorf("onnx: %w", t.err)
+		case t == nil || t.view == nil:
 			return nil, fmt.Errorf("onnx: expected an output %q that layers compute, got none", o.Name)
 		}
-		for _, p := range t.parts {
-			s := p.symbol()
-			if err := s.Err(); err != nil {
-				return nil, fmt.Errorf("onnx: %w", err)
-			}
-			outputs = append(outputs, s)
+		symbols, err := m.output(o.Name, t.view)
+		if err != nil {
+			return nil, fmt.Errorf("onnx: output %q: %w", o.Name, err)
 		}
+		outputs = append(outputs, symbols...)
 	}
 	model, err := unroll.Functional(inputs, outputs)
 	if err != nil {
@@ -188,20 +185,62 @@ func importedWith(f *onnx.Model, needs map[*onnx.Node]*need, learn bool) (*unrol
 	return model, nil
 }
 
-// arrayOf is a tensor's numbers.
-func arrayOf(t *onnx.Tensor) (*array, error) {
-	a := &array{}
-	for _, n := range t.Shape {
-		a.shape = append(a.shape, int(n))
+// read notes who reads each value of a graph, and of the graphs within it.
+func (m *importer) read(g *onnx.Graph) {
+	for _, n := range g.Nodes {
+		for _, in := range n.Inputs {
+			m.readers[in] = append(m.readers[in], n)
+		}
+		for _, a := range n.Attributes {
+			if a.Graph != nil {
+				m.read(a.Graph)
+			}
+		}
 	}
-	var err error
-	switch t.Type {
-	case onnx.Float, onnx.Double, onnx.Float16:
-		a.floats, err = t.Float32s()
-	default:
-		a.ints, err = t.Int64s()
+}
+
+// isOutput reports whether the graph returns a value.
+func (m *importer) isOutput(name string) bool {
+	return slices.ContainsFunc(m.file.Graph.Outputs, func(v *onnx.Value) bool { return v.Name == name })
+}
+
+// initializers are numbers that a graph has.
+func (m *importer) initializers(g *onnx.Graph) {
+	for _, t := range g.Initializers {
+		a, err := arrayOf(t)
+		if err != nil {
+			m.put(t.Name, &term{err: err})
+			continue
+		}
+		m.put(t.Name, &term{array: a})
 	}
-	return a, err
+}
+
+// run lets compute make a node's values. Those that it cannot make keep the reason.
+func (m *importer) run(n *onnx.Node, compute func(*onnx.Node) error) {
+	err := m.failed(n)
+	if err == nil {
+		if err = compute(n); err != nil {
+			err = fmt.Errorf("node %q (%s): %w", n.Name, n.Op, err)
+		}
+	}
+	if err == nil {
+		return
+	}
+	for _, name := range n.Outputs {
+		m.put(name, &term{err: err})
+	}
+}
+
+// failed is why there is no input of a node that reads more than its shape.
+func (m *importer) failed(n *onnx.Node) error {
+	for i := range n.Inputs {
+		shape := n.Op == "ConstantOfShape" || n.Op == "Expand" && i == 1
+		if t := m.arg(n, i); t != nil && t.err != nil && !shape {
+			return t.err
+		}
+	}
+	return nil
 }
 
 // input is an input of the model. Steps may come first in the file, and initial states have an axis of directions.
@@ -214,25 +253,30 @@ func (m *importer) input(v *onnx.Value) (unroll.Symbol, error) {
 		return fail("floats or ids with a batch and at least one axis more")
 	}
 	var shape tensor.Shape
-	axes := make([]int, len(v.Shape))
-	for i, d := range v.Shape {
+	axes := axesOf(0, 1, 2, 3)[:min(4, len(v.Shape))]
+	if len(v.Shape) > len(axes) {
+		return fail("at most 4 axes")
+	}
+	for _, d := range v.Shape {
 		n := tensor.None
 		if d.Length > 0 && d.Length < math.MaxInt32 {
 			n = int(d.Length)
 		}
-		shape, axes[i] = append(shape, n), i
+		shape = append(shape, n)
 	}
 	switch {
 	case m.isState(v.Name):
 		if len(shape) != 3 || shape[0] != 1 {
 			return fail("an initial state of one direction, (1, N, H)")
 		}
-		shape, axes = shape[1:], []int{unit, 0, 1}
+		shape, axes = shape[1:], append([]axis{{direction: true}}, axesOf(0, 1)...)
 	case m.stepsFirst(v.Name):
-		shape[0], shape[1], axes[0], axes[1] = shape[1], shape[0], 1, 0
+		shape[0], shape[1], axes[0], axes[1] = shape[1], shape[0], axes[1], axes[0]
 	}
 	s := unroll.Input(layers.Input{Name: m.unique(v.Name), Shape: shape[1:], IDs: ids})
-	m.values[v.Name] = &term{view: &view{parts: []source{known(s)}, axes: axes}}
+	if s.Err() == nil {
+		m.put(v.Name, &term{view: &view{parts: []*source{{lengths: m.lengthsOf(s, nil), ids: ids, make: func() (unroll.Symbol, error) { return s, nil }}}, axes: axes}})
+	}
 	return s, s.Err()
 }
 
@@ -283,7 +327,7 @@ func (m *importer) unique(name string) string {
 
 // set is the first result of a node.
 func (m *importer) set(n *onnx.Node, t *term) error {
-	m.values[n.Outputs[0]] = t
+	m.put(n.Outputs[0], t)
 	return nil
 }
 
@@ -297,7 +341,17 @@ func (m *importer) nameOf(n *onnx.Node) string {
 
 // apply applies a layer with these weights.
 func (m *importer) apply(name string, s layers.Spec, weights [][]float32, in ...unroll.Symbol) (unroll.Symbol, error) {
-	y := unroll.Apply(s, in...)
+	return m.applyBy(unroll.Apply, name, s, weights, in...)
+}
+
+func (m *importer) applyBy(apply func(layers.Spec, ...unroll.Symbol) unroll.Symbol, name string, s layers.Spec, weights [][]float32,
+	in ...unroll.Symbol) (unroll.Symbol, error) {
+	for _, w := range weights {
+		if err := m.spend(len(w)); err != nil {
+			return unroll.Symbol{}, err
+		}
+	}
+	y := apply(s, in...)
 	m.arrays[name] = weights
 	return y, y.Err()
 }
@@ -307,7 +361,7 @@ func (m *importer) arg(n *onnx.Node, i int) *term {
 	if i >= len(n.Inputs) || n.Inputs[i] == "" {
 		return nil
 	}
-	return m.values[n.Inputs[i]]
+	return m.value(n.Inputs[i])
 }
 
 func intOf(n *onnx.Node, name string, otherwise int) int {
@@ -324,71 +378,34 @@ func floatOf(n *onnx.Node, name string, otherwise float32) float32 {
 	return otherwise
 }
 
-// intsOf is an attribute, or in newer operators input i; nil where neither is there.
-func (m *importer) intsOf(n *onnx.Node, name string, i int) ([]int64, error) {
+// shapeOf is an attribute, or in newer operators input i; nil where neither is there.
+func (m *importer) shapeOf(n *onnx.Node, name string, i int) ([]length, error) {
 	if a := n.Attribute(name); a != nil {
-		return a.Ints, nil
+		all := make([]length, len(a.Ints))
+		for i, l := range a.Ints {
+			all[i] = lengthOf(l)
+		}
+		return all, nil
 	}
 	t := m.arg(n, i)
 	if t == nil {
 		return nil, nil
 	}
-	if t.array == nil || t.ints == nil && len(t.floats) > 0 {
+	if t.array == nil || !t.whole || t.filled {
 		return nil, fmt.Errorf("expected known whole numbers as %s, got a value that depends on the inputs", name)
 	}
 	return t.ints, nil
 }
 
-// single is the symbol of a view of one part.
-func (v *view) single() (unroll.Symbol, error) {
-	if len(v.parts) != 1 || slices.Contains(v.axes, stacked) {
-		return unroll.Symbol{}, fmt.Errorf("expected one direction, got both side by side")
+// intsOf is shapeOf where all lengths are known.
+func (m *importer) intsOf(n *onnx.Node, name string, i int) ([]int64, error) {
+	all, err := m.shapeOf(n, name, i)
+	if err != nil || all == nil {
+		return nil, err
 	}
-	s := v.parts[0].symbol()
-	return s, s.Err()
-}
-
-// inOrder is the symbol where the view has its axes, all and in order, through a Permute where the batch is first but others are not.
-func (m *importer) inOrder(n *onnx.Node, v *view) (unroll.Symbol, error) {
-	s, err := v.single()
-	if err != nil {
-		return s, err
+	ints, ok := wholes(all)
+	if !ok {
+		return nil, fmt.Errorf("expected known whole numbers as %s, got %v", name, all)
 	}
-	sorted := slices.Clone(v.axes)
-	slices.Sort(sorted)
-	if v.axes[0] != 0 || sorted[0] != 0 {
-		return s, fmt.Errorf("expected the batch on the first axis, got axes in the order %v", v.axes)
-	}
-	if slices.IsSorted(v.axes) {
-		return s, nil
-	}
-	name := m.unique(n.Name + "_permute")
-	return m.apply(name, layers.Permute{Name: name, Dims: v.axes[1:]}, nil, s)
-}
-
-// everywhere reports whether a layer treats all values alike, whatever their axes.
-func everywhere(s layers.Spec) bool {
-	switch s := s.(type) {
-	case layers.Activation:
-		return s.Activation.Elementwise()
-	case layers.Rescaling:
-		return len(s.Scale) == 1 && len(s.Offset) <= 1
-	}
-	return false
-}
-
-// pointwise applies a layer that treats rows and steps alike: the axes stay in the order that they have, the last at the end.
-func (m *importer) pointwise(n *onnx.Node, v *view, name string, s layers.Spec, weights ...[]float32) error {
-	in, err := v.single()
-	if err != nil {
-		return err
-	}
-	if last := len(in.Shape()) - 1; v.axes[len(v.axes)-1] != last && !everywhere(s) {
-		return fmt.Errorf("expected the values' axis %d to be the last, got axes in the order %v", last, v.axes)
-	}
-	y, err := m.apply(name, s, weights, in)
-	if err != nil {
-		return err
-	}
-	return m.set(n, &term{view: &view{parts: []source{known(y)}, axes: v.axes}})
+	return ints, nil
 }

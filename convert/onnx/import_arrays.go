@@ -4,15 +4,12 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/internal/onnx"
-	"github.com/unroll-ml/unroll/layers"
-	"github.com/unroll-ml/unroll/tensor"
 )
 
-// shapes are the nodes that move axes, pick along them, and compute with lengths. ok: the operator is one of them.
-func (m *importer) shapes(n *onnx.Node) (ok bool, err error) {
-	x := m.arg(n, 0)
+// onArrays computes a node of numbers and lengths alone; ok: it is one.
+func (m *importer) onArrays(n *onnx.Node) (ok bool, err error) {
+	x, y := m.arg(n, 0), m.arg(n, 1)
 	switch n.Op {
 	case "Constant":
 		a := n.Attribute("value")
@@ -24,85 +21,164 @@ func (m *importer) shapes(n *onnx.Node) (ok bool, err error) {
 			return true, err
 		}
 		return true, m.set(n, &term{array: c})
-	case "Identity", "Cast", "Dropout":
-		if x == nil {
-			return true, fmt.Errorf("expected an input that is known, got none")
-		}
-		return true, m.set(n, x)
-	case "Shape":
-		if x == nil || x.view == nil {
-			return true, fmt.Errorf("expected what layers compute, got numbers")
-		}
-		a := &array{shape: []int{len(x.axes)}, ints: make([]int64, len(x.axes))}
-		s := x.parts[0].symbol().Shape()
-		for i, axis := range x.axes {
-			switch {
-			case axis == unit:
-				a.ints[i] = 1
-			case axis == stacked:
-				a.ints[i] = int64(len(x.parts))
-			case s[axis] < 0:
-				a.ints[i] = openLength
-			default:
-				a.ints[i] = int64(s[axis])
-			}
-		}
-		return true, m.set(n, &term{array: a})
 	case "ConstantOfShape":
+		filled := &array{filled: true}
 		if v := n.Attribute("value"); v != nil && v.Tensor != nil {
 			c, err := arrayOf(v.Tensor)
 			if err != nil {
 				return true, err
 			}
-			if slices.ContainsFunc(c.floats, func(f float32) bool { return f != 0 }) || c.ints != nil {
-				return true, fmt.Errorf("expected zeros, for initial states, got other numbers")
+			if filled, err = c.spread(); err != nil {
+				return true, err
 			}
 		}
-		return true, m.set(n, &term{array: &array{zeros: true}})
-	case "Transpose":
-		return true, m.transposed(n, x)
-	case "Squeeze", "Unsqueeze":
-		return true, m.squeezed(n, x)
-	case "Gather", "Slice":
-		return true, m.picked(n, x)
-	case "Concat":
-		return true, m.concatenated(n)
-	case "Reshape", "Flatten":
-		return true, m.reshaped(n, x)
+		return true, m.set(n, &term{array: filled})
 	case "Expand":
-		if x != nil && x.array != nil && (x.zeros || len(x.floats) > 0 && !slices.ContainsFunc(x.floats, func(f float32) bool { return f != 0 })) {
-			return true, m.set(n, &term{array: &array{zeros: true}})
+		if x == nil || x.array == nil {
+			return false, nil
 		}
-		return true, fmt.Errorf("expected zeros, for initial states, got other values")
+		filled, err := x.array.spread()
+		if err != nil {
+			return true, err
+		}
+		return true, m.set(n, &term{array: filled})
+	}
+	if x == nil || x.array == nil {
+		return false, nil
+	}
+	if x.filled { // of any shape; what moves its axes gives the same
+		switch n.Op {
+		case "Unsqueeze", "Squeeze", "Transpose", "Slice", "Reshape", "Identity", "Cast":
+			return true, m.set(n, x)
+		case "Concat":
+			for i := range n.Inputs {
+				if t := m.arg(n, i); t == nil || t.array == nil || !t.filled || t.value != x.value || t.long != x.long || t.whole != x.whole {
+					return true, fmt.Errorf("expected parts filled with one number, got others")
+				}
+			}
+			return true, m.set(n, x)
+		}
+		return false, nil
+	}
+	switch n.Op {
+	case "Cast":
+		a, err := x.array.cast(intOf(n, "to", 0))
+		if err != nil {
+			return true, err
+		}
+		return true, m.set(n, &term{array: a})
+	case "Identity":
+		return true, m.set(n, x)
+	case "Unsqueeze", "Squeeze":
+		a, err := m.squeezedArray(n, x.array)
+		if err != nil {
+			return true, err
+		}
+		return true, m.set(n, &term{array: a})
+	case "Reshape":
+		a, err := m.reshapedArray(n, x.array)
+		if err != nil {
+			return true, err
+		}
+		return true, m.set(n, &term{array: a})
+	case "Gather":
+		if y == nil || y.array == nil {
+			return false, nil
+		}
+		return true, m.gathered(n, x.array, y.array)
+	case "Slice":
+		return true, m.slicedArray(n, x.array)
+	case "Split":
+		return true, m.splitArray(n, x.array)
+	case "Concat":
+		return m.joinedLengths(n)
+	case "ReduceProd":
+		if !x.whole {
+			return false, nil
+		}
+		p, err := product(x.ints)
+		if err != nil {
+			return true, err
+		}
+		a := list([]length{p})
+		if intOf(n, "keepdims", 1) == 0 {
+			a.shape = nil
+		}
+		return true, m.set(n, &term{array: a})
+	case "Transpose":
+		perm, err := m.intsOf(n, "perm", 9)
+		if len(x.shape) != 2 || x.floats == nil || err != nil || perm != nil && !slices.Equal(perm, []int64{1, 0}) {
+			return true, fmt.Errorf("expected a matrix or what layers compute, got numbers of shape %v", x.shape)
+		}
+		if err := m.spend(len(x.floats)); err != nil {
+			return true, err
+		}
+		return true, m.set(n, &term{array: &array{shape: []int{x.shape[1], x.shape[0]}, floats: turnedMatrix(x.floats, x.shape[0], x.shape[1])}})
+	case "Less":
+		if y == nil || y.array == nil {
+			return false, nil
+		}
+		a, okA := x.array.scalar()
+		b, okB := y.array.scalar()
+		if !okA || !okB {
+			return true, fmt.Errorf("expected two lengths, got others")
+		}
+		return true, m.set(n, &term{less: &less{a, b}})
+	case "Add", "Sub", "Mul", "Div":
+		if y == nil || y.array == nil || !x.whole || !y.whole {
+			return false, nil
+		}
+		return true, m.lengthArithmetic(n, x.array, y.array)
 	}
 	return false, nil
 }
 
-func (m *importer) transposed(n *onnx.Node, x *term) error {
-	perm, err := m.intsOf(n, "perm", 9)
-	if err != nil {
-		return err
-	}
+// lengthSize is how many numbers are as large as a length.
+const lengthSize = 6
+
+// spread is the single number of an array, everywhere.
+func (a *array) spread() (*array, error) {
 	switch {
-	case x == nil:
-		return fmt.Errorf("expected an input that is known, got none")
-	case x.view != nil:
-		v := *x.view
-		if order := slices.Sorted(slices.Values(perm)); len(slices.Compact(order)) != len(x.axes) {
-			return fmt.Errorf("expected an order of %d axes, got %v", len(x.axes), perm)
-		}
-		v.axes = make([]int, len(perm))
-		for i, p := range perm {
-			if len(perm) != len(x.axes) || p < 0 || int(p) >= len(perm) {
-				return fmt.Errorf("expected an order of %d axes, got %v", len(x.axes), perm)
-			}
-			v.axes[i] = x.axes[p]
-		}
-		return m.set(n, &term{view: &v})
-	case len(x.shape) == 2 && x.floats != nil && (perm == nil || slices.Equal(perm, []int64{1, 0})):
-		return m.set(n, &term{array: &array{shape: []int{x.shape[1], x.shape[0]}, floats: turnedMatrix(x.floats, x.shape[0], x.shape[1])}})
+	case a.filled:
+		return a, nil
+	case len(a.ints) == 1:
+		return &array{filled: true, whole: true, long: a.ints[0]}, nil
+	case len(a.floats) > 0 && a.isAll(a.floats[0]):
+		return &array{filled: true, value: a.floats[0]}, nil
 	}
-	return fmt.Errorf("expected a matrix or what layers compute, got numbers of shape %v", x.shape)
+	return nil, fmt.Errorf("expected one number to fill a shape with, got numbers of shape %v", a.shape)
+}
+
+// isFloat reports whether a type of ONNX, as its number, is one of floats.
+func isFloat(to int) bool {
+	return to == int(onnx.Float) || to == int(onnx.Double) || to == int(onnx.Float16)
+}
+
+// cast are the numbers as those of another type. Whole ones stay whole, so that lengths stay lengths.
+func (a *array) cast(to int) (*array, error) {
+	if a.whole || isFloat(to) {
+		return a, nil
+	}
+	c := &array{shape: a.shape, whole: true}
+	for _, f := range a.floats {
+		if f != float32(int32(f)) || len(c.ints) == maxInts {
+			return nil, fmt.Errorf("expected at most %d whole numbers where they become such, got others", maxInts)
+		}
+		c.ints = append(c.ints, lengthOf(int64(f)))
+	}
+	return c, nil
+}
+
+// scalar is an array's only number as a length.
+func (a *array) scalar() (length, bool) {
+	switch {
+	case a.filled:
+	case len(a.ints) == 1:
+		return a.ints[0], true
+	case len(a.floats) == 1 && a.floats[0] == float32(int32(a.floats[0])):
+		return lengthOf(int64(a.floats[0])), true
+	}
+	return length{}, false
 }
 
 // turnedMatrix is the transpose of (rows, columns).
@@ -116,310 +192,176 @@ func turnedMatrix(a []float32, rows, columns int) []float32 {
 	return t
 }
 
-func (m *importer) squeezed(n *onnx.Node, x *term) error {
-	axes, err := m.intsOf(n, "axes", 1)
+// normal are axes as they count from 0, in order; false where they are none of rank.
+func normal(axes []int64, rank int) ([]int, bool) {
+	list := make([]int, len(axes))
+	for i, a := range axes {
+		if a < 0 {
+			a += int64(rank)
+		}
+		if a < 0 || a >= int64(rank) {
+			return nil, false
+		}
+		list[i] = int(a)
+	}
+	slices.Sort(list)
+	return slices.Compact(list), true
+}
+
+// maxRank bounds the axes of a value.
+const maxRank = 16
+
+// squeezedAxes are the axes that a Squeeze takes from a value, or those that an Unsqueeze adds, as they count in the larger one.
+func (m *importer) squeezedAxes(n *onnx.Node, rank int) ([]int, error) {
+	given, err := m.intsOf(n, "axes", 1)
 	if err != nil {
+		return nil, err
+	}
+	if n.Op == "Unsqueeze" {
+		rank += len(given)
+	}
+	axes, ok := normal(given, rank)
+	if !ok || rank > maxRank || n.Op == "Unsqueeze" && len(axes) != len(given) {
+		return nil, fmt.Errorf("expected some of %d axes, got %v", rank, given)
+	}
+	return axes, nil
+}
+
+func (m *importer) squeezedArray(n *onnx.Node, x *array) (*array, error) {
+	axes, err := m.squeezedAxes(n, len(x.shape))
+	if err != nil {
+		return nil, err
+	}
+	a := *x
+	a.shape = slices.Clone(x.shape)
+	if n.Op == "Unsqueeze" {
+		for _, i := range axes {
+			a.shape = slices.Insert(a.shape, i, 1)
+		}
+		return &a, nil
+	}
+	if len(n.Inputs) < 2 && n.Attribute("axes") == nil {
+		a.shape = slices.DeleteFunc(a.shape, func(d int) bool { return d == 1 })
+		return &a, nil
+	}
+	slices.Reverse(axes)
+	for _, i := range axes {
+		if a.shape[i] != 1 {
+			return nil, fmt.Errorf("expected axes of length 1, got %v of shape %v", axes, x.shape)
+		}
+		a.shape = slices.Delete(a.shape, i, i+1)
+	}
+	return &a, nil
+}
+
+func (m *importer) reshapedArray(n *onnx.Node, x *array) (*array, error) {
+	shape, err := m.intsOf(n, "shape", 1)
+	if err != nil {
+		return nil, err
+	}
+	a := *x
+	a.shape = nil
+	total := len(x.floats) + len(x.ints)
+	rest, open := 1, -1
+	for i, d := range shape {
+		if d == 0 && i < len(x.shape) {
+			d = int64(x.shape[i])
+		}
+		switch {
+		case d == -1 && open < 0:
+			open, d = i, 1
+		case d < 1 || d > int64(total):
+			return nil, fmt.Errorf("expected a shape of %d numbers, got %v", total, shape)
+		}
+		if rest *= int(d); rest > total || i > maxRank {
+			return nil, fmt.Errorf("expected a shape of %d numbers, got %v", total, shape)
+		}
+		a.shape = append(a.shape, int(d))
+	}
+	if open >= 0 && rest > 0 {
+		a.shape[open] = total / rest
+		rest *= a.shape[open]
+	}
+	if rest != total {
+		return nil, fmt.Errorf("expected a shape of %d numbers, got %v", total, shape)
+	}
+	return &a, nil
+}
+
+// gathered picks along the first axis.
+func (m *importer) gathered(n *onnx.Node, x, index *array) error {
+	at, ok := wholes(index.ints)
+	if !ok || !index.whole || len(index.shape) > 1 || len(x.shape) != 1 || !x.whole || intOf(n, "axis", 0) != 0 && intOf(n, "axis", 0) != -1 {
+		return fmt.Errorf("expected known indices into a list of lengths")
+	}
+	if err := m.spend(lengthSize * len(at)); err != nil {
 		return err
 	}
-	switch {
-	case x == nil:
-		return fmt.Errorf("expected an input that is known, got none")
-	case x.view == nil: // of lengths, where an axis more or less changes nothing
-		a := *x.array
-		return m.set(n, &term{array: &a})
-	case n.Op == "Squeeze":
-		v := *x.view
-		v.axes = nil
-		for i, axis := range x.axes {
-			gone := slices.Contains(axes, int64(i)) || slices.Contains(axes, int64(i-len(x.axes)))
-			if gone && axis != unit {
-				return fmt.Errorf("expected axes of length 1 that count directions, got %v of %v", axes, x.axes)
-			}
-			if !gone {
-				v.axes = append(v.axes, axis)
-			}
+	var ints []length
+	for _, i := range at {
+		if i < 0 {
+			i += int64(len(x.ints))
 		}
-		return m.set(n, &term{view: &v})
-	}
-	v := *x.view
-	v.axes = slices.Clone(x.axes)
-	slices.Sort(axes)
-	for _, a := range axes {
-		if a < 0 || int(a) > len(v.axes) {
-			return fmt.Errorf("expected axes from 0, got %v", axes)
+		if i < 0 || i >= int64(len(x.ints)) {
+			return fmt.Errorf("expected an index into a list of %d lengths, got %d", len(x.ints), i)
 		}
-		v.axes = slices.Insert(v.axes, int(a), unit)
+		ints = append(ints, x.ints[i])
 	}
-	return m.set(n, &term{view: &v})
+	a := list(ints)
+	if len(index.shape) == 0 {
+		a.shape = nil
+	}
+	return m.set(n, &term{array: a})
 }
 
-// picked is Gather, also of a table's rows, and Slice.
-func (m *importer) picked(n *onnx.Node, x *term) error {
-	if x == nil {
-		return fmt.Errorf("expected an input that is known, got none")
-	}
-	index := m.arg(n, 1)
-	if n.Op == "Gather" && x.view == nil && index != nil && index.view != nil {
-		return m.embedding(n, x.array, index.view)
-	}
-	axis := 0
-	var at int64
-	keeps := n.Op == "Slice"
-	if keeps {
-		var all [4][]int64
-		for i, name := range []string{"starts", "ends", "axes", "steps"} {
-			var err error
-			if all[i], err = m.intsOf(n, name, 1+i); err != nil {
-				return err
-			}
-		}
-		starts, ends, axes, steps := all[0], all[1], all[2], all[3]
-		if x.view == nil && x.zeros {
-			return m.set(n, x)
-		}
-		if len(starts) != 1 || len(ends) != 1 || len(axes) > 1 || len(steps) > 0 && steps[0] != 1 {
-			return fmt.Errorf("expected a slice along one axis, got starts %v, axes %v, steps %v", starts, axes, steps)
-		}
-		if len(axes) == 1 {
-			axis = int(axes[0])
-		}
-		at = starts[0]
-		if x.view == nil {
-			return m.set(n, &term{array: cut(x.array, at, ends[0])})
-		}
-		if at+1 != ends[0] && !(at == -1 && ends[0] > 1<<30) {
-			return fmt.Errorf("expected a slice of one step or direction, got %d to %d", at, ends[0])
-		}
-	} else {
-		axis = intOf(n, "axis", 0)
-		if index == nil || index.array == nil || len(index.ints) != 1 {
-			return fmt.Errorf("expected one index that is known")
-		}
-		at, keeps = index.ints[0], len(index.shape) > 0
-	}
-	if x.view == nil {
-		if i := at; i < 0 {
-			at = i + int64(len(x.ints))
-		}
-		if len(x.shape) != 1 || at < 0 || at >= int64(len(x.ints)) {
-			return fmt.Errorf("expected an index into a list of lengths")
-		}
-		return m.set(n, &term{array: &array{ints: x.ints[at : at+1]}})
-	}
-	if axis < 0 {
-		axis += len(x.axes)
-	}
-	if axis < 0 || axis >= len(x.axes) {
-		return fmt.Errorf("expected one of %d axes, got %d", len(x.axes), axis)
-	}
-	v := &view{parts: x.parts, axes: slices.Clone(x.axes)}
-	switch {
-	case x.axes[axis] == unit && (at == 0 || at == -1):
-	case x.axes[axis] == stacked && at >= -int64(len(x.parts)) && at < int64(len(x.parts)):
-		if at < 0 {
-			at += int64(len(x.parts))
-		}
-		v.parts = x.parts[at : at+1]
-	case x.axes[axis] == 1 && at == -1 && len(x.parts) == 1 && x.parts[0].last != nil:
-		v.parts = []source{{symbol: x.parts[0].last}}
-		for i, a := range v.axes {
-			if a > 1 {
-				v.axes[i] = a - 1
-			}
-		}
-	default:
-		return fmt.Errorf("expected the last step of a layer that walks forwards, or a direction, got index %d of axis %d", at, axis)
-	}
-	v.axes[axis] = unit
-	if !keeps {
-		v.axes = slices.Delete(v.axes, axis, axis+1)
-	}
-	return m.set(n, &term{view: v})
-}
-
-// cut is a part of a list of lengths.
-func cut(a *array, from, to int64) *array {
-	n := int64(len(a.ints))
-	if from < 0 {
-		from += n
-	}
-	if to < 0 {
-		to += n
-	}
-	from, to = max(0, min(from, n)), max(0, min(to, n))
-	return &array{shape: []int{int(max(0, to-from))}, ints: a.ints[from:max(from, to)]}
-}
-
-func (m *importer) embedding(n *onnx.Node, table *array, ids *view) error {
-	if len(table.shape) != 2 || table.floats == nil || intOf(n, "axis", 0) != 0 {
-		return fmt.Errorf("expected a table (V, D) of floats along axis 0, got shape %v", table.shape)
-	}
-	in, err := ids.single()
-	if err != nil {
-		return err
-	}
-	name := m.nameOf(n)
-	y, err := m.apply(name, layers.Embedding{Name: name, InputDim: table.shape[0], OutputDim: table.shape[1]}, [][]float32{table.floats}, in)
-	if err != nil {
-		return err
-	}
-	return m.set(n, &term{view: &view{parts: []source{known(y)}, axes: append(slices.Clone(ids.axes), len(ids.axes))}})
-}
-
-func (m *importer) concatenated(n *onnx.Node) error {
-	axis := intOf(n, "axis", 0)
-	var all []*term
-	views := 0
+// joinedLengths is a Concat of lists of lengths.
+func (m *importer) joinedLengths(n *onnx.Node) (ok bool, err error) {
+	a := &array{whole: true}
 	for i := range n.Inputs {
 		t := m.arg(n, i)
-		if t == nil {
-			return fmt.Errorf("expected inputs that are known")
+		if t == nil || t.array == nil {
+			return false, nil
 		}
-		if t.view != nil {
-			views++
+		if !t.whole || t.filled || len(t.shape) > 1 {
+			return true, fmt.Errorf("expected lengths or what layers compute, got other numbers")
 		}
-		all = append(all, t)
-	}
-	if views == 0 {
-		a := &array{}
-		for _, t := range all {
-			if t.zeros || t.floats != nil {
-				return fmt.Errorf("expected lengths or what layers compute, got floats")
-			}
-			a.ints = append(a.ints, t.ints...)
+		if a.ints = append(a.ints, t.ints...); len(a.ints) > maxInts {
+			return true, fmt.Errorf("expected at most %d lengths, got more", maxInts)
 		}
-		a.shape = []int{len(a.ints)}
-		return m.set(n, &term{array: a})
 	}
-	if views != len(all) {
-		return fmt.Errorf("expected what layers compute, got numbers among them")
+	a.shape = []int{len(a.ints)}
+	if err := m.spend(lengthSize * len(a.ints)); err != nil {
+		return true, err
 	}
-	first := all[0].view
-	if axis < 0 {
-		axis += len(first.axes)
-	}
-	if axis < 0 || axis >= len(first.axes) {
-		return fmt.Errorf("expected one of %d axes, got %d", len(first.axes), axis)
-	}
-	stack := &view{axes: slices.Clone(first.axes)}
-	var symbols []unroll.Symbol
-	for _, t := range all {
-		same := len(t.axes) == len(first.axes)
-		for i := 0; same && i < len(t.axes); i++ {
-			same = t.axes[i] == first.axes[i] || i == axis && t.axes[i] < 0 && first.axes[i] < 0
-		}
-		if !same {
-			return fmt.Errorf("expected values with their axes in one order, got %v and %v", first.axes, t.axes)
-		}
-		if first.axes[axis] < 0 {
-			stack.parts = append(stack.parts, t.parts...)
-			continue
-		}
-		s, err := t.single()
-		if err != nil {
-			return err
-		}
-		symbols = append(symbols, s)
-	}
-	if first.axes[axis] < 0 {
-		stack.axes[axis] = stacked
-		return m.set(n, &term{view: stack})
-	}
-	name := m.nameOf(n)
-	y, err := m.apply(name, layers.Concatenate{Name: name, Axis: tensor.F(float64(first.axes[axis]))}, nil, symbols...)
-	if err != nil {
-		return err
-	}
-	return m.set(n, &term{view: &view{parts: []source{known(y)}, axes: first.axes}})
+	return true, m.set(n, &term{array: a})
 }
 
-// reshaped is a Reshape or Flatten: directions that become one axis with their values, or rows of another shape.
-func (m *importer) reshaped(n *onnx.Node, x *term) error {
-	if x == nil {
-		return fmt.Errorf("expected an input that is known, got none")
+// lengthArithmetic is between single lengths.
+func (m *importer) lengthArithmetic(n *onnx.Node, x, y *array) error {
+	a, okA := x.scalar()
+	b, okB := y.scalar()
+	ok := okA && okB
+	if !ok {
+		return fmt.Errorf("expected two lengths, got lists of them")
 	}
-	shape := []int64{0, -1}
-	if n.Op == "Flatten" {
-		if intOf(n, "axis", 1) != 1 {
-			return fmt.Errorf("expected axis 1, got %d", intOf(n, "axis", 1))
-		}
-	} else {
-		var err error
-		if shape, err = m.intsOf(n, "shape", 1); err != nil {
-			return err
-		}
+	known := a.known() && b.known() && max(a.n, -a.n, b.n, -b.n) < 1<<31
+	var c length
+	switch n.Op {
+	case "Mul":
+		c, ok = a.times(b)
+	case "Div":
+		c, ok = a.over(b)
+	case "Add":
+		c, ok = lengthOf(a.n+b.n), known
+	case "Sub":
+		c, ok = lengthOf(a.n-b.n), known
 	}
-	if x.view == nil {
-		if x.zeros {
-			return m.set(n, x)
-		}
-		a := *x.array
-		a.shape = nil
-		for _, d := range shape {
-			a.shape = append(a.shape, int(d))
-		}
-		if len(shape) == 1 && shape[0] == -1 {
-			a.shape = []int{len(a.floats) + len(a.ints)}
-		} else if slices.Contains(shape, -1) || slices.Contains(shape, 0) {
-			return fmt.Errorf("expected a shape of known lengths for numbers, got %v", shape)
-		}
-		return m.set(n, &term{array: &a})
+	if !ok {
+		return fmt.Errorf("expected lengths whose result is known for every batch, got %v and %v", a, b)
 	}
-	last := len(x.axes) - 1
-	if last == len(shape) && last > 1 && x.axes[last-1] == stacked && x.axes[last] >= 0 && len(shape) > 0 { // (…, directions, H) becomes (…, directions·H)
-		v := &view{axes: append(slices.Clone(x.axes[:last-1]), x.axes[last])}
-		if x.merge != nil {
-			v.parts = []source{{symbol: x.merge}}
-		} else {
-			var symbols []unroll.Symbol
-			for _, p := range x.parts {
-				symbols = append(symbols, p.symbol())
-			}
-			name := m.nameOf(n)
-			y, err := m.apply(name, layers.Concatenate{Name: name}, nil, symbols...)
-			if err != nil {
-				return err
-			}
-			v.parts = []source{known(y)}
-		}
-		return m.set(n, &term{view: v})
+	r := list([]length{c})
+	if len(x.shape) == 0 && len(y.shape) == 0 {
+		r.shape = nil
 	}
-	if slices.Contains(x.axes, unit) && len(shape) == len(x.axes)-1 { // an axis of directions goes
-		v := *x.view
-		v.axes = slices.DeleteFunc(slices.Clone(x.axes), func(a int) bool { return a == unit })
-		if len(v.axes) == len(shape) {
-			return m.set(n, &term{view: &v})
-		}
-	}
-	in, err := m.inOrder(n, x.view)
-	if err != nil {
-		return err
-	}
-	if len(shape) == 2 && shape[1] == -1 {
-		name := m.nameOf(n)
-		y, err := m.apply(name, layers.Flatten{Name: name}, nil, in)
-		if err != nil {
-			return err
-		}
-		return m.set(n, plain(y))
-	}
-	if len(shape) < 2 || shape[0] != 0 && shape[0] != openLength && (shape[0] != -1 || slices.Contains(shape[1:], -1)) {
-		return fmt.Errorf("expected a shape that leaves the batch as it is, got %v", shape)
-	}
-	target := make([]int, len(shape)-1)
-	for i, d := range shape[1:] {
-		switch {
-		case d == openLength:
-			d = -1
-		case d == 0 && i+1 < len(in.Shape()):
-			d = int64(in.Shape()[i+1])
-		}
-		target[i] = int(d)
-	}
-	name := m.nameOf(n)
-	y, err := m.apply(name, layers.Reshape{Name: name, TargetShape: target}, nil, in)
-	if err != nil {
-		return err
-	}
-	return m.set(n, plain(y))
+	return m.set(n, &term{array: r})
 }

@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/unroll-ml/unroll"
 	"github.com/unroll-ml/unroll/activations"
 	"github.com/unroll-ml/unroll/internal/onnx"
 	"github.com/unroll-ml/unroll/layers"
@@ -36,167 +35,121 @@ func (m *importer) recurrent(n *onnx.Node) error {
 	if !stepsFirst {
 		order = []int{0, 1, 2}
 	}
-	in, err := x.view.single()
+	in, err := m.sequence(n, x.view, order)
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(x.axes, order) {
-		if !slices.Equal(slices.Sorted(slices.Values(x.axes)), []int{0, 1, 2}) {
-			return fmt.Errorf("expected a sequence as X, got axes in the order %v", x.axes)
-		}
-		dims := []int{x.axes[0], x.axes[2]} // steps, values
-		if !stepsFirst {
-			dims = x.axes[1:]
-		}
-		if slices.Contains(dims, 0) {
-			return fmt.Errorf("expected the batch of X on axis %d, got axes in the order %v", order[0], x.axes)
-		}
-		name := m.unique(n.Name + "_permute")
-		if in, err = m.apply(name, layers.Permute{Name: name, Dims: dims}, nil, in); err != nil {
+	in, turned := m.inOrder(in)
+	w := &recurrence{x: in}
+	if len(in.lengths) != 3 || in.width() != c.inputs {
+		return fmt.Errorf("expected a sequence of width %d as X, got shape %s", c.inputs, shown(in.lengths))
+	}
+	if turned && (c.reverse || c.dirs == 2) {
+		return fmt.Errorf("expected a walk forwards over steps that are turned around, got one backwards")
+	}
+	if w.given, err = m.initial(n, c, in.lengths[1]); err != nil {
+		return err
+	}
+	for d := range c.dirs {
+		w.ways = append(w.ways, &way{units: c.units, states: c.states(), arrays: c.arrays(d), back: turned || c.reverse || d == 1,
+			spec: func(name string, sequences, states, back, _ bool) layers.Spec {
+				return c.spec(d, name, sequences, states, back)
+			}})
+		if err := m.spend(len(c.w) + len(c.r)); err != nil {
 			return err
 		}
 	}
-	if s := in.Shape(); len(s) != 3 || s[2] != c.inputs {
-		return fmt.Errorf("expected a sequence of width %d as X, got shape %v", c.inputs, s)
-	}
-	given, err := m.initial(n, c, in.Shape()[1])
+	return m.operator(n, w, stepsFirst, !turned)
+}
+
+// operator sets the results of an RNN, LSTM or GRU.
+func (m *importer) operator(n *onnx.Node, w *recurrence, stepsFirst, natural bool) error {
+	sequences, states, err := m.walks(n, w, natural)
 	if err != nil {
 		return err
 	}
-	return m.walk(n, c, append([]unroll.Symbol{in}, given...), stepsFirst)
+	dir := axis{direction: true}
+	if len(sequences) == 2 {
+		dir = axis{stacked: true}
+	}
+	a := axesOf(0, 1, 2)
+	every, end := []axis{a[1], dir, a[0], a[2]}, []axis{dir, a[0], a[1]}
+	if !stepsFirst {
+		every, end = []axis{a[0], a[1], dir, a[2]}, []axis{a[0], dir, a[1]}
+	}
+	views := []*view{{parts: sequences, axes: every}, {axes: end}, {axes: end}}
+	for _, s := range states {
+		views[1].parts = append(views[1].parts, s[0])
+		if len(s) > 1 {
+			views[2].parts = append(views[2].parts, s[1])
+		}
+	}
+	for i, v := range views {
+		if i < len(n.Outputs) && n.Outputs[i] != "" && len(v.parts) > 0 {
+			m.put(n.Outputs[i], v.term())
+		}
+	}
+	return nil
+}
+
+// sequence is a view as a sequence for a recurrent layer, whose axes an operator has in this order.
+func (m *importer) sequence(n *onnx.Node, v *view, order []int) (*source, error) {
+	if v.are(order...) {
+		return v.single()
+	}
+	if slices.ContainsFunc(v.axes, func(a axis) bool { return a.stacked || a.direction }) || len(v.axes) != 3 {
+		return nil, fmt.Errorf("expected a sequence as X, got axes in the order %s", v.order())
+	}
+	axes := slices.Clone(v.axes)
+	for i, o := range order {
+		axes[o] = v.axes[i]
+	}
+	if !axes[0].is(0) {
+		return nil, fmt.Errorf("expected the batch of X on axis %d, got axes in the order %s", slices.Index(order, 0), v.order())
+	}
+	return m.arranged(n.Name, &view{parts: v.parts, axes: axes})
+}
+
+// states are how many an operator carries.
+func (c *recurrentNode) states() int {
+	if c.op == "LSTM" {
+		return 2
+	}
+	return 1
 }
 
 // initial are the states that a node begins with for sequences of so many steps; none for zeros.
-func (m *importer) initial(n *onnx.Node, c *recurrentNode, steps int) (given []unroll.Symbol, err error) {
-	if t := m.arg(n, 4); t != nil && (t.array == nil || len(t.ints) == 0 || slices.ContainsFunc(t.ints, func(l int64) bool { return l != int64(steps) })) {
+func (m *importer) initial(n *onnx.Node, c *recurrentNode, steps length) (given []*source, err error) {
+	if t := m.arg(n, 4); t != nil && (t.array == nil || !t.every(steps)) {
 		return nil, fmt.Errorf("expected no sequence_lens, or all steps: here a mask made by an Embedding or a Masking layer hides steps")
 	}
-	states := 1
-	if c.op == "LSTM" {
-		states = 2
-	}
-	for i := range states {
+	for i := range c.states() {
 		t := m.arg(n, 5+i)
 		switch {
-		case t == nil || t.array != nil && (t.zeros || t.floats != nil && !slices.ContainsFunc(t.floats, func(f float32) bool { return f != 0 })):
+		case t == nil || t.array != nil && t.isAll(0):
 			continue
 		case t.view == nil:
 			return nil, fmt.Errorf("expected zeros or what layers compute as initial state %d, got other numbers", i)
-		case c.dirs != len(t.parts) || len(t.axes) != 3 || !slices.Equal(t.axes[1:], []int{0, 1}):
-			return nil, fmt.Errorf("expected one initial state of shape (directions, N, H), got axes in the order %v", t.axes)
+		case c.dirs != len(t.parts) || len(t.axes) != 3 || !t.axes[1].is(0) || !t.axes[2].is(1):
+			return nil, fmt.Errorf("expected one initial state of shape (directions, N, H), got axes in the order %s", t.order())
 		}
-		for _, p := range t.parts {
-			given = append(given, p.symbol())
-		}
+		given = append(given, t.parts...)
 	}
-	if len(given) > 0 && len(given) != states*c.dirs {
+	if len(given) > 0 && len(given) != c.states()*c.dirs {
 		return nil, fmt.Errorf("expected all initial states or none, got %d", len(given))
 	}
 	if c.dirs == 2 && len(given) == 4 { // h of both, then c of both; here both of one direction, then of the other
-		given = []unroll.Symbol{given[0], given[2], given[1], given[3]}
+		given = []*source{given[0], given[2], given[1], given[3]}
 	}
 	return given, nil
 }
 
-// walk applies the layer, as much of it as the graph reads.
-func (m *importer) walk(n *onnx.Node, c *recurrentNode, in []unroll.Symbol, stepsFirst bool) error {
-	want := m.needs[n]
-	if want == nil {
-		want = &need{}
-		m.needs[n] = want
+// every reports whether all numbers are this length.
+func (a *array) every(l length) bool {
+	if a.filled {
+		return a.whole && a.long == l
 	}
-	sequence, states := m.learn || want.sequence, m.learn || want.carry || want.state && want.sequence
-	name := m.nameOf(n)
-	var spec layers.Spec
-	var arrays [][]float32
-	for d := range c.dirs {
-		back := c.reverse || d == 1
-		s := c.spec(d, name, sequence, states, back)
-		arrays = append(arrays, c.arrays(d)...)
-		if d == 0 {
-			spec = s
-			continue
-		}
-		mode := "none"
-		if !m.learn && want.merged && !want.apart {
-			mode = "concat"
-		}
-		spec = layers.Bidirectional{Name: name, Layer: c.spec(0, name+"_forward", sequence, states, false), BackwardLayer: c.spec(1, name+"_backward", sequence, states, true), MergeMode: mode}
-	}
-	// Every step of a walk backwards, in natural order, is what the backward layer of a Bidirectional gives, and no other. Its forward layer is one unit that nobody reads.
-	turned := c.dirs == 1 && c.reverse && !m.learn && want.sequence
-	if turned {
-		if len(in) > 1 {
-			return fmt.Errorf("expected no initial states of a walk backwards of which every step is read")
-		}
-		var idle layers.Spec = layers.SimpleRNN{Name: name + "_idle", Units: 1, NoBias: true, ReturnSequences: true, ReturnState: states}
-		spec = layers.Bidirectional{Name: name, Layer: idle, BackwardLayer: c.spec(0, name+"_backward", true, states, true), MergeMode: "none"}
-		arrays = append([][]float32{make([]float32, c.inputs), make([]float32, 1)}, arrays...)
-	}
-	y, err := m.apply(name, spec, arrays, in...)
-	if err != nil {
-		return err
-	}
-	outs, each := c.dirs, 1 // outputs before the states, and states of a direction
-	if b, ok := spec.(layers.Bidirectional); ok && b.MergeMode == "concat" {
-		outs = 1
-	}
-	if c.op == "LSTM" {
-		each = 2
-	}
-	all, h, carry := &view{}, &view{}, &view{}
-	for d := range c.dirs {
-		sequenceAt, stateAt := min(d, outs-1), outs+d*each
-		if turned { // behind the idle layer's output and state
-			sequenceAt, stateAt = 1, 3
-		}
-		final := func() unroll.Symbol {
-			want.state = true
-			if !states && outs == c.dirs { // the output is the last state
-				return y.At(d)
-			}
-			return y.At(stateAt)
-		}
-		s := source{symbol: func() unroll.Symbol {
-			want.sequence, want.apart = true, true
-			return y.At(sequenceAt)
-		}}
-		if !c.reverse && c.dirs == 1 {
-			s.last = final
-		}
-		all.parts, h.parts = append(all.parts, s), append(h.parts, source{symbol: func() unroll.Symbol {
-			want.apart = true
-			return final()
-		}})
-		carry.parts = append(carry.parts, source{symbol: func() unroll.Symbol {
-			want.carry, want.apart = true, true
-			return y.At(stateAt + 1)
-		}})
-	}
-	all.merge = func() unroll.Symbol {
-		want.sequence, want.merged = true, true
-		if outs == 1 {
-			return y.At(0)
-		}
-		name := m.unique(name + "_both")
-		both, _ := m.apply(name, layers.Concatenate{Name: name}, nil, y.At(0), y.At(1))
-		return both
-	}
-	dir := unit
-	if c.dirs == 2 {
-		dir = stacked
-	}
-	all.axes, h.axes = []int{1, dir, 0, 2}, []int{dir, 0, 1}
-	if !stepsFirst {
-		all.axes, h.axes = []int{0, 1, dir, 2}, []int{0, dir, 1}
-	}
-	carry.axes = h.axes
-	for i, v := range []*view{all, h, carry} {
-		if i < len(n.Outputs) && n.Outputs[i] != "" {
-			m.values[n.Outputs[i]] = &term{view: v}
-		}
-	}
-	return nil
+	return len(a.ints) > 0 && !slices.ContainsFunc(a.ints, func(i length) bool { return i != l })
 }
 
 // readRecurrent checks a node and its arrays.

@@ -235,7 +235,7 @@ func TestReadONNXRefuses(t *testing.T) {
 		{model(op("Erf", "x")), `onnx: node "n" (Erf): no layer computes the operator Erf`},
 		{model(op("If", "x")), `onnx: node "n" (If): no layer computes the operator If`},
 		{model(op("Relu", "z")), `onnx: node "n" (Relu): expected an input that is known before, got "z"`},
-		{model(op("MatMul", "wide", "w")), `onnx: node "n" (MatMul): expected a value of width 3, got shape (None, 4, 1073741824)`},
+		{model(op("MatMul", "wide", "w")), `onnx: node "n" (MatMul): expected a value of width 3, got shape (N, 4, 1073741824)`},
 		{model(op("LayerNormalization", "wide", "three")), `onnx: node "n" (LayerNormalization): expected a value of width 3`},
 		{model(op("Conv", "wide", "cube")), `onnx: node "n" (Conv): expected a value of width 1, got shape`},
 		{model(op("MatMul", "x", "x")), `onnx: node "n" (MatMul): expected what layers compute times a known matrix`},
