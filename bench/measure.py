@@ -72,11 +72,12 @@ class Bench:
         text = f"embedding(10000, {m.units}) |> recurrent({m.units}, cell='{(HERE / m.text).resolve()}') |> dense(1, sigmoid)"
         self.ask("train", text, "--data", one, "--epochs", 1, "--validation-split", 0, "--out", file)
         names = json.loads(self.ask("summary", file, "--json"))["weights"]
+        layer = names[1]["path"].split("/")[0]  # the text's own where a layer has it, else recurrent
         with h5py.File(io.BytesIO(zipfile.ZipFile(file).read("model.weights.h5"))) as f:
-            groups = ["embedding/vars"] + ["recurrent/cell/vars"] * (len(names) - 3) + ["dense/vars"] * 2
+            groups = ["embedding/vars"] + [f"{layer}/cell/vars"] * (len(names) - 3) + ["dense/vars"] * 2
             at = [0, *range(len(names) - 3), 0, 1]
             weights = {w["path"]: f[f"layers/{g}/{i}"][()] for w, g, i in zip(names, groups, at)}
-        np.savez(self.folder / f"{key(m)}.npz", **{k.replace("recurrent/cell/", "recurrent/"): v for k, v in weights.items()})
+        np.savez(self.folder / f"{key(m)}.npz", **{k.replace(f"{layer}/cell/", "recurrent/"): v for k, v in weights.items()})
 
     def ask(self, *args):
         r = subprocess.run([self.unroll, *map(str, args)], capture_output=True, text=True)
