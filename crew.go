@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"sync/atomic"
 	"time"
+
+	"github.com/unroll-ml/unroll/internal/engine"
 )
 
 // crew is the workers of one call of Fit, Evaluate or Predict. Work comes in regions of numbered tasks, the shards of a batch for one,
@@ -21,6 +23,9 @@ type crew struct {
 	inside atomic.Int32  // how many others work on this region; closed is added to it when it takes no more of them
 	ended  atomic.Bool
 	beds   []bed // of every worker
+
+	helpers engine.Share
+	inner   func(task int) // of helpers
 }
 
 // bed is where a worker sleeps until somebody wakes it.
@@ -96,6 +101,19 @@ func (c *crew) run(task func(w *worker, task int), tasks int) {
 	if c.inside.Add(closed) != closed {
 		c.beds[0].wait(func() bool { return c.inside.Load() == closed })
 	}
+}
+
+// share has the crew work on a task of its first worker together, while there is no other.
+func (c *crew) share() *engine.Share {
+	if c.helpers.Do == nil {
+		each := func(_ *worker, task int) { c.inner(task) }
+		c.helpers.Do = func(tasks int, do func(task int)) {
+			c.inner = do
+			c.run(each, tasks)
+		}
+	}
+	c.helpers.Threads = runtime.GOMAXPROCS(0)
+	return &c.helpers
 }
 
 // serve is the life of a worker besides the first.

@@ -49,7 +49,7 @@ func newFrontWork(f *front) frontWork {
 func (l *lane) forward(w *worker, shard int, training bool) []float32 {
 	f := &w.front.lanes[l.at]
 	rows := l.shardRows(shard)
-	shape := engine.Shape{T: l.t, N: len(rows), Training: training}
+	shape := engine.Shape{T: l.t, N: len(rows), Training: training, Share: w.pass.Share}
 	if last := rows[len(rows)-1]; l.begin[last] > 0 || l.end[last] < l.t {
 		shape.Active = l.stretch[shard*l.t : (shard+1)*l.t]
 	}

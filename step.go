@@ -265,6 +265,10 @@ func (s *session) runBatch() {
 	if s.grads != nil {
 		s.grads.begin(s.leaves)
 	}
+	s.pass.Share = nil
+	if s.shards == 1 { // the others have nothing else to do
+		s.pass.Share = s.crew.share()
+	}
 	s.run(s.doShards, s.shards)
 	if s.grads != nil {
 		s.lookForBroken()

@@ -7,6 +7,7 @@ package layers
 import (
 	"strings"
 
+	"github.com/unroll-ml/unroll/internal/engine"
 	"github.com/unroll-ml/unroll/tensor"
 )
 
@@ -158,6 +159,8 @@ type Pass struct {
 	Rows []int
 
 	Grads *Grads // nil outside training
+
+	Share *engine.Share // threads that would be idle; nil: none
 }
 
 // RowNumber is the number in the batch of the shard's row i.

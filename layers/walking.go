@@ -249,7 +249,7 @@ func (r *recurrent) forward(k *walking, c *Call, given, returned []Value) Value 
 			x.Initial = initial[first:behind]
 		}
 		x.ZeroMasked = i == last && r.spec.ZeroOutputForMask
-		run.Forward(own, engine.Shape{T: t, N: n, Training: c.Grads != nil, Sequences: i < last || r.spec.ReturnSequences}, x)
+		run.Forward(own, engine.Shape{T: t, N: n, Training: c.Grads != nil, Sequences: i < last || r.spec.ReturnSequences, Share: c.Share}, x)
 		for s := first; s < behind; s++ {
 			r.finish(k, c, run.Final(s-first), s, returned)
 		}

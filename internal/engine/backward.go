@@ -55,7 +55,7 @@ func (r *Run) Backward(g Gradient) {
 		s0 := r.backStart(end)
 		for t := end - 1; t >= s0; {
 			n := r.active(t)
-			if n > 0 && c.backProgram && r.mask == nil && g.States == nil && (g.Given == nil || n == s.N) {
+			if n > 0 && c.backProgram && r.share == nil && r.mask == nil && g.States == nil && (g.Given == nil || n == s.N) {
 				alike := r.alike(t, -1, s0-1)
 				r.walkBack(g, t, s0, alike)
 				t -= alike
@@ -155,6 +155,10 @@ func (r *Run) afterBlock(g Gradient, s0, end int) {
 
 // weightGradients adds every weight's gradient: one product or one sum over the rows of a block that begins with step s0.
 func (r *Run) weightGradients(grads []cell.GradOf, weights [][]float32, s0, rows int) {
+	if r.share != nil && r.worthSharing(grads, rows) {
+		r.together(region{grads: grads, weights: weights, s0: s0, rows: rows})
+		return
+	}
 	for _, g := range grads {
 		dst := weights[g.Weight][g.Start:]
 		b, wb := r.at(g.B, s0, s0, rows), r.cell.plan.Slots[g.B].Width

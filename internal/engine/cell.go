@@ -29,6 +29,7 @@ type Cell struct {
 	side                            side
 	joined                          []chain
 	linked                          []int // slots that are laid by their chain
+	stepWork                        int   // of the products of a step, a row
 	// program and backProgram: kernel.Program can run the steps, and the way back.
 	program, backProgram bool
 }
@@ -63,6 +64,7 @@ func newCell(p *cell.Plan, fuse bool) *Cell {
 	for _, ch := range c.joined {
 		c.linked = append(c.linked, ch.slots...)
 	}
+	c.stepWork = stepWork(p, c.steps)
 	c.program, c.backProgram = c.stepByStep(c.steps) == "", c.stepByStep(c.back) == ""
 	return c
 }

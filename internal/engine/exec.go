@@ -8,25 +8,43 @@ import (
 // exec runs instructions on rows rows from step s on, of the block that begins at step s0: the interpreter that serves every
 // cell. One kernel call an instruction, over a block of rows that stays in the first-level cache.
 func (r *Run) exec(ins []instr, s, s0, rows int) {
+	if r.share != nil {
+		r.execShared(ins, s, s0, rows)
+		return
+	}
+	r.execRows(ins, s, s0, rows, 0, rows, &r.lists)
+}
+
+// lists are the operands of a group that runs.
+type lists struct{ outputs, inputs [][]float32 }
+
+// execRows is exec for the rows from lo to before hi of all.
+func (r *Run) execRows(ins []instr, s, s0, all, lo, hi int, l *lists) {
 	slots := r.cell.plan.Slots
 	before := r.rowsBefore(s, s0)
+	rows := hi - lo
 	at := func(slot int) []float32 {
-		if v := &r.views[slot]; v.mode != viewAt {
-			return v.rows(&before, rows)
+		v := &r.views[slot]
+		if v.mode == viewAt {
+			return r.at(slot, s, s0, all)[lo*v.width : hi*v.width]
 		}
-		return r.at(slot, s, s0, rows)
+		x := v.rows(&before, all)
+		if rows == all {
+			return x
+		}
+		return x[lo*v.ld : (hi-1)*v.ld+v.width]
 	}
 	for i := range ins {
 		in := &ins[i]
 		if in.group != nil {
-			r.outputs, r.inputs = r.outputs[:0], r.inputs[:0]
+			l.outputs, l.inputs = l.outputs[:0], l.inputs[:0]
 			for _, slot := range in.group.Out {
-				r.outputs = append(r.outputs, at(slot))
+				l.outputs = append(l.outputs, at(slot))
 			}
 			for _, slot := range in.group.In {
-				r.inputs = append(r.inputs, at(slot))
+				l.inputs = append(l.inputs, at(slot))
 			}
-			in.fused.Run(r.outputs, r.inputs)
+			in.fused.Run(l.outputs, l.inputs)
 			continue
 		}
 		d, w := at(in.D), slots[in.D].Width

@@ -62,7 +62,7 @@ func (r *Run) Forward(c *Cell, s Shape, in Input) {
 			r.leave(step)
 			switch {
 			case n == 0:
-			case c.program && r.mask == nil:
+			case c.program && r.mask == nil && r.share == nil:
 				alike = r.alike(step, 1, end)
 				r.walk(step, s0, alike)
 			default:

@@ -33,8 +33,8 @@ func TestProgramsAreTheSame(t *testing.T) {
 		for order, rows := range active {
 			for _, distinct := range []bool{false, true} {
 				for _, begin := range []string{"zeros", "prefix", "given"} {
-					a := programResults(on, rows, distinct, begin)
-					b := programResults(off, rows, distinct, begin)
+					a := programResults(on, rows, distinct, begin, nil)
+					b := programResults(off, rows, distinct, begin, nil)
 					for i := range a {
 						for k, v := range a[i] {
 							if w := b[i][k]; math.Float32bits(v) != math.Float32bits(w) {
@@ -56,7 +56,7 @@ c_t+1 = f_t * c_t + i_t * g_t
 output_t = o_t * tanh(layer_norm(c_t+1, gamma.c, beta.c))`
 
 // programResults are all that a run hands on which begins with zeros, with the states of a prefix, or with given ones.
-func programResults(c *Cell, rows []int, distinct bool, begin string) [][]float32 {
+func programResults(c *Cell, rows []int, distinct bool, begin string, share *Share) [][]float32 {
 	prefix := begin == "prefix"
 	const steps, n, words, shared = 9, 6, 5, 4
 	p, s := c.plan, random.New(3, random.Data)
@@ -72,7 +72,7 @@ func programResults(c *Cell, rows []int, distinct bool, begin string) [][]float3
 	if prefix {
 		rows = []int{2, 3, 3, 3, n, n, n, n, n} // rows begin where the prefix has a state
 	}
-	shape := Shape{T: steps, N: n, Active: rows, Training: true, Sequences: true}
+	shape := Shape{T: steps, N: n, Active: rows, Training: true, Sequences: true, Share: share}
 	var run, before Run
 	places := 0
 	for t := range steps {

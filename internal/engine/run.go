@@ -17,6 +17,8 @@ type Shape struct {
 	Training bool
 	// Sequences keeps the output of every step, not of the last alone.
 	Sequences bool
+	// Share has other threads help with every step; nil: the rows are this thread's own.
+	Share *Share
 }
 
 // blockRows is about how many rows (steps × rows a step) are hoisted together: enough to amortize a call, few enough that the
@@ -51,8 +53,8 @@ type Run struct {
 	dyKept []float32   // the gradients of the output, after masks
 	last   []float32   // outputs of the last steps of all rows, where they end at different steps
 
-	views           []view      // of every slot
-	outputs, inputs [][]float32 // of the group that runs
+	views []view // of every slot
+	lists        // of the group that runs
 	// steps is the program of a stretch of steps, operandsOut and operandsIn what is written to it at a time.
 	steps                   kernel.Program
 	operandsOut, operandsIn []kernel.Operand
@@ -62,6 +64,11 @@ type Run struct {
 	table           []float32 // Rows.Table while it is written
 	placed, dplaced []float32 // input and its gradient, where the caller's do not stand in processing order
 	placedMask      []bool
+
+	share  *Share // nil: this thread is alone
+	region region
+	parts  []partWork // of every thread
+	doPart func(task int)
 }
 
 // place is where a slot lies in its memory: at start, and behind it a row for every place (full) or for those of a block.
@@ -104,7 +111,7 @@ func (r *Run) prepare(c *Cell, s Shape) {
 	if r.cell != c {
 		*r = Run{cell: c}
 	}
-	r.shape = s
+	r.shape, r.share = s, r.shared(s)
 	r.offset = grow(r.offset, s.T+1)
 	total := 0
 	r.ending = s.T > 0 && r.active(s.T-1) < s.N

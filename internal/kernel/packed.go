@@ -5,6 +5,9 @@ import "fmt"
 // panelWidth is the number of columns in a panel: two registers of AVX2, one of AVX-512.
 const panelWidth = 16
 
+// PanelWidth is the number of columns that a product takes together at least.
+const PanelWidth = panelWidth
+
 // Packed is a (K, M) matrix laid out for MatMul: panels of 16 columns one after the other, each panel row by row, the last one
 // padded with zero columns. The zero value is ready for Pack.
 type Packed struct {
@@ -111,6 +114,15 @@ func (p *Packed) Beside(parts []*Packed) {
 		}
 		at += q.M
 	}
+}
+
+// Columns makes part the columns from from to before to, of which from begins a panel. It shares the values.
+func (p *Packed) Columns(part *Packed, from, to int) {
+	if from%panelWidth != 0 || from < 0 || to < from || to > p.M {
+		panic(fmt.Sprintf("kernel: Columns: expected columns of %d from a multiple of %d on, got %d to %d", p.M, panelWidth, from, to))
+	}
+	end := (to + panelWidth - 1) / panelWidth * panelWidth * p.K
+	*part = Packed{K: p.K, M: to - from, data: p.data[from*p.K : end : end]}
 }
 
 // column begins with the first value of column j; the next is a panel's width away.
