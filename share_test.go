@@ -36,6 +36,46 @@ func wide(t *testing.T) map[string]*Model {
 	return models
 }
 
+// Shards of very wide layers are taken one after the other, by all threads.
+func TestThreadsShareShards(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	var want []float32
+	for _, threads := range []int{1, 2, 3} {
+		runtime.GOMAXPROCS(threads)
+		m, err := Sequential(layers.Embedding{InputDim: 50, OutputDim: 8}, layers.LSTM{Units: 264}, layers.Dense{Units: 3, Activation: activations.Softmax})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Compile(optimizers.Adam{}, losses.SparseCategoricalCrossentropy{}); err != nil {
+			t.Fatal(err)
+		}
+		data := padded(t, 300, 5)
+		if _, err := m.Fit(context.Background(), data, BatchSize(150)); err != nil {
+			t.Fatal(err)
+		}
+		p, err := m.Predict(context.Background(), data, BatchSize(300))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want == nil {
+			want = p.Data
+		}
+		if !slices.Equal(p.Data, want) {
+			t.Errorf("%d threads: other numbers than with one", threads)
+		}
+		if err := m.Without(Savings()...); err != nil { // each worker its own shards, as before
+			t.Fatal(err)
+		}
+		plain, err := m.Predict(context.Background(), data, BatchSize(300))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(plain.Data, want) {
+			t.Errorf("%d threads, without savings: other predictions", threads)
+		}
+	}
+}
+
 // Few rows of wide layers: threads take every step together, and get what one thread gets, bit for bit.
 func TestThreadsShareSteps(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))

@@ -56,8 +56,18 @@ func (m *Model) newSession(c *compiled, training bool) *session {
 	}
 	s.perShard = cmp.Or(m.shardRows(), 32)
 	s.begin()
+	if s.front != nil && s.perShard >= wideRows/2 {
+		s.perShard = wideRows
+	}
 	return s
 }
+
+// wideRows is a shard's rows in the front of a model whose weights do not stay in the second-level cache: all workers take it together, so that each reads its part of
+// the weights, and once for all rows.
+const wideRows = 128
+
+// together reports whether all workers take one shard after the other, and not each its own.
+func (s *session) together() bool { return s.shards == 1 || s.front != nil && s.perShard >= wideRows }
 
 // begin makes the crew work for this session.
 func (s *session) begin() {
@@ -265,11 +275,15 @@ func (s *session) runBatch() {
 	if s.grads != nil {
 		s.grads.begin(s.leaves)
 	}
-	s.pass.Share = nil
-	if s.shards == 1 { // the others have nothing else to do
+	if s.together() {
 		s.pass.Share = s.crew.share()
+		for shard := range s.shards {
+			s.doShard(s.workers[0], shard)
+		}
+	} else {
+		s.pass.Share = nil
+		s.run(s.doShards, s.shards)
 	}
-	s.run(s.doShards, s.shards)
 	if s.grads != nil {
 		s.lookForBroken()
 	}
