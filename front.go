@@ -145,15 +145,20 @@ func (f *front) whyNot(n *node, walks []layers.Walk) string {
 	return ""
 }
 
-// weigh finds out from how many positions on distinct words pay. Of a position, half of the projection is saved (a word occurs twice in
-// a single review, more often in a batch), at 64 multiply-adds a nanosecond; finding the words takes 1.5 a position, 1/24 a word of the
-// table and about 10 000 in all. These are measured roughly, on one machine: the choice changes no prediction.
-func (f *front) weigh() {
+// tableWidth is how much the first cells of all chains compute of a word.
+func (f *front) tableWidth() int {
 	width := 0
 	for _, walks := range f.chains {
 		width += walks[0].Cell.TableWidth()
 	}
-	gain := float64(f.table.Shape[1]*width)/128 - 1.5
+	return width
+}
+
+// weigh finds out from how many positions on distinct words pay. Of a position, half of the projection is saved (a word occurs twice in
+// a single review, more often in a batch), at 64 multiply-adds a nanosecond; finding the words takes 1.5 a position, 1/24 a word of the
+// table and about 10 000 in all. These are measured roughly, on one machine: the choice changes no prediction.
+func (f *front) weigh() {
+	gain := float64(f.table.Shape[1]*f.tableWidth())/128 - 1.5
 	f.wordsFrom = math.MaxInt
 	if gain > 0 {
 		f.wordsFrom = int((10_000 + float64(f.table.Shape[0])/24) / gain)

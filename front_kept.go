@@ -70,12 +70,8 @@ func (k *keptWords) due(f *front) (made *wordTables, make bool) {
 	if k.made != nil {
 		return k.made, false
 	}
-	width := 0
-	for _, walks := range f.chains {
-		width += walks[0].Cell.TableWidth()
-	}
 	words := f.table.Shape[0]
-	if k.making || k.spent < words || words*width > mostKept {
+	if k.making || k.spent < words || words*f.tableWidth() > mostKept {
 		return nil, false
 	}
 	k.making = true

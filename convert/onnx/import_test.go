@@ -121,15 +121,21 @@ func TestTorchModels(t *testing.T) {
 				}
 				golden.Compare(t, fmt.Sprintf("output %d", i), out[i].Data, values, golden.Abs(1e-5))
 			}
-			again, err := readONNX(written(t, m))
-			if err != nil {
-				t.Logf("what is written of it is not all read again: %v", err)
-				return
-			}
-			for i, o := range predictAll(t, again, in) {
-				golden.Compare(t, fmt.Sprintf("output %d, written and read again", i), o.Data, out[i].Data, golden.Abs(1e-6))
-			}
+			compareAgain(t, m, in, out)
 		})
+	}
+}
+
+// compareAgain writes the model and reads it again, where all of it is read: it predicts the same.
+func compareAgain(t *testing.T, m *unroll.Model, in []layers.Value, out []*tensor.Tensor) {
+	t.Helper()
+	again, err := readONNX(written(t, m))
+	if err != nil {
+		t.Logf("what is written of it is not all read again: %v", err)
+		return
+	}
+	for i, o := range predictAll(t, again, in) {
+		golden.Compare(t, fmt.Sprintf("output %d, written and read again", i), o.Data, out[i].Data, golden.Abs(1e-6))
 	}
 }
 

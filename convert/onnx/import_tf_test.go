@@ -91,14 +91,7 @@ func TestTensorFlowModels(t *testing.T) {
 				}
 				golden.Compare(t, fmt.Sprintf("output %d", i), out[i].Data, w.Float32(), golden.Abs(1e-5))
 			}
-			again, err := readONNX(written(t, m))
-			if err != nil {
-				t.Logf("what is written of it is not all read again: %v", err)
-				return
-			}
-			for i, o := range predictAll(t, again, in) {
-				golden.Compare(t, fmt.Sprintf("output %d, written and read again", i), o.Data, out[i].Data, golden.Abs(1e-6))
-			}
+			compareAgain(t, m, in, out)
 		})
 	}
 }

@@ -159,15 +159,23 @@ func (r *Run) weightGradients(grads []cell.GradOf, weights [][]float32, s0, rows
 		r.together(region{grads: grads, weights: weights, s0: s0, rows: rows})
 		return
 	}
+	r.addGradients(grads, weights, s0, rows, 0, 1)
+}
+
+// addGradients adds one of so many parts of the columns of every weight's gradient.
+func (r *Run) addGradients(grads []cell.GradOf, weights [][]float32, s0, rows, part, parts int) {
 	for _, g := range grads {
 		dst := weights[g.Weight][g.Start:]
 		b, wb := r.at(g.B, s0, s0, rows), r.cell.plan.Slots[g.B].Width
-		if g.A < 0 {
-			kernel.SumRows(dst[:wb], b, wb, rows, wb)
-			continue
+		from, to := columns(wb, part, parts)
+		switch {
+		case from == to:
+		case g.A < 0:
+			kernel.SumRows(dst[from:to], b[from:], wb, rows, to-from)
+		default:
+			a, wa := r.at(g.A, s0, s0, rows), r.cell.plan.Slots[g.A].Width
+			kernel.Outer(dst[from:], g.Ld, a, wa, wa, b[from:], wb, to-from, rows)
 		}
-		a, wa := r.at(g.A, s0, s0, rows), r.cell.plan.Slots[g.A].Width
-		kernel.Outer(dst, g.Ld, a, wa, wa, b, wb, wb, rows)
 	}
 }
 

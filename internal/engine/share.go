@@ -130,7 +130,7 @@ func (r *Run) part(task int) {
 	n := r.share.Threads
 	switch {
 	case g.grads != nil:
-		r.gradsPart(g, task)
+		r.addGradients(g.grads, g.weights, g.s0, g.rows, task, n)
 	case g.products:
 		for i := range g.ins {
 			r.productPart(g, &g.ins[i], task, w)
@@ -140,15 +140,15 @@ func (r *Run) part(task int) {
 	}
 }
 
-// columns are those of m that a thread takes: whole panels.
-func (r *Run) columns(m, task int) (from, to int) {
+// columns are one of so many parts of m columns: whole panels.
+func columns(m, part, parts int) (from, to int) {
 	panels := (m + kernel.PanelWidth - 1) / kernel.PanelWidth
-	return min(m, panels*task/r.share.Threads*kernel.PanelWidth), min(m, panels*(task+1)/r.share.Threads*kernel.PanelWidth)
+	return min(m, panels*part/parts*kernel.PanelWidth), min(m, panels*(part+1)/parts*kernel.PanelWidth)
 }
 
 func (r *Run) productPart(g *region, in *instr, task int, w *partWork) {
 	pack := &r.cell.packs[in.Pack]
-	from, to := r.columns(pack.M, task)
+	from, to := columns(pack.M, task, r.share.Threads)
 	if from == to {
 		return
 	}
@@ -172,23 +172,6 @@ func (r *Run) rowsOf(slot, s, s0, rows int) []float32 {
 		return v.rows(&before, rows)
 	}
 	return r.at(slot, s, s0, rows)
-}
-
-// gradsPart adds the thread's columns of the weights' gradients.
-func (r *Run) gradsPart(g *region, task int) {
-	for _, one := range g.grads {
-		dst := g.weights[one.Weight][one.Start:]
-		b, wb := r.at(one.B, g.s0, g.s0, g.rows), r.cell.plan.Slots[one.B].Width
-		from, to := r.columns(wb, task)
-		switch {
-		case from == to:
-		case one.A < 0:
-			kernel.SumRows(dst[from:to], b[from:], wb, g.rows, to-from)
-		default:
-			a, wa := r.at(one.A, g.s0, g.s0, g.rows), r.cell.plan.Slots[one.A].Width
-			kernel.Outer(dst[from:], one.Ld, a, wa, wa, b[from:], wb, to-from, g.rows)
-		}
-	}
 }
 
 // worthSharing says whether the gradients of weights from so many rows are worth it.

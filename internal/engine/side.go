@@ -62,8 +62,7 @@ func (c *Cell) onlyProducts(slot int) bool {
 			}
 			continue
 		}
-		product := h.Code == cell.MatMul || h.Code == cell.MatMulAcc || h.Code == cell.MatMulFrom
-		if (h.D == slot && !product) || h.A == slot || h.B == slot || h.C == slot {
+		if (h.D == slot && !isProduct(&h)) || h.A == slot || h.B == slot || h.C == slot {
 			return false
 		}
 	}

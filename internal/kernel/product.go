@@ -59,7 +59,9 @@ func matMul(name string, dst []float32, ldd int, a []float32, lda int, b *Packed
 		for i := 0; i < n; i += blockN {
 			nc := min(blockN, n-i)
 			for j := 0; j < b.M; j += step {
-				to, columns, begin := dst[i*ldd+j:], Packed{K: b.K, M: min(step, b.M-j), data: b.data[j*b.K:]}, bias
+				var columns Packed
+				b.Columns(&columns, j, min(j+step, b.M))
+				to, begin := dst[i*ldd+j:], bias
 				if from == startBias {
 					begin = bias[j:]
 				}
