@@ -1,6 +1,7 @@
 package unroll
 
 import (
+	"github.com/unroll-ml/unroll/internal/engine"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/metrics"
@@ -9,6 +10,8 @@ import (
 // judge computes the loss and the metrics of a shard's prediction of one output, and for training the gradient.
 type judge struct {
 	item, scale, mask, weight, hidden, dout []float32
+
+	share *engine.Share // threads that would be idle; nil: none
 }
 
 // verdict is what a shard adds to the loss and the metrics of its batch.
@@ -120,7 +123,12 @@ func (j *judge) count(h *head, pred *layers.Value, logits []float32, y labels, d
 		value = logits
 	}
 	j.item = resize(j.item, n)
-	h.trained.Value(j.item, value, y.target, n, width)
+	apart := j.apart(h, len(value))
+	if apart {
+		j.values(h.trained, value, y.target, n, width)
+	} else {
+		h.trained.Value(j.item, value, y.target, n, width)
+	}
 	for i, l := range j.item {
 		switch {
 		case hidden == nil:
@@ -133,8 +141,37 @@ func (j *judge) count(h *head, pred *layers.Value, logits []float32, y labels, d
 		return nil
 	}
 	j.dout = resize(j.dout, len(value))
-	h.trained.Grad(j.dout, value, y.target, j.scale, n, width)
+	if apart {
+		j.gradients(h.trained, value, y.target, n, width)
+	} else {
+		h.trained.Grad(j.dout, value, y.target, j.scale, n, width)
+	}
 	return j.dout
+}
+
+// lossWork is how many operations of a product take as long as a value of a loss.
+const lossWork = 16
+
+// apart reports whether threads share the items of a loss.
+func (j *judge) apart(h *head, values int) bool {
+	_, each := h.trained.(losses.Itemwise)
+	return each && j.share.Worth(lossWork*values)
+}
+
+// values computes the losses of items by all threads.
+func (j *judge) values(l losses.Loss, value []float32, y losses.Target, n, width int) {
+	per := y.Len() / n
+	j.share.Split(n, func(lo, hi int) {
+		l.Value(j.item[lo:hi], value[lo*width:hi*width], y.Slice(lo*per, hi*per), hi-lo, width)
+	})
+}
+
+// gradients does the same with their gradients.
+func (j *judge) gradients(l losses.Loss, value []float32, y losses.Target, n, width int) {
+	per := y.Len() / n
+	j.share.Split(n, func(lo, hi int) {
+		l.Grad(j.dout[lo*width:hi*width], value[lo*width:hi*width], y.Slice(lo*per, hi*per), j.scale[lo:hi], hi-lo, width)
+	})
 }
 
 // masked is 0 for the items that a mask hides and 1 for the others; nil without a mask.

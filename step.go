@@ -246,6 +246,7 @@ func (s *session) judge(w *worker, i, lo, hi int, sum *sums) {
 		logits = w.logits(i)
 	}
 	v := &sum.heads[i]
+	work.judge.share = s.pass.Share
 	dout := work.judge.count(h, &work.out, logits, y, s.divisors[i], v, s.grads != nil)
 	sum.loss += v.loss * h.LossWeight.Or(1)
 	if dout != nil {

@@ -10,11 +10,13 @@ type batchStatistics struct {
 	inv      []float64 // 1/√(variance + epsilon)
 	variance []float64
 	r, d     []float64 // of renorm: the output is (x̂ r + d) gamma + beta
-	sum, dot []float64
+
+	scale, shift []float64 // the output is (x - mean) scale + shift
+	sum, dot     []float64 // of the way back: of dy and of x̂ dy
 }
 
 func (s *batchStatistics) resize(n int) {
-	for _, p := range []*[]float64{&s.count, &s.mean, &s.inv, &s.variance, &s.r, &s.d, &s.sum, &s.dot} {
+	for _, p := range []*[]float64{&s.count, &s.mean, &s.inv, &s.variance, &s.r, &s.d, &s.scale, &s.shift, &s.sum, &s.dot} {
 		if cap(*p) < n {
 			*p = make([]float64, n)
 		}
@@ -22,31 +24,50 @@ func (s *batchStatistics) resize(n int) {
 	}
 }
 
-// each calls f with every value's number and its place on the axis: the values lie in blocks of inner ones.
-func (n *batchNorm) each(v *Value, f func(i, k int)) {
-	inner := 1
+// stretch is some values that follow each other: of the place on the axis of the first, and how far the place goes on from one to the next.
+type stretch struct {
+	from, to, place, step int
+	counts                bool // the step is not masked
+}
+
+// each calls f with all values of the places from lo to before hi. The values lie in blocks of inner ones.
+func (n *batchNorm) each(v *Value, lo, hi int, f func(stretch)) {
+	inner, perStep := 1, len(v.Data)
 	for _, d := range v.Shape[n.axis+1:] {
 		inner *= d
 	}
-	if inner == 1 {
-		for i := 0; i < len(v.Data); i += n.width {
-			for k := range n.width {
-				f(i+k, k)
-			}
-		}
-		return
+	if v.Mask != nil {
+		perStep = len(v.Data) / len(v.Mask)
 	}
-	for i := range v.Data {
-		f(i, i/inner%n.width)
+	counts := func(i int) bool { return v.Mask == nil || v.Mask[i/perStep] }
+	for i := 0; i < len(v.Data); i += n.width * inner {
+		if inner == 1 {
+			f(stretch{i + lo, i + hi, lo, 1, counts(i)})
+			continue
+		}
+		for k := lo; k < hi; k++ {
+			f(stretch{i + k*inner, i + (k+1)*inner, k, 0, counts(i + k*inner)})
+		}
 	}
 }
 
-// counts reports whether value i is of a step that is not masked.
-func (n *batchNorm) counts(v *Value, i int) bool {
-	if v.Mask == nil {
-		return true
+// pass is a way over the values of the places from lo to before hi.
+type pass func(n *batchNorm, c *Call, s *batchStatistics, lo, hi int)
+
+// take takes a pass over all places, by all threads that the call has.
+func (n *batchNorm) take(c *Call, s *batchStatistics, p pass) {
+	if c.Share.Worth(passWork * len(c.In[0].Data)) {
+		n.takeShared(c, s, p)
+	} else {
+		p(n, c, s, 0, n.width)
 	}
-	return v.Mask[i/(len(v.Data)/len(v.Mask))]
+}
+
+// passWork is how many multiply-adds of a product take as long as a value of a pass.
+const passWork = 16
+
+func (n *batchNorm) takeShared(c *Call, s *batchStatistics, p pass) {
+	c.Share.Split(n.width, func(lo, hi int) { p(n, c, s, lo, hi) })
 }
 
 func (n *batchNorm) Forward(c *Call) {
@@ -61,7 +82,7 @@ func (n *batchNorm) Forward(c *Call) {
 	out.Data = c.Floats(0, len(in.Data))
 	s.batch = c.Training && n.Trainable()
 	if s.batch {
-		n.moments(s, in)
+		n.take(c, s, (*batchNorm).moments)
 		n.correct(s)
 		n.move(s)
 	}
@@ -70,44 +91,68 @@ func (n *batchNorm) Forward(c *Call) {
 			s.mean[k], s.variance[k], s.r[k], s.d[k] = float64(n.mean.Data[k]), float64(n.variance.Data[k]), 1, 0
 		}
 		s.inv[k] = 1 / math.Sqrt(s.variance[k]+n.eps)
+		s.scale[k], s.shift[k] = s.inv[k]*s.r[k], s.d[k]
 	}
-	gamma, beta := valuesOf(n.gamma), valuesOf(n.beta)
-	n.each(in, func(i, k int) {
-		y := (float64(in.Data[i])-s.mean[k])*s.inv[k]*s.r[k] + s.d[k]
-		if gamma != nil {
-			y *= float64(gamma[k])
+	for k, v := range valuesOf(n.gamma) {
+		s.scale[k] *= float64(v)
+		s.shift[k] *= float64(v)
+	}
+	for k, v := range valuesOf(n.beta) {
+		s.shift[k] += float64(v)
+	}
+	n.take(c, s, (*batchNorm).normalize)
+}
+
+// normalize makes the output.
+func (n *batchNorm) normalize(c *Call, s *batchStatistics, lo, hi int) {
+	n.each(&c.In[0], lo, hi, func(at stretch) {
+		x, y := c.In[0].Data[at.from:at.to], c.Out[0].Data[at.from:at.to]
+		mean, scale, shift := s.mean, s.scale, s.shift
+		k := at.place
+		for i, v := range x {
+			y[i] = float32(float64((float64(v)-mean[k])*scale[k]) + shift[k])
+			k += at.step
 		}
-		if beta != nil {
-			y += float64(beta[k])
-		}
-		out.Data[i] = float32(y)
 	})
 }
 
 // moments are mean and variance of the batch. With a mask Keras divides by the count and a little more.
-func (n *batchNorm) moments(s *batchStatistics, in *Value) {
-	clear(s.mean)
-	clear(s.variance)
-	clear(s.count)
-	n.each(in, func(i, k int) {
-		if n.counts(in, i) {
-			s.mean[k] += float64(in.Data[i])
-			s.count[k]++
+func (n *batchNorm) moments(c *Call, s *batchStatistics, lo, hi int) {
+	in := &c.In[0]
+	clear(s.mean[lo:hi])
+	clear(s.variance[lo:hi])
+	clear(s.count[lo:hi])
+	n.each(in, lo, hi, func(at stretch) {
+		if !at.counts {
+			return
+		}
+		mean, count := s.mean, s.count
+		k := at.place
+		for _, v := range in.Data[at.from:at.to] {
+			mean[k] += float64(v)
+			count[k]++
+			k += at.step
 		}
 	})
-	for k := range s.mean {
+	for k := lo; k < hi; k++ {
 		if in.Mask != nil {
 			s.count[k] += 1e-7
 		}
 		s.mean[k] /= s.count[k]
 	}
-	n.each(in, func(i, k int) {
-		if n.counts(in, i) {
-			d := float64(in.Data[i]) - s.mean[k]
-			s.variance[k] += float64(d * d)
+	n.each(in, lo, hi, func(at stretch) {
+		if !at.counts {
+			return
+		}
+		mean, variance := s.mean, s.variance
+		k := at.place
+		for _, v := range in.Data[at.from:at.to] {
+			d := float64(v) - mean[k]
+			variance[k] += float64(d * d)
+			k += at.step
 		}
 	})
-	for k := range s.variance {
+	for k := lo; k < hi; k++ {
 		s.variance[k] /= s.count[k]
 	}
 }
@@ -155,13 +200,7 @@ func (n *batchNorm) move(s *batchStatistics) {
 // it is masked, since it then is in no mean; but what masked steps take from the means goes back to those that count.
 func (n *batchNorm) Backward(c *Call) {
 	s := c.Keep.(*batchStatistics)
-	in, dout, din := &c.In[0], c.DOut[0], c.DIn[0]
-	clear(s.sum)
-	clear(s.dot)
-	n.each(in, func(i, k int) {
-		s.sum[k] += float64(dout[i])
-		s.dot[k] += float64(dout[i]) * (float64(in.Data[i]) - s.mean[k]) * s.inv[k]
-	})
+	n.take(c, s, (*batchNorm).backSums)
 	if dgamma := c.gradOf(n.gamma); dgamma != nil {
 		for k := range dgamma {
 			dgamma[k] += float32(s.dot[k]*s.r[k] + s.sum[k]*s.d[k])
@@ -172,20 +211,46 @@ func (n *batchNorm) Backward(c *Call) {
 			dbeta[k] += float32(s.sum[k])
 		}
 	}
-	if din == nil {
+	if c.DIn[0] == nil {
 		return
 	}
-	gamma := valuesOf(n.gamma)
-	n.each(in, func(i, k int) {
-		g := float64(dout[i])
-		if s.batch && n.counts(in, i) {
-			h := (float64(in.Data[i]) - s.mean[k]) * s.inv[k]
-			g -= (s.sum[k] + h*s.dot[k]) / s.count[k]
+	for k := range n.width { // what a value's gradient takes of them
+		if s.sum[k], s.dot[k] = s.sum[k]/s.count[k], s.dot[k]/s.count[k]; !s.batch {
+			s.sum[k], s.dot[k] = 0, 0
 		}
-		g *= s.inv[k] * s.r[k]
-		if gamma != nil {
-			g *= float64(gamma[k])
+	}
+	n.take(c, s, (*batchNorm).backInput)
+}
+
+// backSums adds up dy and h dy.
+func (n *batchNorm) backSums(c *Call, s *batchStatistics, lo, hi int) {
+	clear(s.sum[lo:hi])
+	clear(s.dot[lo:hi])
+	n.each(&c.In[0], lo, hi, func(at stretch) {
+		x, dy := c.In[0].Data[at.from:at.to], c.DOut[0][at.from:at.to]
+		mean, inv, sum, dot := s.mean, s.inv, s.sum, s.dot
+		k := at.place
+		for i, v := range dy {
+			g := float64(v)
+			sum[k] += g
+			dot[k] += float64(g * (float64(x[i]) - mean[k]) * inv[k])
+			k += at.step
 		}
-		din[i] = float32(g)
+	})
+}
+
+func (n *batchNorm) backInput(c *Call, s *batchStatistics, lo, hi int) {
+	n.each(&c.In[0], lo, hi, func(at stretch) {
+		x, dy, dx := c.In[0].Data[at.from:at.to], c.DOut[0][at.from:at.to], c.DIn[0][at.from:at.to]
+		mean, inv, scale, sum, dot := s.mean, s.inv, s.scale, s.sum, s.dot
+		k := at.place
+		for i, v := range dy {
+			g := float64(v)
+			if at.counts {
+				g -= sum[k] + float64((float64(x[i])-mean[k])*inv[k]*dot[k])
+			}
+			dx[i] = float32(g * scale[k])
+			k += at.step
+		}
 	})
 }

@@ -218,36 +218,56 @@ const (
 	convDX
 )
 
-// each calls f with stretches of windows o to before o+n that read the steps from s on: all in one where the stride is 1.
-func (d *conv1D) each(t int, f func(tap, o, s, n int)) {
+// blockFloats is how many values of a sequence go through all taps before the next, while they are near.
+const blockFloats = 1 << 13
+
+// blocks calls f with stretches of the windows or steps from lo to before hi, of n rows each.
+func (d *conv1D) blocks(lo, hi, n int, f func(lo, hi int)) {
+	size := max(1, blockFloats/(n*max(d.inputs, d.spec.Filters)))
+	for ; lo < hi; lo += size {
+		f(lo, min(lo+size, hi))
+	}
+}
+
+// each calls f with stretches of windows o to before o+n, of those from lo to before hi, that read the steps from s on: all in one where the
+// stride is 1.
+func (d *conv1D) each(t, lo, hi int, f func(tap, o, s, n int)) {
 	for k := range d.size {
 		first, last, at := d.tap(k, t)
-		switch {
-		case first >= last:
-		case d.stride == 1:
-			f(k, first, first+at, last-first)
-		default:
-			for o := first; o < last; o++ {
-				f(k, o, o*d.stride+at, 1)
-			}
+		d.stretch(max(first, lo), min(last, hi), at, k, f)
+	}
+}
+
+// eachStep is each for the windows that read the steps from lo to before hi.
+func (d *conv1D) eachStep(t, lo, hi int, f func(tap, o, s, n int)) {
+	behind := func(steps int) int { return max(0, steps+d.stride-1) / d.stride } // the first window at so many steps, or behind
+	for k := range d.size {
+		first, last, at := d.tap(k, t)
+		d.stretch(max(first, behind(lo-at)), min(last, behind(hi-at)), at, k, f)
+	}
+}
+
+func (d *conv1D) stretch(first, last, at, tap int, f func(tap, o, s, n int)) {
+	switch {
+	case first >= last:
+	case d.stride == 1:
+		f(tap, first, first+at, last-first)
+	default:
+		for o := first; o < last; o++ {
+			f(tap, o, o*d.stride+at, 1)
 		}
 	}
 }
 
 func (d *conv1D) Forward(c *Call) {
-	x, t, n, width := d.order.in(c, convIn, &c.In[0])
+	x, t, n, _ := d.order.in(c, convIn, &c.In[0])
 	count, f := d.count(t), d.spec.Filters
 	z := c.Floats(convZ, count*n*f)
-	if d.bias != nil {
-		kernel.Broadcast(z, d.bias.Data, count*n)
+	if c.Share.Worth(2 * count * n * len(d.kernel.Data)) {
+		d.sumShared(c, z, x, t, n, count)
 	} else {
-		clear(z)
+		d.sum(z, x, t, n, 0, count)
 	}
-	d.each(t, func(tap, o, s, steps int) {
-		for g := range d.groups {
-			kernel.MatMulAcc(z[o*n*f+g*f/d.groups:], f, x[s*n*width+g*width/d.groups:], width, &d.packed[tap*d.groups+g], steps*n)
-		}
-	})
 	out := d.order.out(c, convPlain, z, count, n, f)
 	c.Logits = out.Data
 	if d.act != activations.Linear {
@@ -256,6 +276,27 @@ func (d *conv1D) Forward(c *Call) {
 		d.act.Forward(out.Data, c.Logits, rows, last)
 	}
 	c.Out[0] = out
+}
+
+func (d *conv1D) sumShared(c *Call, z, x []float32, t, n, count int) {
+	c.Share.Split(count, func(lo, hi int) { d.sum(z, x, t, n, lo, hi) })
+}
+
+// sum computes the windows from lo to before hi.
+func (d *conv1D) sum(z, x []float32, t, n, lo, hi int) {
+	width, f := d.inputs, d.spec.Filters
+	d.blocks(lo, hi, n, func(lo, hi int) {
+		if d.bias != nil {
+			kernel.Broadcast(z[lo*n*f:hi*n*f], d.bias.Data, (hi-lo)*n)
+		} else {
+			clear(z[lo*n*f : hi*n*f])
+		}
+		d.each(t, lo, hi, func(tap, o, s, steps int) {
+			for g := range d.groups {
+				kernel.MatMulAcc(z[o*n*f+g*f/d.groups:], f, x[s*n*width+g*width/d.groups:], width, &d.packed[tap*d.groups+g], steps*n)
+			}
+		})
+	})
 }
 
 func (d *conv1D) Backward(c *Call) {
@@ -275,21 +316,53 @@ func (d *conv1D) Backward(c *Call) {
 			dx = c.Floats(convDX, len(in.Data))
 		}
 	}
-	if d.bias != nil {
-		kernel.SumRows(c.Grads.Of(d.bias), dz, f, len(dz)/f, f)
+	count := len(dz) / (n * f)
+	if c.Share.Worth(2 * count * n * len(d.kernel.Data)) {
+		d.backShared(c, dx, x, dz, t, n, count)
+	} else {
+		d.backWeights(c, x, dz, t, n, count, 0, d.size)
+		d.backInput(dx, dz, t, n, 0, t)
 	}
-	dk := c.Grads.Of(d.kernel)
-	clear(dx)
-	d.each(t, func(tap, o, s, steps int) {
-		for g := range d.groups {
-			from, to := s*n*width+g*width/d.groups, o*n*f+g*f/d.groups
-			kernel.Outer(d.block(dk, tap, g), f, x[from:], width, d.inputs/d.groups, dz[to:], f, f/d.groups, steps*n)
-			if dx != nil {
-				kernel.MatMulAcc(dx[from:], width, dz[to:], f, &d.transposed[tap*d.groups+g], steps*n)
-			}
-		}
-	})
 	if dx != nil && d.order.first {
 		d.order.back(c.DIn[0], dx, t, n, width)
 	}
+}
+
+func (d *conv1D) backShared(c *Call, dx, x, dz []float32, t, n, count int) {
+	c.Share.Split(d.size, func(lo, hi int) { d.backWeights(c, x, dz, t, n, count, lo, hi) })
+	c.Share.Split(t, func(lo, hi int) { d.backInput(dx, dz, t, n, lo, hi) })
+}
+
+// backWeights adds the gradients of the kernel's taps from lo to before hi, and with the first that of the bias.
+func (d *conv1D) backWeights(c *Call, x, dz []float32, t, n, count, lo, hi int) {
+	width, f := d.inputs, d.spec.Filters
+	if d.bias != nil && lo == 0 {
+		kernel.SumRows(c.Grads.Of(d.bias), dz, f, len(dz)/f, f)
+	}
+	dk := c.Grads.Of(d.kernel)
+	d.blocks(0, count, n, func(from, to int) {
+		d.each(t, from, to, func(tap, o, s, steps int) {
+			for g := range d.groups {
+				if lo <= tap && tap < hi {
+					kernel.Outer(d.block(dk, tap, g), f, x[s*n*width+g*width/d.groups:], width, width/d.groups, dz[o*n*f+g*f/d.groups:], f, f/d.groups, steps*n)
+				}
+			}
+		})
+	})
+}
+
+// backInput makes the gradients of the steps from lo to before hi, unless dx is nil.
+func (d *conv1D) backInput(dx, dz []float32, t, n, lo, hi int) {
+	if dx == nil {
+		return
+	}
+	width, f := d.inputs, d.spec.Filters
+	d.blocks(lo, hi, n, func(lo, hi int) {
+		clear(dx[lo*n*width : hi*n*width])
+		d.eachStep(t, lo, hi, func(tap, o, s, steps int) {
+			for g := range d.groups {
+				kernel.MatMulAcc(dx[s*n*width+g*width/d.groups:], width, dz[o*n*f+g*f/d.groups:], f, &d.transposed[tap*d.groups+g], steps*n)
+			}
+		})
+	})
 }

@@ -157,28 +157,93 @@ func (d *dense) Forward(c *Call) {
 	if c.OnLogits || d.act.NeedsInput() {
 		z = c.Floats(denseLogits, n*h)
 	}
-	if d.bias == nil {
-		kernel.MatMul(z, h, in.Data, d.inputs, &d.packed, n)
-	} else {
-		kernel.MatMulBias(z, h, d.bias.Data, in.Data, d.inputs, &d.packed, n)
-	}
 	c.Logits = z
-	d.act.Forward(out.Data, z, n, h)
+	if c.Share.Worth(2 * n * d.inputs * h) {
+		d.forwardShared(c, out.Data, z, in.Data, n)
+	} else {
+		d.forward(out.Data, z, in.Data, n)
+	}
+}
+
+func (d *dense) forwardShared(c *Call, y, z, x []float32, n int) {
+	h := d.spec.Units
+	if few(c, n) {
+		byColumns(c, &d.packed, func(from, to int, part *kernel.Packed) { d.sum(z[from:], x, part, from, to, n) })
+		d.act.Forward(y, z, n, h)
+		return
+	}
+	c.Share.Split(n, func(lo, hi int) { d.forward(y[lo*h:hi*h], z[lo*h:hi*h], x[lo*d.inputs:hi*d.inputs], hi-lo) })
+}
+
+// forward computes n rows.
+func (d *dense) forward(y, z, x []float32, n int) {
+	d.sum(z, x, &d.packed, 0, d.spec.Units, n)
+	d.act.Forward(y, z, n, d.spec.Units)
+}
+
+// sum is the product of n rows with a part of the columns, and their bias.
+func (d *dense) sum(z, x []float32, part *kernel.Packed, from, to, n int) {
+	if d.bias == nil {
+		kernel.MatMul(z, d.spec.Units, x, d.inputs, part, n)
+	} else {
+		kernel.MatMulBias(z, d.spec.Units, d.bias.Data[from:to], x, d.inputs, part, n)
+	}
 }
 
 func (d *dense) Backward(c *Call) {
-	x, y, dz := c.In[0].Data, c.Out[0].Data, c.DOut[0]
 	h := d.spec.Units
-	n := len(y) / h
+	n := len(c.Out[0].Data) / h
+	dz := c.DOut[0]
 	if !c.OnLogits {
 		dz = c.Floats(denseGrad, n*h)
-		d.act.Backward(dz, c.DOut[0], c.Logits, y, n, h)
 	}
-	kernel.Outer(c.Grads.Of(d.kernel), h, x, d.inputs, d.inputs, dz, h, h, n)
-	if d.bias != nil {
-		kernel.SumRows(c.Grads.Of(d.bias), dz, h, n, h)
+	if c.Share.Worth(2 * n * d.inputs * h) {
+		d.backShared(c, dz, n)
+		return
 	}
+	d.backSlope(c, dz, 0, n)
+	d.backInput(c, dz, 0, n)
+	d.backWeights(c, dz, n, 0, h)
+}
+
+func (d *dense) backShared(c *Call, dz []float32, n int) {
+	if few(c, n) {
+		d.backSlope(c, dz, 0, n)
+		if c.DIn[0] != nil {
+			byColumns(c, &d.transposed, func(from, _ int, part *kernel.Packed) {
+				kernel.MatMul(c.DIn[0][from:], d.inputs, dz, d.spec.Units, part, n)
+			})
+		}
+	} else {
+		c.Share.Split(n, func(lo, hi int) {
+			d.backSlope(c, dz, lo, hi)
+			d.backInput(c, dz, lo, hi)
+		})
+	}
+	byColumns(c, &d.packed, func(from, to int, _ *kernel.Packed) { d.backWeights(c, dz, n, from, to) })
+}
+
+// backSlope takes the gradient back through the activation, in the rows from lo to before hi.
+func (d *dense) backSlope(c *Call, dz []float32, lo, hi int) {
+	if c.OnLogits {
+		return
+	}
+	lo, hi, n := lo*d.spec.Units, hi*d.spec.Units, hi-lo
+	d.act.Backward(dz[lo:hi], c.DOut[0][lo:hi], c.Logits[lo:hi], c.Out[0].Data[lo:hi], n, d.spec.Units)
+}
+
+// backInput takes it back to the input.
+func (d *dense) backInput(c *Call, dz []float32, lo, hi int) {
 	if c.DIn[0] != nil {
-		kernel.MatMul(c.DIn[0], d.inputs, dz, h, &d.transposed, n)
+		kernel.MatMul(c.DIn[0][lo*d.inputs:hi*d.inputs], d.inputs, dz[lo*d.spec.Units:], d.spec.Units, &d.transposed, hi-lo)
+	}
+}
+
+// backWeights adds the gradients of the weights of the columns from from to before to.
+func (d *dense) backWeights(c *Call, dz []float32, n, from, to int) {
+	h := d.spec.Units
+	kernel.Outer(c.Grads.Of(d.kernel)[from:], h, c.In[0].Data, d.inputs, d.inputs, dz[from:], h, to-from, n)
+	if d.bias != nil {
+		kernel.SumRows(c.Grads.Of(d.bias)[from:to], dz[from:], h, n, to-from)
 	}
 }

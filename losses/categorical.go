@@ -3,6 +3,7 @@ package losses
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/unroll-ml/unroll/internal/kernel"
 	"github.com/unroll-ml/unroll/tensor"
@@ -209,12 +210,15 @@ func newNorm(row []float32, logits bool) norm {
 	if !logits {
 		return norm{sum: float32(kernel.Sum(row))}
 	}
-	top := row[0]
-	for _, v := range row {
-		top = max(top, v)
-	}
 	// Stretch by stretch, so that nothing is allocated however many classes there are.
 	var buf [256]float32
+	n := copy(buf[:], row)
+	for rest := row[n:]; len(rest) > 0; {
+		k := min(n, len(rest))
+		kernel.Max(buf[:k], buf[:k], rest[:k])
+		rest = rest[k:]
+	}
+	top := slices.Max(buf[:n])
 	s := 0.0
 	for rest := row; len(rest) > 0; {
 		part := buf[:min(len(buf), len(rest))]

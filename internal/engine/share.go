@@ -18,6 +18,20 @@ type Share struct {
 	always bool // also what is not worth it, for tests
 }
 
+// Worth says whether work of so many operations is worth sharing.
+func (s *Share) Worth(operations int) bool {
+	return s != nil && (s.always || s.Threads > 1 && operations >= shareWork)
+}
+
+// Split does n things in as many parts as there are threads, those from lo to before hi each.
+func (s *Share) Split(n int, do func(lo, hi int)) {
+	s.Do(s.Threads, func(task int) {
+		if lo, hi := n*task/s.Threads, n*(task+1)/s.Threads; lo < hi {
+			do(lo, hi)
+		}
+	})
+}
+
 // shareFrom is how many operations a step must have to be shared, and shareWork a part of it, shareValues where it has no products: less is done before others have
 // heard of it.
 const (
@@ -121,7 +135,7 @@ func (r *Run) alikeInstrs(ins []instr, rows int) (n int, worth bool) {
 		work += 2 * rows * k.K * k.M
 		n++
 	}
-	return n, work >= shareWork || r.share.always
+	return n, r.share.Worth(work)
 }
 
 // part is a thread's part of the region.
@@ -182,5 +196,5 @@ func (r *Run) worthSharing(grads []cell.GradOf, rows int) bool {
 			work += 2 * rows * r.cell.plan.Slots[g.A].Width * r.cell.plan.Slots[g.B].Width
 		}
 	}
-	return work >= shareWork || r.share.always
+	return r.share.Worth(work)
 }
