@@ -309,318 +309,334 @@ TEXT ·entries(SB), $0-8
 	MOVQ CX, 1200(AX)
 	LEAQ ·sparseSigmoidGradAVX2+0(SB), CX
 	MOVQ CX, 1208(AX)
-	LEAQ ·tanhGradAVX2+0(SB), CX
+	LEAQ ·geluAVX2+0(SB), CX
 	MOVQ CX, 1216(AX)
-	LEAQ ·sigmoidGradAVX2+0(SB), CX
+	LEAQ ·geluGradAVX2+0(SB), CX
 	MOVQ CX, 1224(AX)
-	LEAQ ·hardSigmoidGradAVX2+0(SB), CX
+	LEAQ ·mishAVX2+0(SB), CX
 	MOVQ CX, 1232(AX)
-	LEAQ ·hardSigmoidKeras2GradAVX2+0(SB), CX
+	LEAQ ·mishGradAVX2+0(SB), CX
 	MOVQ CX, 1240(AX)
-	LEAQ ·expGradAVX2+0(SB), CX
+	LEAQ ·tanhGradAVX2+0(SB), CX
 	MOVQ CX, 1248(AX)
-	LEAQ ·eluGradAVX2+0(SB), CX
+	LEAQ ·sigmoidGradAVX2+0(SB), CX
 	MOVQ CX, 1256(AX)
-	LEAQ ·seluGradAVX2+0(SB), CX
+	LEAQ ·hardSigmoidGradAVX2+0(SB), CX
 	MOVQ CX, 1264(AX)
-	LEAQ ·softplusGradAVX2+0(SB), CX
+	LEAQ ·hardSigmoidKeras2GradAVX2+0(SB), CX
 	MOVQ CX, 1272(AX)
-	LEAQ ·logSigmoidGradAVX2+0(SB), CX
+	LEAQ ·expGradAVX2+0(SB), CX
 	MOVQ CX, 1280(AX)
-	LEAQ ·siluGradAVX2+0(SB), CX
+	LEAQ ·eluGradAVX2+0(SB), CX
 	MOVQ CX, 1288(AX)
-	LEAQ ·reluGradAVX2+0(SB), CX
+	LEAQ ·seluGradAVX2+0(SB), CX
 	MOVQ CX, 1296(AX)
-	LEAQ ·tanhAVX512+0(SB), CX
+	LEAQ ·softplusGradAVX2+0(SB), CX
 	MOVQ CX, 1304(AX)
-	LEAQ ·sigmoidAVX512+0(SB), CX
+	LEAQ ·logSigmoidGradAVX2+0(SB), CX
 	MOVQ CX, 1312(AX)
-	LEAQ ·siluAVX512+0(SB), CX
+	LEAQ ·siluGradAVX2+0(SB), CX
 	MOVQ CX, 1320(AX)
-	LEAQ ·expAVX512+0(SB), CX
+	LEAQ ·reluGradAVX2+0(SB), CX
 	MOVQ CX, 1328(AX)
-	LEAQ ·reluAVX512+0(SB), CX
+	LEAQ ·tanhAVX512+0(SB), CX
 	MOVQ CX, 1336(AX)
-	LEAQ ·leakyReluAVX512+0(SB), CX
+	LEAQ ·sigmoidAVX512+0(SB), CX
 	MOVQ CX, 1344(AX)
-	LEAQ ·relu6AVX512+0(SB), CX
+	LEAQ ·siluAVX512+0(SB), CX
 	MOVQ CX, 1352(AX)
-	LEAQ ·hardTanhAVX512+0(SB), CX
+	LEAQ ·expAVX512+0(SB), CX
 	MOVQ CX, 1360(AX)
-	LEAQ ·hardSigmoidAVX512+0(SB), CX
+	LEAQ ·reluAVX512+0(SB), CX
 	MOVQ CX, 1368(AX)
-	LEAQ ·hardSigmoidKeras2AVX512+0(SB), CX
+	LEAQ ·leakyReluAVX512+0(SB), CX
 	MOVQ CX, 1376(AX)
-	LEAQ ·sqrtAVX512+0(SB), CX
+	LEAQ ·relu6AVX512+0(SB), CX
 	MOVQ CX, 1384(AX)
-	LEAQ ·absAVX512+0(SB), CX
+	LEAQ ·hardTanhAVX512+0(SB), CX
 	MOVQ CX, 1392(AX)
-	LEAQ ·squareAVX512+0(SB), CX
+	LEAQ ·hardSigmoidAVX512+0(SB), CX
 	MOVQ CX, 1400(AX)
-	LEAQ ·logAVX512+0(SB), CX
+	LEAQ ·hardSigmoidKeras2AVX512+0(SB), CX
 	MOVQ CX, 1408(AX)
-	LEAQ ·softplusAVX512+0(SB), CX
+	LEAQ ·sqrtAVX512+0(SB), CX
 	MOVQ CX, 1416(AX)
-	LEAQ ·logSigmoidAVX512+0(SB), CX
+	LEAQ ·absAVX512+0(SB), CX
 	MOVQ CX, 1424(AX)
-	LEAQ ·eluAVX512+0(SB), CX
+	LEAQ ·squareAVX512+0(SB), CX
 	MOVQ CX, 1432(AX)
-	LEAQ ·seluAVX512+0(SB), CX
+	LEAQ ·logAVX512+0(SB), CX
 	MOVQ CX, 1440(AX)
-	LEAQ ·hardSiluAVX512+0(SB), CX
+	LEAQ ·softplusAVX512+0(SB), CX
 	MOVQ CX, 1448(AX)
-	LEAQ ·softsignAVX512+0(SB), CX
+	LEAQ ·logSigmoidAVX512+0(SB), CX
 	MOVQ CX, 1456(AX)
-	LEAQ ·softShrinkAVX512+0(SB), CX
+	LEAQ ·eluAVX512+0(SB), CX
 	MOVQ CX, 1464(AX)
-	LEAQ ·hardShrinkAVX512+0(SB), CX
+	LEAQ ·seluAVX512+0(SB), CX
 	MOVQ CX, 1472(AX)
-	LEAQ ·sparsePlusAVX512+0(SB), CX
+	LEAQ ·hardSiluAVX512+0(SB), CX
 	MOVQ CX, 1480(AX)
-	LEAQ ·sparseSigmoidAVX512+0(SB), CX
+	LEAQ ·softsignAVX512+0(SB), CX
 	MOVQ CX, 1488(AX)
-	LEAQ ·leakyReluGradAVX512+0(SB), CX
+	LEAQ ·softShrinkAVX512+0(SB), CX
 	MOVQ CX, 1496(AX)
-	LEAQ ·relu6GradAVX512+0(SB), CX
+	LEAQ ·hardShrinkAVX512+0(SB), CX
 	MOVQ CX, 1504(AX)
-	LEAQ ·sqrtGradAVX512+0(SB), CX
+	LEAQ ·sparsePlusAVX512+0(SB), CX
 	MOVQ CX, 1512(AX)
-	LEAQ ·hardTanhGradAVX512+0(SB), CX
+	LEAQ ·sparseSigmoidAVX512+0(SB), CX
 	MOVQ CX, 1520(AX)
-	LEAQ ·logGradAVX512+0(SB), CX
+	LEAQ ·leakyReluGradAVX512+0(SB), CX
 	MOVQ CX, 1528(AX)
-	LEAQ ·absGradAVX512+0(SB), CX
+	LEAQ ·relu6GradAVX512+0(SB), CX
 	MOVQ CX, 1536(AX)
-	LEAQ ·squareGradAVX512+0(SB), CX
+	LEAQ ·sqrtGradAVX512+0(SB), CX
 	MOVQ CX, 1544(AX)
-	LEAQ ·hardSiluGradAVX512+0(SB), CX
+	LEAQ ·hardTanhGradAVX512+0(SB), CX
 	MOVQ CX, 1552(AX)
-	LEAQ ·softsignGradAVX512+0(SB), CX
+	LEAQ ·logGradAVX512+0(SB), CX
 	MOVQ CX, 1560(AX)
-	LEAQ ·softShrinkGradAVX512+0(SB), CX
+	LEAQ ·absGradAVX512+0(SB), CX
 	MOVQ CX, 1568(AX)
-	LEAQ ·hardShrinkGradAVX512+0(SB), CX
+	LEAQ ·squareGradAVX512+0(SB), CX
 	MOVQ CX, 1576(AX)
-	LEAQ ·sparsePlusGradAVX512+0(SB), CX
+	LEAQ ·hardSiluGradAVX512+0(SB), CX
 	MOVQ CX, 1584(AX)
-	LEAQ ·sparseSigmoidGradAVX512+0(SB), CX
+	LEAQ ·softsignGradAVX512+0(SB), CX
 	MOVQ CX, 1592(AX)
-	LEAQ ·tanhGradAVX512+0(SB), CX
+	LEAQ ·softShrinkGradAVX512+0(SB), CX
 	MOVQ CX, 1600(AX)
-	LEAQ ·sigmoidGradAVX512+0(SB), CX
+	LEAQ ·hardShrinkGradAVX512+0(SB), CX
 	MOVQ CX, 1608(AX)
-	LEAQ ·hardSigmoidGradAVX512+0(SB), CX
+	LEAQ ·sparsePlusGradAVX512+0(SB), CX
 	MOVQ CX, 1616(AX)
-	LEAQ ·hardSigmoidKeras2GradAVX512+0(SB), CX
+	LEAQ ·sparseSigmoidGradAVX512+0(SB), CX
 	MOVQ CX, 1624(AX)
-	LEAQ ·expGradAVX512+0(SB), CX
+	LEAQ ·geluAVX512+0(SB), CX
 	MOVQ CX, 1632(AX)
-	LEAQ ·eluGradAVX512+0(SB), CX
+	LEAQ ·geluGradAVX512+0(SB), CX
 	MOVQ CX, 1640(AX)
-	LEAQ ·seluGradAVX512+0(SB), CX
+	LEAQ ·mishAVX512+0(SB), CX
 	MOVQ CX, 1648(AX)
-	LEAQ ·softplusGradAVX512+0(SB), CX
+	LEAQ ·mishGradAVX512+0(SB), CX
 	MOVQ CX, 1656(AX)
-	LEAQ ·logSigmoidGradAVX512+0(SB), CX
+	LEAQ ·tanhGradAVX512+0(SB), CX
 	MOVQ CX, 1664(AX)
-	LEAQ ·siluGradAVX512+0(SB), CX
+	LEAQ ·sigmoidGradAVX512+0(SB), CX
 	MOVQ CX, 1672(AX)
-	LEAQ ·reluGradAVX512+0(SB), CX
+	LEAQ ·hardSigmoidGradAVX512+0(SB), CX
 	MOVQ CX, 1680(AX)
-	LEAQ ·shrinkAVX2+0(SB), CX
+	LEAQ ·hardSigmoidKeras2GradAVX512+0(SB), CX
 	MOVQ CX, 1688(AX)
-	LEAQ ·sgdAVX2+0(SB), CX
+	LEAQ ·expGradAVX512+0(SB), CX
 	MOVQ CX, 1696(AX)
-	LEAQ ·momentumAVX2+0(SB), CX
+	LEAQ ·eluGradAVX512+0(SB), CX
 	MOVQ CX, 1704(AX)
-	LEAQ ·nesterovAVX2+0(SB), CX
+	LEAQ ·seluGradAVX512+0(SB), CX
 	MOVQ CX, 1712(AX)
-	LEAQ ·rmsPropAVX2+0(SB), CX
+	LEAQ ·softplusGradAVX512+0(SB), CX
 	MOVQ CX, 1720(AX)
-	LEAQ ·rmsPropKeras2AVX2+0(SB), CX
+	LEAQ ·logSigmoidGradAVX512+0(SB), CX
 	MOVQ CX, 1728(AX)
-	LEAQ ·rmsPropCenteredAVX2+0(SB), CX
+	LEAQ ·siluGradAVX512+0(SB), CX
 	MOVQ CX, 1736(AX)
-	LEAQ ·rmsPropMomentumAVX2+0(SB), CX
+	LEAQ ·reluGradAVX512+0(SB), CX
 	MOVQ CX, 1744(AX)
-	LEAQ ·rmsPropFullAVX2+0(SB), CX
+	LEAQ ·shrinkAVX2+0(SB), CX
 	MOVQ CX, 1752(AX)
-	LEAQ ·adamAVX2+0(SB), CX
+	LEAQ ·sgdAVX2+0(SB), CX
 	MOVQ CX, 1760(AX)
-	LEAQ ·amsGradAVX2+0(SB), CX
+	LEAQ ·momentumAVX2+0(SB), CX
 	MOVQ CX, 1768(AX)
-	LEAQ ·shrinkAVX512+0(SB), CX
+	LEAQ ·nesterovAVX2+0(SB), CX
 	MOVQ CX, 1776(AX)
-	LEAQ ·sgdAVX512+0(SB), CX
+	LEAQ ·rmsPropAVX2+0(SB), CX
 	MOVQ CX, 1784(AX)
-	LEAQ ·momentumAVX512+0(SB), CX
+	LEAQ ·rmsPropKeras2AVX2+0(SB), CX
 	MOVQ CX, 1792(AX)
-	LEAQ ·nesterovAVX512+0(SB), CX
+	LEAQ ·rmsPropCenteredAVX2+0(SB), CX
 	MOVQ CX, 1800(AX)
-	LEAQ ·rmsPropAVX512+0(SB), CX
+	LEAQ ·rmsPropMomentumAVX2+0(SB), CX
 	MOVQ CX, 1808(AX)
-	LEAQ ·rmsPropKeras2AVX512+0(SB), CX
+	LEAQ ·rmsPropFullAVX2+0(SB), CX
 	MOVQ CX, 1816(AX)
-	LEAQ ·rmsPropCenteredAVX512+0(SB), CX
+	LEAQ ·adamAVX2+0(SB), CX
 	MOVQ CX, 1824(AX)
-	LEAQ ·rmsPropMomentumAVX512+0(SB), CX
+	LEAQ ·amsGradAVX2+0(SB), CX
 	MOVQ CX, 1832(AX)
-	LEAQ ·rmsPropFullAVX512+0(SB), CX
+	LEAQ ·shrinkAVX512+0(SB), CX
 	MOVQ CX, 1840(AX)
-	LEAQ ·adamAVX512+0(SB), CX
+	LEAQ ·sgdAVX512+0(SB), CX
 	MOVQ CX, 1848(AX)
-	LEAQ ·amsGradAVX512+0(SB), CX
+	LEAQ ·momentumAVX512+0(SB), CX
 	MOVQ CX, 1856(AX)
-	LEAQ ·fusedLSTMStep1AVX2+0(SB), CX
+	LEAQ ·nesterovAVX512+0(SB), CX
 	MOVQ CX, 1864(AX)
-	LEAQ ·fusedLSTMBack1AVX2+0(SB), CX
+	LEAQ ·rmsPropAVX512+0(SB), CX
 	MOVQ CX, 1872(AX)
-	LEAQ ·fusedLSTMStep2AVX2+0(SB), CX
+	LEAQ ·rmsPropKeras2AVX512+0(SB), CX
 	MOVQ CX, 1880(AX)
-	LEAQ ·fusedLSTMBack2AVX2+0(SB), CX
+	LEAQ ·rmsPropCenteredAVX512+0(SB), CX
 	MOVQ CX, 1888(AX)
-	LEAQ ·fusedGRUStep1AVX2+0(SB), CX
+	LEAQ ·rmsPropMomentumAVX512+0(SB), CX
 	MOVQ CX, 1896(AX)
-	LEAQ ·fusedGRUBack1AVX2+0(SB), CX
+	LEAQ ·rmsPropFullAVX512+0(SB), CX
 	MOVQ CX, 1904(AX)
-	LEAQ ·fusedGRUStep2AVX2+0(SB), CX
+	LEAQ ·adamAVX512+0(SB), CX
 	MOVQ CX, 1912(AX)
-	LEAQ ·fusedGRUAfter1AVX2+0(SB), CX
+	LEAQ ·amsGradAVX512+0(SB), CX
 	MOVQ CX, 1920(AX)
-	LEAQ ·fusedGRUResetBeforeStep1AVX2+0(SB), CX
+	LEAQ ·fusedLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 1928(AX)
-	LEAQ ·fusedGRUResetBeforeStep2AVX2+0(SB), CX
+	LEAQ ·fusedLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 1936(AX)
-	LEAQ ·fusedGRUResetBeforeBack1AVX2+0(SB), CX
+	LEAQ ·fusedLSTMStep2AVX2+0(SB), CX
 	MOVQ CX, 1944(AX)
-	LEAQ ·fusedGRUResetBeforeBack2AVX2+0(SB), CX
+	LEAQ ·fusedLSTMBack2AVX2+0(SB), CX
 	MOVQ CX, 1952(AX)
-	LEAQ ·fusedGRUResetBeforeBack3AVX2+0(SB), CX
+	LEAQ ·fusedGRUStep1AVX2+0(SB), CX
 	MOVQ CX, 1960(AX)
-	LEAQ ·fusedGRUResetBeforeStep3AVX2+0(SB), CX
+	LEAQ ·fusedGRUBack1AVX2+0(SB), CX
 	MOVQ CX, 1968(AX)
-	LEAQ ·fusedGRUResetBeforeStep4AVX2+0(SB), CX
+	LEAQ ·fusedGRUStep2AVX2+0(SB), CX
 	MOVQ CX, 1976(AX)
-	LEAQ ·fusedGRUResetBeforeBack4AVX2+0(SB), CX
+	LEAQ ·fusedGRUAfter1AVX2+0(SB), CX
 	MOVQ CX, 1984(AX)
-	LEAQ ·fusedLectureLSTMStep1AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep1AVX2+0(SB), CX
 	MOVQ CX, 1992(AX)
-	LEAQ ·fusedLectureLSTMBack1AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep2AVX2+0(SB), CX
 	MOVQ CX, 2000(AX)
-	LEAQ ·fusedLectureLSTMBack2AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack1AVX2+0(SB), CX
 	MOVQ CX, 2008(AX)
-	LEAQ ·fusedPeepholeLSTMStep1AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack2AVX2+0(SB), CX
 	MOVQ CX, 2016(AX)
-	LEAQ ·fusedPeepholeLSTMBack1AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack3AVX2+0(SB), CX
 	MOVQ CX, 2024(AX)
-	LEAQ ·fusedPeepholeLSTMAfter1AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep3AVX2+0(SB), CX
 	MOVQ CX, 2032(AX)
-	LEAQ ·fusedMinimalGatedUnitStep1AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep4AVX2+0(SB), CX
 	MOVQ CX, 2040(AX)
-	LEAQ ·fusedMinimalGatedUnitStep2AVX2+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack4AVX2+0(SB), CX
 	MOVQ CX, 2048(AX)
-	LEAQ ·fusedMinimalGatedUnitBack1AVX2+0(SB), CX
+	LEAQ ·fusedLectureLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 2056(AX)
-	LEAQ ·fusedMinimalGatedUnitBack2AVX2+0(SB), CX
+	LEAQ ·fusedLectureLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 2064(AX)
-	LEAQ ·fusedMinimalGatedUnitStep3AVX2+0(SB), CX
+	LEAQ ·fusedLectureLSTMBack2AVX2+0(SB), CX
 	MOVQ CX, 2072(AX)
-	LEAQ ·fusedMinimalGatedUnitBack3AVX2+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 2080(AX)
-	LEAQ ·fusedMinimalGatedUnitAfter1AVX2+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 2088(AX)
-	LEAQ ·fusedCoupledLSTMStep1AVX2+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMAfter1AVX2+0(SB), CX
 	MOVQ CX, 2096(AX)
-	LEAQ ·fusedCoupledLSTMBack1AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep1AVX2+0(SB), CX
 	MOVQ CX, 2104(AX)
-	LEAQ ·fusedLayerNormLSTMStep1AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep2AVX2+0(SB), CX
 	MOVQ CX, 2112(AX)
-	LEAQ ·fusedLayerNormLSTMStep2AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack1AVX2+0(SB), CX
 	MOVQ CX, 2120(AX)
-	LEAQ ·fusedLayerNormLSTMBack1AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack2AVX2+0(SB), CX
 	MOVQ CX, 2128(AX)
-	LEAQ ·fusedLayerNormLSTMBack2AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep3AVX2+0(SB), CX
 	MOVQ CX, 2136(AX)
-	LEAQ ·fusedLayerNormLSTMAfter1AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack3AVX2+0(SB), CX
 	MOVQ CX, 2144(AX)
-	LEAQ ·fusedLayerNormLSTMStep3AVX2+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitAfter1AVX2+0(SB), CX
 	MOVQ CX, 2152(AX)
-	LEAQ ·fusedLayerNormLSTMStep4AVX2+0(SB), CX
+	LEAQ ·fusedCoupledLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 2160(AX)
-	LEAQ ·fusedLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedCoupledLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 2168(AX)
-	LEAQ ·fusedLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMStep1AVX2+0(SB), CX
 	MOVQ CX, 2176(AX)
-	LEAQ ·fusedLSTMStep2AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMStep2AVX2+0(SB), CX
 	MOVQ CX, 2184(AX)
-	LEAQ ·fusedLSTMBack2AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMBack1AVX2+0(SB), CX
 	MOVQ CX, 2192(AX)
-	LEAQ ·fusedGRUStep1AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMBack2AVX2+0(SB), CX
 	MOVQ CX, 2200(AX)
-	LEAQ ·fusedGRUBack1AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMAfter1AVX2+0(SB), CX
 	MOVQ CX, 2208(AX)
-	LEAQ ·fusedGRUStep2AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMStep3AVX2+0(SB), CX
 	MOVQ CX, 2216(AX)
-	LEAQ ·fusedGRUAfter1AVX512+0(SB), CX
+	LEAQ ·fusedLayerNormLSTMStep4AVX2+0(SB), CX
 	MOVQ CX, 2224(AX)
-	LEAQ ·fusedGRUResetBeforeStep1AVX512+0(SB), CX
+	LEAQ ·fusedLSTMStep1AVX512+0(SB), CX
 	MOVQ CX, 2232(AX)
-	LEAQ ·fusedGRUResetBeforeStep2AVX512+0(SB), CX
+	LEAQ ·fusedLSTMBack1AVX512+0(SB), CX
 	MOVQ CX, 2240(AX)
-	LEAQ ·fusedGRUResetBeforeBack1AVX512+0(SB), CX
+	LEAQ ·fusedLSTMStep2AVX512+0(SB), CX
 	MOVQ CX, 2248(AX)
-	LEAQ ·fusedGRUResetBeforeBack2AVX512+0(SB), CX
+	LEAQ ·fusedLSTMBack2AVX512+0(SB), CX
 	MOVQ CX, 2256(AX)
-	LEAQ ·fusedGRUResetBeforeBack3AVX512+0(SB), CX
+	LEAQ ·fusedGRUStep1AVX512+0(SB), CX
 	MOVQ CX, 2264(AX)
-	LEAQ ·fusedGRUResetBeforeStep3AVX512+0(SB), CX
+	LEAQ ·fusedGRUBack1AVX512+0(SB), CX
 	MOVQ CX, 2272(AX)
-	LEAQ ·fusedGRUResetBeforeStep4AVX512+0(SB), CX
+	LEAQ ·fusedGRUStep2AVX512+0(SB), CX
 	MOVQ CX, 2280(AX)
-	LEAQ ·fusedGRUResetBeforeBack4AVX512+0(SB), CX
+	LEAQ ·fusedGRUAfter1AVX512+0(SB), CX
 	MOVQ CX, 2288(AX)
-	LEAQ ·fusedLectureLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep1AVX512+0(SB), CX
 	MOVQ CX, 2296(AX)
-	LEAQ ·fusedLectureLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep2AVX512+0(SB), CX
 	MOVQ CX, 2304(AX)
-	LEAQ ·fusedLectureLSTMBack2AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack1AVX512+0(SB), CX
 	MOVQ CX, 2312(AX)
-	LEAQ ·fusedPeepholeLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack2AVX512+0(SB), CX
 	MOVQ CX, 2320(AX)
-	LEAQ ·fusedPeepholeLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack3AVX512+0(SB), CX
 	MOVQ CX, 2328(AX)
-	LEAQ ·fusedPeepholeLSTMAfter1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep3AVX512+0(SB), CX
 	MOVQ CX, 2336(AX)
-	LEAQ ·fusedMinimalGatedUnitStep1AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeStep4AVX512+0(SB), CX
 	MOVQ CX, 2344(AX)
-	LEAQ ·fusedMinimalGatedUnitStep2AVX512+0(SB), CX
+	LEAQ ·fusedGRUResetBeforeBack4AVX512+0(SB), CX
 	MOVQ CX, 2352(AX)
-	LEAQ ·fusedMinimalGatedUnitBack1AVX512+0(SB), CX
+	LEAQ ·fusedLectureLSTMStep1AVX512+0(SB), CX
 	MOVQ CX, 2360(AX)
-	LEAQ ·fusedMinimalGatedUnitBack2AVX512+0(SB), CX
+	LEAQ ·fusedLectureLSTMBack1AVX512+0(SB), CX
 	MOVQ CX, 2368(AX)
-	LEAQ ·fusedMinimalGatedUnitStep3AVX512+0(SB), CX
+	LEAQ ·fusedLectureLSTMBack2AVX512+0(SB), CX
 	MOVQ CX, 2376(AX)
-	LEAQ ·fusedMinimalGatedUnitBack3AVX512+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMStep1AVX512+0(SB), CX
 	MOVQ CX, 2384(AX)
-	LEAQ ·fusedMinimalGatedUnitAfter1AVX512+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMBack1AVX512+0(SB), CX
 	MOVQ CX, 2392(AX)
-	LEAQ ·fusedCoupledLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedPeepholeLSTMAfter1AVX512+0(SB), CX
 	MOVQ CX, 2400(AX)
-	LEAQ ·fusedCoupledLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep1AVX512+0(SB), CX
 	MOVQ CX, 2408(AX)
-	LEAQ ·fusedLayerNormLSTMStep1AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep2AVX512+0(SB), CX
 	MOVQ CX, 2416(AX)
-	LEAQ ·fusedLayerNormLSTMStep2AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack1AVX512+0(SB), CX
 	MOVQ CX, 2424(AX)
-	LEAQ ·fusedLayerNormLSTMBack1AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack2AVX512+0(SB), CX
 	MOVQ CX, 2432(AX)
-	LEAQ ·fusedLayerNormLSTMBack2AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitStep3AVX512+0(SB), CX
 	MOVQ CX, 2440(AX)
-	LEAQ ·fusedLayerNormLSTMAfter1AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitBack3AVX512+0(SB), CX
 	MOVQ CX, 2448(AX)
-	LEAQ ·fusedLayerNormLSTMStep3AVX512+0(SB), CX
+	LEAQ ·fusedMinimalGatedUnitAfter1AVX512+0(SB), CX
 	MOVQ CX, 2456(AX)
-	LEAQ ·fusedLayerNormLSTMStep4AVX512+0(SB), CX
+	LEAQ ·fusedCoupledLSTMStep1AVX512+0(SB), CX
 	MOVQ CX, 2464(AX)
+	LEAQ ·fusedCoupledLSTMBack1AVX512+0(SB), CX
+	MOVQ CX, 2472(AX)
+	LEAQ ·fusedLayerNormLSTMStep1AVX512+0(SB), CX
+	MOVQ CX, 2480(AX)
+	LEAQ ·fusedLayerNormLSTMStep2AVX512+0(SB), CX
+	MOVQ CX, 2488(AX)
+	LEAQ ·fusedLayerNormLSTMBack1AVX512+0(SB), CX
+	MOVQ CX, 2496(AX)
+	LEAQ ·fusedLayerNormLSTMBack2AVX512+0(SB), CX
+	MOVQ CX, 2504(AX)
+	LEAQ ·fusedLayerNormLSTMAfter1AVX512+0(SB), CX
+	MOVQ CX, 2512(AX)
+	LEAQ ·fusedLayerNormLSTMStep3AVX512+0(SB), CX
+	MOVQ CX, 2520(AX)
+	LEAQ ·fusedLayerNormLSTMStep4AVX512+0(SB), CX
+	MOVQ CX, 2528(AX)
 	RET

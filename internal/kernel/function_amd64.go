@@ -199,6 +199,26 @@ func sparsePlusGradAVX2(dst *float32, dy *float32, x *float32, n int)
 //go:noescape
 func sparseSigmoidGradAVX2(dst *float32, dy *float32, x *float32, n int)
 
+// geluAVX2 is dst = x * (1 + erf(x / sqrt 2)) / 2, for n > 0 values.
+//
+//go:noescape
+func geluAVX2(dst *float32, x *float32, n int)
+
+// geluGradAVX2 is dst = dy * (Phi(x) + x * phi(x)), for n > 0 values.
+//
+//go:noescape
+func geluGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
+// mishAVX2 is dst = x * tanh(log(1 + exp(x))), for n > 0 values.
+//
+//go:noescape
+func mishAVX2(dst *float32, x *float32, n int)
+
+// mishGradAVX2 is dst = dy * (t + x * (1 - t^2) * sigmoid(x)), t = tanh(log(1 + exp(x))), for n > 0 values.
+//
+//go:noescape
+func mishGradAVX2(dst *float32, dy *float32, x *float32, n int)
+
 // tanhGradAVX2 is dst = dy * (1 - y * y), for n > 0 values.
 //
 //go:noescape

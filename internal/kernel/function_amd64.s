@@ -3676,6 +3676,648 @@ end:
 	VZEROUPPER
 	RET
 
+// func geluAVX2(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluAVX2(SB), $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+blocks1:
+	CMPQ         DX, $0x08
+	JLT          blocks1end
+	VMOVUPS      (CX), Y0
+	VANDPS       c7fffffff<>+0(SB), Y0, Y1
+	VMOVUPS      c41680000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMULPS       Y1, Y1, Y2
+	VMOVAPS      Y1, Y4
+	VFMSUB213PS  Y2, Y1, Y4
+	VMULPS       cbf000000<>+0(SB), Y4, Y4
+	VMULPS       cbf000000<>+0(SB), Y2, Y2
+	VMOVUPS      c4b4000bf<>+0(SB), Y3
+	VMOVAPS      Y3, Y5
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y2, Y5
+	VSUBPS       Y3, Y5, Y3
+	VFNMADD231PS c3f317200<>+0(SB), Y3, Y2
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab5f604<>+0(SB), Y6
+	VFMADD213PS  c3c0913b6<>+0(SB), Y2, Y6
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y2, Y6
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y2, Y6
+	VFMADD213PS  c3effffff<>+0(SB), Y2, Y6
+	VMULPS       Y2, Y2, Y3
+	VFMADD213PS  Y2, Y3, Y6
+	VPSLLD       $0x17, Y5, Y5
+	VFMADD213PS  Y5, Y5, Y6
+	VMOVAPS      Y6, Y2
+	VFMADD231PS  Y4, Y2, Y2
+	VADDPS       c40680000<>+0(SB), Y1, Y4
+	VADDPS       cc0680000<>+0(SB), Y1, Y5
+	VDIVPS       Y4, Y5, Y5
+	VMOVUPS      c388dae12<>+0(SB), Y3
+	VFMADD213PS  c39fa3bf2<>+0(SB), Y5, Y3
+	VFMADD213PS  cb7dd1135<>+0(SB), Y5, Y3
+	VFMADD213PS  cbb7c3e86<>+0(SB), Y5, Y3
+	VFMADD213PS  c3b8c625c<>+0(SB), Y5, Y3
+	VFMADD213PS  c3cdd8183<>+0(SB), Y5, Y3
+	VFMADD213PS  cbe090330<>+0(SB), Y5, Y3
+	VFMADD213PS  c3eab51b9<>+0(SB), Y5, Y3
+	VFMADD213PS  cbf13c804<>+0(SB), Y5, Y3
+	VFMADD213PS  c3f3f5ab7<>+0(SB), Y5, Y3
+	VDIVPS       Y4, Y3, Y3
+	VMULPS       Y2, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VMULPS       c1f800000<>+0(SB), Y3, Y3
+	VMOVUPS      c00000000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VSUBPS       Y3, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	SUBQ         $0x08, DX
+	JMP          blocks1
+
+blocks1end:
+	TESTQ        DX, DX
+	JEQ          end
+	NEGQ         DX
+	LEAQ         mask<>+0(SB), BX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VANDPS       c7fffffff<>+0(SB), Y1, Y2
+	VMOVUPS      c41680000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMULPS       Y2, Y2, Y3
+	VMOVAPS      Y2, Y5
+	VFMSUB213PS  Y3, Y2, Y5
+	VMULPS       cbf000000<>+0(SB), Y5, Y5
+	VMULPS       cbf000000<>+0(SB), Y3, Y3
+	VMOVUPS      c4b4000bf<>+0(SB), Y4
+	VMOVAPS      Y4, Y6
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y3, Y6
+	VSUBPS       Y4, Y6, Y4
+	VFNMADD231PS c3f317200<>+0(SB), Y4, Y3
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y4, Y3
+	VMOVUPS      c3ab5f604<>+0(SB), Y7
+	VFMADD213PS  c3c0913b6<>+0(SB), Y3, Y7
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y3, Y7
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y3, Y7
+	VFMADD213PS  c3effffff<>+0(SB), Y3, Y7
+	VMULPS       Y3, Y3, Y4
+	VFMADD213PS  Y3, Y4, Y7
+	VPSLLD       $0x17, Y6, Y6
+	VFMADD213PS  Y6, Y6, Y7
+	VMOVAPS      Y7, Y3
+	VFMADD231PS  Y5, Y3, Y3
+	VADDPS       c40680000<>+0(SB), Y2, Y5
+	VADDPS       cc0680000<>+0(SB), Y2, Y6
+	VDIVPS       Y5, Y6, Y6
+	VMOVUPS      c388dae12<>+0(SB), Y4
+	VFMADD213PS  c39fa3bf2<>+0(SB), Y6, Y4
+	VFMADD213PS  cb7dd1135<>+0(SB), Y6, Y4
+	VFMADD213PS  cbb7c3e86<>+0(SB), Y6, Y4
+	VFMADD213PS  c3b8c625c<>+0(SB), Y6, Y4
+	VFMADD213PS  c3cdd8183<>+0(SB), Y6, Y4
+	VFMADD213PS  cbe090330<>+0(SB), Y6, Y4
+	VFMADD213PS  c3eab51b9<>+0(SB), Y6, Y4
+	VFMADD213PS  cbf13c804<>+0(SB), Y6, Y4
+	VFMADD213PS  c3f3f5ab7<>+0(SB), Y6, Y4
+	VDIVPS       Y5, Y4, Y4
+	VMULPS       Y3, Y4, Y4
+	VMULPS       Y2, Y4, Y4
+	VMULPS       c1f800000<>+0(SB), Y4, Y4
+	VMOVUPS      c00000000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VSUBPS       Y4, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c41680000<>+0(SB)/4, $0x41680000
+DATA c41680000<>+4(SB)/4, $0x41680000
+DATA c41680000<>+8(SB)/4, $0x41680000
+DATA c41680000<>+12(SB)/4, $0x41680000
+DATA c41680000<>+16(SB)/4, $0x41680000
+DATA c41680000<>+20(SB)/4, $0x41680000
+DATA c41680000<>+24(SB)/4, $0x41680000
+DATA c41680000<>+28(SB)/4, $0x41680000
+GLOBL c41680000<>(SB), RODATA|NOPTR, $32
+
+DATA c40680000<>+0(SB)/4, $0x40680000
+DATA c40680000<>+4(SB)/4, $0x40680000
+DATA c40680000<>+8(SB)/4, $0x40680000
+DATA c40680000<>+12(SB)/4, $0x40680000
+DATA c40680000<>+16(SB)/4, $0x40680000
+DATA c40680000<>+20(SB)/4, $0x40680000
+DATA c40680000<>+24(SB)/4, $0x40680000
+DATA c40680000<>+28(SB)/4, $0x40680000
+GLOBL c40680000<>(SB), RODATA|NOPTR, $32
+
+DATA cc0680000<>+0(SB)/4, $0xc0680000
+DATA cc0680000<>+4(SB)/4, $0xc0680000
+DATA cc0680000<>+8(SB)/4, $0xc0680000
+DATA cc0680000<>+12(SB)/4, $0xc0680000
+DATA cc0680000<>+16(SB)/4, $0xc0680000
+DATA cc0680000<>+20(SB)/4, $0xc0680000
+DATA cc0680000<>+24(SB)/4, $0xc0680000
+DATA cc0680000<>+28(SB)/4, $0xc0680000
+GLOBL cc0680000<>(SB), RODATA|NOPTR, $32
+
+DATA c388dae12<>+0(SB)/4, $0x388dae12
+DATA c388dae12<>+4(SB)/4, $0x388dae12
+DATA c388dae12<>+8(SB)/4, $0x388dae12
+DATA c388dae12<>+12(SB)/4, $0x388dae12
+DATA c388dae12<>+16(SB)/4, $0x388dae12
+DATA c388dae12<>+20(SB)/4, $0x388dae12
+DATA c388dae12<>+24(SB)/4, $0x388dae12
+DATA c388dae12<>+28(SB)/4, $0x388dae12
+GLOBL c388dae12<>(SB), RODATA|NOPTR, $32
+
+DATA c39fa3bf2<>+0(SB)/4, $0x39fa3bf2
+DATA c39fa3bf2<>+4(SB)/4, $0x39fa3bf2
+DATA c39fa3bf2<>+8(SB)/4, $0x39fa3bf2
+DATA c39fa3bf2<>+12(SB)/4, $0x39fa3bf2
+DATA c39fa3bf2<>+16(SB)/4, $0x39fa3bf2
+DATA c39fa3bf2<>+20(SB)/4, $0x39fa3bf2
+DATA c39fa3bf2<>+24(SB)/4, $0x39fa3bf2
+DATA c39fa3bf2<>+28(SB)/4, $0x39fa3bf2
+GLOBL c39fa3bf2<>(SB), RODATA|NOPTR, $32
+
+DATA cb7dd1135<>+0(SB)/4, $0xb7dd1135
+DATA cb7dd1135<>+4(SB)/4, $0xb7dd1135
+DATA cb7dd1135<>+8(SB)/4, $0xb7dd1135
+DATA cb7dd1135<>+12(SB)/4, $0xb7dd1135
+DATA cb7dd1135<>+16(SB)/4, $0xb7dd1135
+DATA cb7dd1135<>+20(SB)/4, $0xb7dd1135
+DATA cb7dd1135<>+24(SB)/4, $0xb7dd1135
+DATA cb7dd1135<>+28(SB)/4, $0xb7dd1135
+GLOBL cb7dd1135<>(SB), RODATA|NOPTR, $32
+
+DATA cbb7c3e86<>+0(SB)/4, $0xbb7c3e86
+DATA cbb7c3e86<>+4(SB)/4, $0xbb7c3e86
+DATA cbb7c3e86<>+8(SB)/4, $0xbb7c3e86
+DATA cbb7c3e86<>+12(SB)/4, $0xbb7c3e86
+DATA cbb7c3e86<>+16(SB)/4, $0xbb7c3e86
+DATA cbb7c3e86<>+20(SB)/4, $0xbb7c3e86
+DATA cbb7c3e86<>+24(SB)/4, $0xbb7c3e86
+DATA cbb7c3e86<>+28(SB)/4, $0xbb7c3e86
+GLOBL cbb7c3e86<>(SB), RODATA|NOPTR, $32
+
+DATA c3b8c625c<>+0(SB)/4, $0x3b8c625c
+DATA c3b8c625c<>+4(SB)/4, $0x3b8c625c
+DATA c3b8c625c<>+8(SB)/4, $0x3b8c625c
+DATA c3b8c625c<>+12(SB)/4, $0x3b8c625c
+DATA c3b8c625c<>+16(SB)/4, $0x3b8c625c
+DATA c3b8c625c<>+20(SB)/4, $0x3b8c625c
+DATA c3b8c625c<>+24(SB)/4, $0x3b8c625c
+DATA c3b8c625c<>+28(SB)/4, $0x3b8c625c
+GLOBL c3b8c625c<>(SB), RODATA|NOPTR, $32
+
+DATA c3cdd8183<>+0(SB)/4, $0x3cdd8183
+DATA c3cdd8183<>+4(SB)/4, $0x3cdd8183
+DATA c3cdd8183<>+8(SB)/4, $0x3cdd8183
+DATA c3cdd8183<>+12(SB)/4, $0x3cdd8183
+DATA c3cdd8183<>+16(SB)/4, $0x3cdd8183
+DATA c3cdd8183<>+20(SB)/4, $0x3cdd8183
+DATA c3cdd8183<>+24(SB)/4, $0x3cdd8183
+DATA c3cdd8183<>+28(SB)/4, $0x3cdd8183
+GLOBL c3cdd8183<>(SB), RODATA|NOPTR, $32
+
+DATA cbe090330<>+0(SB)/4, $0xbe090330
+DATA cbe090330<>+4(SB)/4, $0xbe090330
+DATA cbe090330<>+8(SB)/4, $0xbe090330
+DATA cbe090330<>+12(SB)/4, $0xbe090330
+DATA cbe090330<>+16(SB)/4, $0xbe090330
+DATA cbe090330<>+20(SB)/4, $0xbe090330
+DATA cbe090330<>+24(SB)/4, $0xbe090330
+DATA cbe090330<>+28(SB)/4, $0xbe090330
+GLOBL cbe090330<>(SB), RODATA|NOPTR, $32
+
+DATA c3eab51b9<>+0(SB)/4, $0x3eab51b9
+DATA c3eab51b9<>+4(SB)/4, $0x3eab51b9
+DATA c3eab51b9<>+8(SB)/4, $0x3eab51b9
+DATA c3eab51b9<>+12(SB)/4, $0x3eab51b9
+DATA c3eab51b9<>+16(SB)/4, $0x3eab51b9
+DATA c3eab51b9<>+20(SB)/4, $0x3eab51b9
+DATA c3eab51b9<>+24(SB)/4, $0x3eab51b9
+DATA c3eab51b9<>+28(SB)/4, $0x3eab51b9
+GLOBL c3eab51b9<>(SB), RODATA|NOPTR, $32
+
+DATA cbf13c804<>+0(SB)/4, $0xbf13c804
+DATA cbf13c804<>+4(SB)/4, $0xbf13c804
+DATA cbf13c804<>+8(SB)/4, $0xbf13c804
+DATA cbf13c804<>+12(SB)/4, $0xbf13c804
+DATA cbf13c804<>+16(SB)/4, $0xbf13c804
+DATA cbf13c804<>+20(SB)/4, $0xbf13c804
+DATA cbf13c804<>+24(SB)/4, $0xbf13c804
+DATA cbf13c804<>+28(SB)/4, $0xbf13c804
+GLOBL cbf13c804<>(SB), RODATA|NOPTR, $32
+
+DATA c3f3f5ab7<>+0(SB)/4, $0x3f3f5ab7
+DATA c3f3f5ab7<>+4(SB)/4, $0x3f3f5ab7
+DATA c3f3f5ab7<>+8(SB)/4, $0x3f3f5ab7
+DATA c3f3f5ab7<>+12(SB)/4, $0x3f3f5ab7
+DATA c3f3f5ab7<>+16(SB)/4, $0x3f3f5ab7
+DATA c3f3f5ab7<>+20(SB)/4, $0x3f3f5ab7
+DATA c3f3f5ab7<>+24(SB)/4, $0x3f3f5ab7
+DATA c3f3f5ab7<>+28(SB)/4, $0x3f3f5ab7
+GLOBL c3f3f5ab7<>(SB), RODATA|NOPTR, $32
+
+// func geluGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·geluGradAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+blocks1:
+	CMPQ         BX, $0x08
+	JLT          blocks1end
+	VMOVUPS      (DX), Y0
+	VANDPS       c7fffffff<>+0(SB), Y0, Y1
+	VMOVUPS      c41680000<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMULPS       Y1, Y1, Y2
+	VMOVAPS      Y1, Y4
+	VFMSUB213PS  Y2, Y1, Y4
+	VMULPS       cbf000000<>+0(SB), Y4, Y4
+	VMULPS       cbf000000<>+0(SB), Y2, Y2
+	VMOVUPS      c4b4000bf<>+0(SB), Y3
+	VMOVAPS      Y3, Y5
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y2, Y5
+	VSUBPS       Y3, Y5, Y3
+	VFNMADD231PS c3f317200<>+0(SB), Y3, Y2
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y3, Y2
+	VMOVUPS      c3ab5f604<>+0(SB), Y6
+	VFMADD213PS  c3c0913b6<>+0(SB), Y2, Y6
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y2, Y6
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y2, Y6
+	VFMADD213PS  c3effffff<>+0(SB), Y2, Y6
+	VMULPS       Y2, Y2, Y3
+	VFMADD213PS  Y2, Y3, Y6
+	VPSLLD       $0x17, Y5, Y5
+	VFMADD213PS  Y5, Y5, Y6
+	VMOVAPS      Y6, Y2
+	VFMADD231PS  Y4, Y2, Y2
+	VADDPS       c40680000<>+0(SB), Y1, Y4
+	VADDPS       cc0680000<>+0(SB), Y1, Y5
+	VDIVPS       Y4, Y5, Y5
+	VMOVUPS      c388dae12<>+0(SB), Y3
+	VFMADD213PS  c39fa3bf2<>+0(SB), Y5, Y3
+	VFMADD213PS  cb7dd1135<>+0(SB), Y5, Y3
+	VFMADD213PS  cbb7c3e86<>+0(SB), Y5, Y3
+	VFMADD213PS  c3b8c625c<>+0(SB), Y5, Y3
+	VFMADD213PS  c3cdd8183<>+0(SB), Y5, Y3
+	VFMADD213PS  cbe090330<>+0(SB), Y5, Y3
+	VFMADD213PS  c3eab51b9<>+0(SB), Y5, Y3
+	VFMADD213PS  cbf13c804<>+0(SB), Y5, Y3
+	VFMADD213PS  c3f3f5ab7<>+0(SB), Y5, Y3
+	VDIVPS       Y4, Y3, Y3
+	VFNMADD231PS c3ecc422a<>+0(SB), Y1, Y3
+	VMULPS       Y2, Y3, Y3
+	VMULPS       c1f800000<>+0(SB), Y3, Y3
+	VMOVUPS      c3f800000<>+0(SB), Y1
+	VSUBPS       Y3, Y1, Y1
+	VBLENDVPS    Y0, Y3, Y1, Y0
+	VMOVUPS      (CX), Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, BX
+	JMP          blocks1
+
+blocks1end:
+	TESTQ        BX, BX
+	JEQ          end
+	NEGQ         BX
+	LEAQ         mask<>+0(SB), SI
+	VMOVUPS      32(SI)(BX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VANDPS       c7fffffff<>+0(SB), Y1, Y2
+	VMOVUPS      c41680000<>+0(SB), Y3
+	VMINPS       Y2, Y3, Y2
+	VMULPS       Y2, Y2, Y3
+	VMOVAPS      Y2, Y5
+	VFMSUB213PS  Y3, Y2, Y5
+	VMULPS       cbf000000<>+0(SB), Y5, Y5
+	VMULPS       cbf000000<>+0(SB), Y3, Y3
+	VMOVUPS      c4b4000bf<>+0(SB), Y4
+	VMOVAPS      Y4, Y6
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y3, Y6
+	VSUBPS       Y4, Y6, Y4
+	VFNMADD231PS c3f317200<>+0(SB), Y4, Y3
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y4, Y3
+	VMOVUPS      c3ab5f604<>+0(SB), Y7
+	VFMADD213PS  c3c0913b6<>+0(SB), Y3, Y7
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y3, Y7
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y3, Y7
+	VFMADD213PS  c3effffff<>+0(SB), Y3, Y7
+	VMULPS       Y3, Y3, Y4
+	VFMADD213PS  Y3, Y4, Y7
+	VPSLLD       $0x17, Y6, Y6
+	VFMADD213PS  Y6, Y6, Y7
+	VMOVAPS      Y7, Y3
+	VFMADD231PS  Y5, Y3, Y3
+	VADDPS       c40680000<>+0(SB), Y2, Y5
+	VADDPS       cc0680000<>+0(SB), Y2, Y6
+	VDIVPS       Y5, Y6, Y6
+	VMOVUPS      c388dae12<>+0(SB), Y4
+	VFMADD213PS  c39fa3bf2<>+0(SB), Y6, Y4
+	VFMADD213PS  cb7dd1135<>+0(SB), Y6, Y4
+	VFMADD213PS  cbb7c3e86<>+0(SB), Y6, Y4
+	VFMADD213PS  c3b8c625c<>+0(SB), Y6, Y4
+	VFMADD213PS  c3cdd8183<>+0(SB), Y6, Y4
+	VFMADD213PS  cbe090330<>+0(SB), Y6, Y4
+	VFMADD213PS  c3eab51b9<>+0(SB), Y6, Y4
+	VFMADD213PS  cbf13c804<>+0(SB), Y6, Y4
+	VFMADD213PS  c3f3f5ab7<>+0(SB), Y6, Y4
+	VDIVPS       Y5, Y4, Y4
+	VFNMADD231PS c3ecc422a<>+0(SB), Y2, Y4
+	VMULPS       Y3, Y4, Y4
+	VMULPS       c1f800000<>+0(SB), Y4, Y4
+	VMOVUPS      c3f800000<>+0(SB), Y2
+	VSUBPS       Y4, Y2, Y2
+	VBLENDVPS    Y1, Y4, Y2, Y1
+	VMASKMOVPS   (CX), Y0, Y2
+	VMULPS       Y1, Y2, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c3ecc422a<>+0(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+4(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+8(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+12(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+16(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+20(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+24(SB)/4, $0x3ecc422a
+DATA c3ecc422a<>+28(SB)/4, $0x3ecc422a
+GLOBL c3ecc422a<>(SB), RODATA|NOPTR, $32
+
+// func mishAVX2(dst *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·mishAVX2(SB), $0-24
+	MOVQ dst+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ n+16(FP), DX
+
+blocks1:
+	CMPQ         DX, $0x08
+	JLT          blocks1end
+	VMOVUPS      (CX), Y0
+	VMOVUPS      c40000000<>+0(SB), Y5
+	VMOVUPS      c3f800000<>+0(SB), Y6
+	VORPS        c80000000<>+0(SB), Y0, Y4
+	VMOVUPS      cc2dc0000<>+0(SB), Y1
+	VMAXPS       Y4, Y1, Y4
+	VMOVUPS      c4b4000bf<>+0(SB), Y1
+	VMOVAPS      Y1, Y2
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y4, Y2
+	VSUBPS       Y1, Y2, Y1
+	VFNMADD231PS c3f317200<>+0(SB), Y1, Y4
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y1, Y4
+	VMOVUPS      c3ab5f604<>+0(SB), Y3
+	VFMADD213PS  c3c0913b6<>+0(SB), Y4, Y3
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y4, Y3
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y4, Y3
+	VFMADD213PS  c3effffff<>+0(SB), Y4, Y3
+	VMULPS       Y4, Y4, Y1
+	VFMADD213PS  Y4, Y1, Y3
+	VPSLLD       $0x17, Y2, Y2
+	VFMADD213PS  Y2, Y2, Y3
+	VMOVAPS      Y3, Y4
+	VMULPS       c1f800000<>+0(SB), Y4, Y1
+	VADDPS       Y5, Y1, Y2
+	VMULPS       Y4, Y2, Y2
+	VADDPS       Y1, Y1, Y3
+	VADDPS       Y6, Y3, Y4
+	VBLENDVPS    Y0, Y2, Y4, Y2
+	VMULPS       Y1, Y3, Y3
+	VBLENDVPS    Y0, Y5, Y3, Y3
+	VMOVUPS      c1f800000<>+0(SB), Y1
+	VBLENDVPS    Y0, Y1, Y6, Y1
+	VFMADD231PS  Y1, Y2, Y3
+	VDIVPS       Y3, Y2, Y2
+	VMOVUPS      cc2dc0000<>+0(SB), Y3
+	VMAXPS       Y0, Y3, Y0
+	VMULPS       Y2, Y0, Y0
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	SUBQ         $0x08, DX
+	JMP          blocks1
+
+blocks1end:
+	TESTQ        DX, DX
+	JEQ          end
+	NEGQ         DX
+	LEAQ         mask<>+0(SB), BX
+	VMOVUPS      32(BX)(DX*4), Y0
+	VMASKMOVPS   (CX), Y0, Y1
+	VMOVUPS      c40000000<>+0(SB), Y6
+	VMOVUPS      c3f800000<>+0(SB), Y7
+	VORPS        c80000000<>+0(SB), Y1, Y5
+	VMOVUPS      cc2dc0000<>+0(SB), Y2
+	VMAXPS       Y5, Y2, Y5
+	VMOVUPS      c4b4000bf<>+0(SB), Y2
+	VMOVAPS      Y2, Y3
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y5, Y3
+	VSUBPS       Y2, Y3, Y2
+	VFNMADD231PS c3f317200<>+0(SB), Y2, Y5
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y2, Y5
+	VMOVUPS      c3ab5f604<>+0(SB), Y4
+	VFMADD213PS  c3c0913b6<>+0(SB), Y5, Y4
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y5, Y4
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y5, Y4
+	VFMADD213PS  c3effffff<>+0(SB), Y5, Y4
+	VMULPS       Y5, Y5, Y2
+	VFMADD213PS  Y5, Y2, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VFMADD213PS  Y3, Y3, Y4
+	VMOVAPS      Y4, Y5
+	VMULPS       c1f800000<>+0(SB), Y5, Y2
+	VADDPS       Y6, Y2, Y3
+	VMULPS       Y5, Y3, Y3
+	VADDPS       Y2, Y2, Y4
+	VADDPS       Y7, Y4, Y5
+	VBLENDVPS    Y1, Y3, Y5, Y3
+	VMULPS       Y2, Y4, Y4
+	VBLENDVPS    Y1, Y6, Y4, Y4
+	VMOVUPS      c1f800000<>+0(SB), Y2
+	VBLENDVPS    Y1, Y2, Y7, Y2
+	VFMADD231PS  Y2, Y3, Y4
+	VDIVPS       Y4, Y3, Y3
+	VMOVUPS      cc2dc0000<>+0(SB), Y4
+	VMAXPS       Y1, Y4, Y1
+	VMULPS       Y3, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VMASKMOVPS   Y1, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c40000000<>+0(SB)/4, $0x40000000
+DATA c40000000<>+4(SB)/4, $0x40000000
+DATA c40000000<>+8(SB)/4, $0x40000000
+DATA c40000000<>+12(SB)/4, $0x40000000
+DATA c40000000<>+16(SB)/4, $0x40000000
+DATA c40000000<>+20(SB)/4, $0x40000000
+DATA c40000000<>+24(SB)/4, $0x40000000
+DATA c40000000<>+28(SB)/4, $0x40000000
+GLOBL c40000000<>(SB), RODATA|NOPTR, $32
+
+DATA cc2dc0000<>+0(SB)/4, $0xc2dc0000
+DATA cc2dc0000<>+4(SB)/4, $0xc2dc0000
+DATA cc2dc0000<>+8(SB)/4, $0xc2dc0000
+DATA cc2dc0000<>+12(SB)/4, $0xc2dc0000
+DATA cc2dc0000<>+16(SB)/4, $0xc2dc0000
+DATA cc2dc0000<>+20(SB)/4, $0xc2dc0000
+DATA cc2dc0000<>+24(SB)/4, $0xc2dc0000
+DATA cc2dc0000<>+28(SB)/4, $0xc2dc0000
+GLOBL cc2dc0000<>(SB), RODATA|NOPTR, $32
+
+// func mishGradAVX2(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·mishGradAVX2(SB), $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ dy+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+blocks1:
+	CMPQ         BX, $0x08
+	JLT          blocks1end
+	VMOVUPS      (DX), Y0
+	VMOVUPS      c40000000<>+0(SB), Y6
+	VMOVUPS      c3f800000<>+0(SB), Y5
+	VORPS        c80000000<>+0(SB), Y0, Y4
+	VMOVUPS      cc2dc0000<>+0(SB), Y1
+	VMAXPS       Y4, Y1, Y4
+	VMOVUPS      c4b4000bf<>+0(SB), Y1
+	VMOVAPS      Y1, Y2
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y4, Y2
+	VSUBPS       Y1, Y2, Y1
+	VFNMADD231PS c3f317200<>+0(SB), Y1, Y4
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y1, Y4
+	VMOVUPS      c3ab5f604<>+0(SB), Y3
+	VFMADD213PS  c3c0913b6<>+0(SB), Y4, Y3
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y4, Y3
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y4, Y3
+	VFMADD213PS  c3effffff<>+0(SB), Y4, Y3
+	VMULPS       Y4, Y4, Y1
+	VFMADD213PS  Y4, Y1, Y3
+	VPSLLD       $0x17, Y2, Y2
+	VFMADD213PS  Y2, Y2, Y3
+	VMOVAPS      Y3, Y4
+	VMULPS       c1f800000<>+0(SB), Y4, Y1
+	VADDPS       Y6, Y1, Y2
+	VMULPS       Y4, Y2, Y2
+	VADDPS       Y1, Y1, Y3
+	VADDPS       Y5, Y3, Y4
+	VBLENDVPS    Y0, Y2, Y4, Y2
+	VMULPS       Y1, Y3, Y3
+	VBLENDVPS    Y0, Y6, Y3, Y3
+	VMOVUPS      c1f800000<>+0(SB), Y4
+	VBLENDVPS    Y0, Y4, Y5, Y4
+	VMULPS       Y4, Y2, Y2
+	VMOVUPS      c3f800000<>+0(SB), Y6
+	VADDPS       Y2, Y3, Y4
+	VADDPS       Y2, Y4, Y5
+	VMULPS       Y3, Y5, Y5
+	VADDPS       Y6, Y1, Y3
+	VBLENDVPS    Y0, Y1, Y6, Y1
+	VMULPS       Y1, Y5, Y5
+	VMULPS       Y4, Y3, Y3
+	VDIVPS       Y3, Y5, Y5
+	VMOVUPS      cc2dc0000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      c7f7fffff<>+0(SB), Y1
+	VMINPS       Y0, Y1, Y0
+	VMULPS       Y0, Y5, Y5
+	VADDPS       Y2, Y5, Y5
+	VDIVPS       Y4, Y5, Y5
+	VMOVUPS      (CX), Y0
+	VMULPS       Y0, Y5, Y5
+	VMOVUPS      Y5, (AX)
+	ADDQ         $0x00000020, AX
+	ADDQ         $0x00000020, CX
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x08, BX
+	JMP          blocks1
+
+blocks1end:
+	TESTQ        BX, BX
+	JEQ          end
+	NEGQ         BX
+	LEAQ         mask<>+0(SB), SI
+	VMOVUPS      32(SI)(BX*4), Y0
+	VMASKMOVPS   (DX), Y0, Y1
+	VMOVUPS      c40000000<>+0(SB), Y7
+	VMOVUPS      c3f800000<>+0(SB), Y6
+	VORPS        c80000000<>+0(SB), Y1, Y5
+	VMOVUPS      cc2dc0000<>+0(SB), Y2
+	VMAXPS       Y5, Y2, Y5
+	VMOVUPS      c4b4000bf<>+0(SB), Y2
+	VMOVAPS      Y2, Y3
+	VFMADD231PS  c3fb8aa3b<>+0(SB), Y5, Y3
+	VSUBPS       Y2, Y3, Y2
+	VFNMADD231PS c3f317200<>+0(SB), Y2, Y5
+	VFNMADD231PS c35bfbe8e<>+0(SB), Y2, Y5
+	VMOVUPS      c3ab5f604<>+0(SB), Y4
+	VFMADD213PS  c3c0913b6<>+0(SB), Y5, Y4
+	VFMADD213PS  c3d2aab3a<>+0(SB), Y5, Y4
+	VFMADD213PS  c3e2aaa58<>+0(SB), Y5, Y4
+	VFMADD213PS  c3effffff<>+0(SB), Y5, Y4
+	VMULPS       Y5, Y5, Y2
+	VFMADD213PS  Y5, Y2, Y4
+	VPSLLD       $0x17, Y3, Y3
+	VFMADD213PS  Y3, Y3, Y4
+	VMOVAPS      Y4, Y5
+	VMULPS       c1f800000<>+0(SB), Y5, Y2
+	VADDPS       Y7, Y2, Y3
+	VMULPS       Y5, Y3, Y3
+	VADDPS       Y2, Y2, Y4
+	VADDPS       Y6, Y4, Y5
+	VBLENDVPS    Y1, Y3, Y5, Y3
+	VMULPS       Y2, Y4, Y4
+	VBLENDVPS    Y1, Y7, Y4, Y4
+	VMOVUPS      c1f800000<>+0(SB), Y5
+	VBLENDVPS    Y1, Y5, Y6, Y5
+	VMULPS       Y5, Y3, Y3
+	VMOVUPS      c3f800000<>+0(SB), Y7
+	VADDPS       Y3, Y4, Y5
+	VADDPS       Y3, Y5, Y6
+	VMULPS       Y4, Y6, Y6
+	VADDPS       Y7, Y2, Y4
+	VBLENDVPS    Y1, Y2, Y7, Y2
+	VMULPS       Y2, Y6, Y6
+	VMULPS       Y5, Y4, Y4
+	VDIVPS       Y4, Y6, Y6
+	VMOVUPS      cc2dc0000<>+0(SB), Y2
+	VMAXPS       Y1, Y2, Y1
+	VMOVUPS      c7f7fffff<>+0(SB), Y2
+	VMINPS       Y1, Y2, Y1
+	VMULPS       Y1, Y6, Y6
+	VADDPS       Y3, Y6, Y6
+	VDIVPS       Y5, Y6, Y6
+	VMASKMOVPS   (CX), Y0, Y1
+	VMULPS       Y1, Y6, Y6
+	VMASKMOVPS   Y6, Y0, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
 // func tanhGradAVX2(dst *float32, dy *float32, y *float32, n int)
 // Requires: AVX
 TEXT ·tanhGradAVX2(SB), $0-32

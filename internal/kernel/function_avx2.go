@@ -53,6 +53,10 @@ func applyAVX2(f Func, dst, x []float32) bool {
 		sparseSigmoidAVX2(&dst[0], &x[0], len(dst))
 	case Squareplus:
 		squareplusAVX2(&dst[0], &x[0], len(dst))
+	case Gelu:
+		geluAVX2(&dst[0], &x[0], len(dst))
+	case Mish:
+		mishAVX2(&dst[0], &x[0], len(dst))
 	default:
 		return false
 	}
@@ -112,6 +116,10 @@ func applyGradAVX2(f Func, dst, dy, x, y []float32) bool {
 		sparseSigmoidGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
 	case Squareplus:
 		squareplusGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
+	case Gelu:
+		geluGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
+	case Mish:
+		mishGradAVX2(&dst[0], &dy[0], &x[0], len(dst))
 	default:
 		return false
 	}

@@ -9,6 +9,10 @@ func applyAVX512(f Func, dst, x []float32) bool {
 		sigmoidAVX512(&dst[0], &x[0], len(dst))
 	case Silu:
 		siluAVX512(&dst[0], &x[0], len(dst))
+	case Gelu:
+		geluAVX512(&dst[0], &x[0], len(dst))
+	case Mish:
+		mishAVX512(&dst[0], &x[0], len(dst))
 	case Exp:
 		expAVX512(&dst[0], &x[0], len(dst))
 	case Elu, Celu:
@@ -88,6 +92,10 @@ func applyGradAVX512(f Func, dst, dy, x, y []float32) bool {
 		sqrtGradAVX512(&dst[0], &dy[0], &y[0], len(dst))
 	case Silu:
 		siluGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
+	case Gelu:
+		geluGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
+	case Mish:
+		mishGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
 	case HardTanh:
 		hardTanhGradAVX512(&dst[0], &dy[0], &x[0], len(dst))
 	case Log:

@@ -189,6 +189,26 @@ func sparsePlusGradAVX512(dst *float32, dy *float32, x *float32, n int)
 //go:noescape
 func sparseSigmoidGradAVX512(dst *float32, dy *float32, x *float32, n int)
 
+// geluAVX512 is dst = x * (1 + erf(x / sqrt 2)) / 2, for n > 0 values.
+//
+//go:noescape
+func geluAVX512(dst *float32, x *float32, n int)
+
+// geluGradAVX512 is dst = dy * (Phi(x) + x * phi(x)), for n > 0 values.
+//
+//go:noescape
+func geluGradAVX512(dst *float32, dy *float32, x *float32, n int)
+
+// mishAVX512 is dst = x * tanh(log(1 + exp(x))), for n > 0 values.
+//
+//go:noescape
+func mishAVX512(dst *float32, x *float32, n int)
+
+// mishGradAVX512 is dst = dy * (t + x * (1 - t^2) * sigmoid(x)), t = tanh(log(1 + exp(x))), for n > 0 values.
+//
+//go:noescape
+func mishGradAVX512(dst *float32, dy *float32, x *float32, n int)
+
 // tanhGradAVX512 is dst = dy * (1 - y * y), for n > 0 values.
 //
 //go:noescape

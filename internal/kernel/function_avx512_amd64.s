@@ -3140,6 +3140,617 @@ end:
 	VZEROUPPER
 	RET
 
+// func geluAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·geluAVX512(SB), $0-24
+	VBROADCASTSS c7fffffff<>+0(SB), Z6
+	VBROADCASTSS c41680000<>+0(SB), Z7
+	VBROADCASTSS cbf000000<>+0(SB), Z8
+	VBROADCASTSS c4b4000bf<>+0(SB), Z9
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Z10
+	VBROADCASTSS c3f317200<>+0(SB), Z11
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z12
+	VBROADCASTSS c3ab5f604<>+0(SB), Z13
+	VBROADCASTSS c3c0913b6<>+0(SB), Z14
+	VBROADCASTSS c3d2aab3a<>+0(SB), Z15
+	VBROADCASTSS c3e2aaa58<>+0(SB), Z16
+	VBROADCASTSS c3effffff<>+0(SB), Z17
+	VBROADCASTSS c40680000<>+0(SB), Z18
+	VBROADCASTSS cc0680000<>+0(SB), Z19
+	VBROADCASTSS c388dae12<>+0(SB), Z20
+	VBROADCASTSS c39fa3bf2<>+0(SB), Z21
+	VBROADCASTSS cb7dd1135<>+0(SB), Z22
+	VBROADCASTSS cbb7c3e86<>+0(SB), Z23
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+
+blocks1:
+	CMPQ             DX, $0x10
+	JLT              blocks1end
+	VMOVUPS          (CX), Z0
+	VANDPS           Z6, Z0, Z1
+	VMOVAPS          Z7, Z2
+	VMINPS           Z1, Z2, Z1
+	VMULPS           Z1, Z1, Z2
+	VMOVAPS          Z1, Z4
+	VFMSUB213PS      Z2, Z1, Z4
+	VMULPS           Z8, Z4, Z4
+	VMULPS           Z8, Z2, Z2
+	VMOVAPS          Z9, Z3
+	VMOVAPS          Z3, Z5
+	VFMADD231PS      Z10, Z2, Z5
+	VSUBPS           Z3, Z5, Z3
+	VFNMADD231PS     Z11, Z3, Z2
+	VFNMADD231PS     Z12, Z3, Z2
+	VMOVAPS          Z13, Z24
+	VFMADD213PS      Z14, Z2, Z24
+	VFMADD213PS      Z15, Z2, Z24
+	VFMADD213PS      Z16, Z2, Z24
+	VFMADD213PS      Z17, Z2, Z24
+	VMULPS           Z2, Z2, Z3
+	VFMADD213PS      Z2, Z3, Z24
+	VPSLLD           $0x17, Z5, Z5
+	VFMADD213PS      Z5, Z5, Z24
+	VMOVAPS          Z24, Z2
+	VFMADD231PS      Z4, Z2, Z2
+	VADDPS           Z18, Z1, Z4
+	VADDPS           Z19, Z1, Z5
+	VDIVPS           Z4, Z5, Z5
+	VMOVAPS          Z20, Z3
+	VFMADD213PS      Z21, Z5, Z3
+	VFMADD213PS      Z22, Z5, Z3
+	VFMADD213PS      Z23, Z5, Z3
+	VFMADD213PS.BCST c3b8c625c<>+0(SB), Z5, Z3
+	VFMADD213PS.BCST c3cdd8183<>+0(SB), Z5, Z3
+	VFMADD213PS.BCST cbe090330<>+0(SB), Z5, Z3
+	VFMADD213PS.BCST c3eab51b9<>+0(SB), Z5, Z3
+	VFMADD213PS.BCST cbf13c804<>+0(SB), Z5, Z3
+	VFMADD213PS.BCST c3f3f5ab7<>+0(SB), Z5, Z3
+	VDIVPS           Z4, Z3, Z3
+	VMULPS           Z2, Z3, Z3
+	VMULPS           Z1, Z3, Z3
+	VMULPS.BCST      c1f800000<>+0(SB), Z3, Z3
+	VBROADCASTSS     c00000000<>+0(SB), Z1
+	VMAXPS           Z0, Z1, Z0
+	VSUBPS           Z3, Z0, Z0
+	VMOVUPS          Z0, (AX)
+	ADDQ             $0x00000040, AX
+	ADDQ             $0x00000040, CX
+	SUBQ             $0x10, DX
+	JMP              blocks1
+
+blocks1end:
+	TESTQ            DX, DX
+	JEQ              end
+	MOVQ             $-1, BX
+	BZHIQ            DX, BX, BX
+	KMOVW            BX, K1
+	VMOVUPS.Z        (CX), K1, Z0
+	VANDPS           Z6, Z0, Z1
+	VMOVAPS          Z7, Z2
+	VMINPS           Z1, Z2, Z1
+	VMULPS           Z1, Z1, Z2
+	VMOVAPS          Z1, Z3
+	VFMSUB213PS      Z2, Z1, Z3
+	VMULPS           Z8, Z3, Z3
+	VMULPS           Z8, Z2, Z2
+	VMOVAPS          Z9, Z4
+	VMOVAPS          Z4, Z5
+	VFMADD231PS      Z10, Z2, Z5
+	VSUBPS           Z4, Z5, Z4
+	VFNMADD231PS     Z11, Z4, Z2
+	VFNMADD231PS     Z12, Z4, Z2
+	VMOVAPS          Z13, Z6
+	VFMADD213PS      Z14, Z2, Z6
+	VFMADD213PS      Z15, Z2, Z6
+	VFMADD213PS      Z16, Z2, Z6
+	VFMADD213PS      Z17, Z2, Z6
+	VMULPS           Z2, Z2, Z4
+	VFMADD213PS      Z2, Z4, Z6
+	VPSLLD           $0x17, Z5, Z5
+	VFMADD213PS      Z5, Z5, Z6
+	VMOVAPS          Z6, Z2
+	VFMADD231PS      Z3, Z2, Z2
+	VADDPS           Z18, Z1, Z3
+	VADDPS           Z19, Z1, Z4
+	VDIVPS           Z3, Z4, Z4
+	VMOVAPS          Z20, Z5
+	VFMADD213PS      Z21, Z4, Z5
+	VFMADD213PS      Z22, Z4, Z5
+	VFMADD213PS      Z23, Z4, Z5
+	VFMADD213PS.BCST c3b8c625c<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST c3cdd8183<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST cbe090330<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST c3eab51b9<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST cbf13c804<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST c3f3f5ab7<>+0(SB), Z4, Z5
+	VDIVPS           Z3, Z5, Z5
+	VMULPS           Z2, Z5, Z5
+	VMULPS           Z1, Z5, Z5
+	VMULPS.BCST      c1f800000<>+0(SB), Z5, Z5
+	VBROADCASTSS     c00000000<>+0(SB), Z1
+	VMAXPS           Z0, Z1, Z0
+	VSUBPS           Z5, Z0, Z0
+	VMOVUPS          Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c41680000<>+0(SB)/4, $0x41680000
+GLOBL c41680000<>(SB), RODATA|NOPTR, $4
+
+DATA c40680000<>+0(SB)/4, $0x40680000
+GLOBL c40680000<>(SB), RODATA|NOPTR, $4
+
+DATA cc0680000<>+0(SB)/4, $0xc0680000
+GLOBL cc0680000<>(SB), RODATA|NOPTR, $4
+
+DATA c388dae12<>+0(SB)/4, $0x388dae12
+GLOBL c388dae12<>(SB), RODATA|NOPTR, $4
+
+DATA c39fa3bf2<>+0(SB)/4, $0x39fa3bf2
+GLOBL c39fa3bf2<>(SB), RODATA|NOPTR, $4
+
+DATA cb7dd1135<>+0(SB)/4, $0xb7dd1135
+GLOBL cb7dd1135<>(SB), RODATA|NOPTR, $4
+
+DATA cbb7c3e86<>+0(SB)/4, $0xbb7c3e86
+GLOBL cbb7c3e86<>(SB), RODATA|NOPTR, $4
+
+DATA c3b8c625c<>+0(SB)/4, $0x3b8c625c
+GLOBL c3b8c625c<>(SB), RODATA|NOPTR, $4
+
+DATA c3cdd8183<>+0(SB)/4, $0x3cdd8183
+GLOBL c3cdd8183<>(SB), RODATA|NOPTR, $4
+
+DATA cbe090330<>+0(SB)/4, $0xbe090330
+GLOBL cbe090330<>(SB), RODATA|NOPTR, $4
+
+DATA c3eab51b9<>+0(SB)/4, $0x3eab51b9
+GLOBL c3eab51b9<>(SB), RODATA|NOPTR, $4
+
+DATA cbf13c804<>+0(SB)/4, $0xbf13c804
+GLOBL cbf13c804<>(SB), RODATA|NOPTR, $4
+
+DATA c3f3f5ab7<>+0(SB)/4, $0x3f3f5ab7
+GLOBL c3f3f5ab7<>(SB), RODATA|NOPTR, $4
+
+// func geluGradAVX512(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·geluGradAVX512(SB), $0-32
+	VBROADCASTSS c7fffffff<>+0(SB), Z6
+	VBROADCASTSS c41680000<>+0(SB), Z7
+	VBROADCASTSS cbf000000<>+0(SB), Z8
+	VBROADCASTSS c4b4000bf<>+0(SB), Z9
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Z10
+	VBROADCASTSS c3f317200<>+0(SB), Z11
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z12
+	VBROADCASTSS c3ab5f604<>+0(SB), Z13
+	VBROADCASTSS c3c0913b6<>+0(SB), Z14
+	VBROADCASTSS c3d2aab3a<>+0(SB), Z15
+	VBROADCASTSS c3e2aaa58<>+0(SB), Z16
+	VBROADCASTSS c3effffff<>+0(SB), Z17
+	VBROADCASTSS c40680000<>+0(SB), Z18
+	VBROADCASTSS cc0680000<>+0(SB), Z19
+	VBROADCASTSS c388dae12<>+0(SB), Z20
+	VBROADCASTSS c39fa3bf2<>+0(SB), Z21
+	VBROADCASTSS cb7dd1135<>+0(SB), Z22
+	VBROADCASTSS cbb7c3e86<>+0(SB), Z23
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), BX
+
+blocks1:
+	CMPQ              BX, $0x10
+	JLT               blocks1end
+	VMOVUPS           (DX), Z0
+	VANDPS            Z6, Z0, Z1
+	VMOVAPS           Z7, Z2
+	VMINPS            Z1, Z2, Z1
+	VMULPS            Z1, Z1, Z2
+	VMOVAPS           Z1, Z4
+	VFMSUB213PS       Z2, Z1, Z4
+	VMULPS            Z8, Z4, Z4
+	VMULPS            Z8, Z2, Z2
+	VMOVAPS           Z9, Z3
+	VMOVAPS           Z3, Z5
+	VFMADD231PS       Z10, Z2, Z5
+	VSUBPS            Z3, Z5, Z3
+	VFNMADD231PS      Z11, Z3, Z2
+	VFNMADD231PS      Z12, Z3, Z2
+	VMOVAPS           Z13, Z24
+	VFMADD213PS       Z14, Z2, Z24
+	VFMADD213PS       Z15, Z2, Z24
+	VFMADD213PS       Z16, Z2, Z24
+	VFMADD213PS       Z17, Z2, Z24
+	VMULPS            Z2, Z2, Z3
+	VFMADD213PS       Z2, Z3, Z24
+	VPSLLD            $0x17, Z5, Z5
+	VFMADD213PS       Z5, Z5, Z24
+	VMOVAPS           Z24, Z2
+	VFMADD231PS       Z4, Z2, Z2
+	VADDPS            Z18, Z1, Z4
+	VADDPS            Z19, Z1, Z5
+	VDIVPS            Z4, Z5, Z5
+	VMOVAPS           Z20, Z3
+	VFMADD213PS       Z21, Z5, Z3
+	VFMADD213PS       Z22, Z5, Z3
+	VFMADD213PS       Z23, Z5, Z3
+	VFMADD213PS.BCST  c3b8c625c<>+0(SB), Z5, Z3
+	VFMADD213PS.BCST  c3cdd8183<>+0(SB), Z5, Z3
+	VFMADD213PS.BCST  cbe090330<>+0(SB), Z5, Z3
+	VFMADD213PS.BCST  c3eab51b9<>+0(SB), Z5, Z3
+	VFMADD213PS.BCST  cbf13c804<>+0(SB), Z5, Z3
+	VFMADD213PS.BCST  c3f3f5ab7<>+0(SB), Z5, Z3
+	VDIVPS            Z4, Z3, Z3
+	VFNMADD231PS.BCST c3ecc422a<>+0(SB), Z1, Z3
+	VMULPS            Z2, Z3, Z3
+	VMULPS.BCST       c1f800000<>+0(SB), Z3, Z3
+	VBROADCASTSS      c3f800000<>+0(SB), Z1
+	VSUBPS            Z3, Z1, Z1
+	VPMOVD2M          Z0, K1
+	VBLENDMPS         Z3, Z1, K1, Z0
+	VMOVUPS           (CX), Z1
+	VMULPS            Z0, Z1, Z0
+	VMOVUPS           Z0, (AX)
+	ADDQ              $0x00000040, AX
+	ADDQ              $0x00000040, CX
+	ADDQ              $0x00000040, DX
+	SUBQ              $0x10, BX
+	JMP               blocks1
+
+blocks1end:
+	TESTQ             BX, BX
+	JEQ               end
+	MOVQ              $-1, SI
+	BZHIQ             BX, SI, SI
+	KMOVW             SI, K1
+	VMOVUPS.Z         (DX), K1, Z0
+	VANDPS            Z6, Z0, Z1
+	VMOVAPS           Z7, Z2
+	VMINPS            Z1, Z2, Z1
+	VMULPS            Z1, Z1, Z2
+	VMOVAPS           Z1, Z3
+	VFMSUB213PS       Z2, Z1, Z3
+	VMULPS            Z8, Z3, Z3
+	VMULPS            Z8, Z2, Z2
+	VMOVAPS           Z9, Z4
+	VMOVAPS           Z4, Z5
+	VFMADD231PS       Z10, Z2, Z5
+	VSUBPS            Z4, Z5, Z4
+	VFNMADD231PS      Z11, Z4, Z2
+	VFNMADD231PS      Z12, Z4, Z2
+	VMOVAPS           Z13, Z6
+	VFMADD213PS       Z14, Z2, Z6
+	VFMADD213PS       Z15, Z2, Z6
+	VFMADD213PS       Z16, Z2, Z6
+	VFMADD213PS       Z17, Z2, Z6
+	VMULPS            Z2, Z2, Z4
+	VFMADD213PS       Z2, Z4, Z6
+	VPSLLD            $0x17, Z5, Z5
+	VFMADD213PS       Z5, Z5, Z6
+	VMOVAPS           Z6, Z2
+	VFMADD231PS       Z3, Z2, Z2
+	VADDPS            Z18, Z1, Z3
+	VADDPS            Z19, Z1, Z4
+	VDIVPS            Z3, Z4, Z4
+	VMOVAPS           Z20, Z5
+	VFMADD213PS       Z21, Z4, Z5
+	VFMADD213PS       Z22, Z4, Z5
+	VFMADD213PS       Z23, Z4, Z5
+	VFMADD213PS.BCST  c3b8c625c<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST  c3cdd8183<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST  cbe090330<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST  c3eab51b9<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST  cbf13c804<>+0(SB), Z4, Z5
+	VFMADD213PS.BCST  c3f3f5ab7<>+0(SB), Z4, Z5
+	VDIVPS            Z3, Z5, Z5
+	VFNMADD231PS.BCST c3ecc422a<>+0(SB), Z1, Z5
+	VMULPS            Z2, Z5, Z5
+	VMULPS.BCST       c1f800000<>+0(SB), Z5, Z5
+	VBROADCASTSS      c3f800000<>+0(SB), Z1
+	VSUBPS            Z5, Z1, Z1
+	VPMOVD2M          Z0, K2
+	VBLENDMPS         Z5, Z1, K2, Z0
+	VMOVUPS.Z         (CX), K1, Z1
+	VMULPS            Z0, Z1, Z0
+	VMOVUPS           Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c3ecc422a<>+0(SB)/4, $0x3ecc422a
+GLOBL c3ecc422a<>(SB), RODATA|NOPTR, $4
+
+// func mishAVX512(dst *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·mishAVX512(SB), $0-24
+	VBROADCASTSS c40000000<>+0(SB), Z7
+	VBROADCASTSS c3f800000<>+0(SB), Z8
+	VBROADCASTSS c80000000<>+0(SB), Z9
+	VBROADCASTSS cc2dc0000<>+0(SB), Z10
+	VBROADCASTSS c4b4000bf<>+0(SB), Z11
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Z12
+	VBROADCASTSS c3f317200<>+0(SB), Z13
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z14
+	VBROADCASTSS c3ab5f604<>+0(SB), Z15
+	VBROADCASTSS c3c0913b6<>+0(SB), Z16
+	VBROADCASTSS c3d2aab3a<>+0(SB), Z17
+	VBROADCASTSS c3e2aaa58<>+0(SB), Z18
+	VBROADCASTSS c3effffff<>+0(SB), Z19
+	VBROADCASTSS c1f800000<>+0(SB), Z20
+	MOVQ         dst+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+
+blocks1:
+	CMPQ         DX, $0x10
+	JLT          blocks1end
+	VMOVUPS      (CX), Z0
+	VMOVAPS      Z7, Z5
+	VMOVAPS      Z8, Z6
+	VORPS        Z9, Z0, Z4
+	VMOVAPS      Z10, Z1
+	VMAXPS       Z4, Z1, Z4
+	VMOVAPS      Z11, Z1
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z12, Z4, Z2
+	VSUBPS       Z1, Z2, Z1
+	VFNMADD231PS Z13, Z1, Z4
+	VFNMADD231PS Z14, Z1, Z4
+	VMOVAPS      Z15, Z3
+	VFMADD213PS  Z16, Z4, Z3
+	VFMADD213PS  Z17, Z4, Z3
+	VFMADD213PS  Z18, Z4, Z3
+	VFMADD213PS  Z19, Z4, Z3
+	VMULPS       Z4, Z4, Z1
+	VFMADD213PS  Z4, Z1, Z3
+	VPSLLD       $0x17, Z2, Z2
+	VFMADD213PS  Z2, Z2, Z3
+	VMOVAPS      Z3, Z4
+	VMULPS       Z20, Z4, Z1
+	VADDPS       Z5, Z1, Z2
+	VMULPS       Z4, Z2, Z2
+	VADDPS       Z1, Z1, Z3
+	VADDPS       Z6, Z3, Z4
+	VPMOVD2M     Z0, K1
+	VBLENDMPS    Z2, Z4, K1, Z2
+	VMULPS       Z1, Z3, Z3
+	VPMOVD2M     Z0, K1
+	VBLENDMPS    Z5, Z3, K1, Z3
+	VMOVAPS      Z20, Z1
+	VPMOVD2M     Z0, K1
+	VBLENDMPS    Z1, Z6, K1, Z1
+	VFMADD231PS  Z1, Z2, Z3
+	VDIVPS       Z3, Z2, Z2
+	VMOVAPS      Z10, Z3
+	VMAXPS       Z0, Z3, Z0
+	VMULPS       Z2, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	SUBQ         $0x10, DX
+	JMP          blocks1
+
+blocks1end:
+	TESTQ        DX, DX
+	JEQ          end
+	MOVQ         $-1, BX
+	BZHIQ        DX, BX, BX
+	KMOVW        BX, K1
+	VMOVUPS.Z    (CX), K1, Z0
+	VMOVAPS      Z7, Z1
+	VMOVAPS      Z8, Z2
+	VORPS        Z9, Z0, Z3
+	VMOVAPS      Z10, Z4
+	VMAXPS       Z3, Z4, Z3
+	VMOVAPS      Z11, Z4
+	VMOVAPS      Z4, Z5
+	VFMADD231PS  Z12, Z3, Z5
+	VSUBPS       Z4, Z5, Z4
+	VFNMADD231PS Z13, Z4, Z3
+	VFNMADD231PS Z14, Z4, Z3
+	VMOVAPS      Z15, Z6
+	VFMADD213PS  Z16, Z3, Z6
+	VFMADD213PS  Z17, Z3, Z6
+	VFMADD213PS  Z18, Z3, Z6
+	VFMADD213PS  Z19, Z3, Z6
+	VMULPS       Z3, Z3, Z4
+	VFMADD213PS  Z3, Z4, Z6
+	VPSLLD       $0x17, Z5, Z5
+	VFMADD213PS  Z5, Z5, Z6
+	VMOVAPS      Z6, Z3
+	VMULPS       Z20, Z3, Z4
+	VADDPS       Z1, Z4, Z5
+	VMULPS       Z3, Z5, Z5
+	VADDPS       Z4, Z4, Z6
+	VADDPS       Z2, Z6, Z3
+	VPMOVD2M     Z0, K2
+	VBLENDMPS    Z5, Z3, K2, Z5
+	VMULPS       Z4, Z6, Z6
+	VPMOVD2M     Z0, K2
+	VBLENDMPS    Z1, Z6, K2, Z6
+	VMOVAPS      Z20, Z1
+	VPMOVD2M     Z0, K2
+	VBLENDMPS    Z1, Z2, K2, Z1
+	VFMADD231PS  Z1, Z5, Z6
+	VDIVPS       Z6, Z5, Z5
+	VMOVAPS      Z10, Z2
+	VMAXPS       Z0, Z2, Z0
+	VMULPS       Z5, Z0, Z0
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
+DATA c40000000<>+0(SB)/4, $0x40000000
+GLOBL c40000000<>(SB), RODATA|NOPTR, $4
+
+DATA cc2dc0000<>+0(SB)/4, $0xc2dc0000
+GLOBL cc2dc0000<>(SB), RODATA|NOPTR, $4
+
+// func mishGradAVX512(dst *float32, dy *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F, BMI2
+TEXT ·mishGradAVX512(SB), $0-32
+	VBROADCASTSS c40000000<>+0(SB), Z6
+	VBROADCASTSS c3f800000<>+0(SB), Z7
+	VBROADCASTSS c80000000<>+0(SB), Z8
+	VBROADCASTSS cc2dc0000<>+0(SB), Z9
+	VBROADCASTSS c4b4000bf<>+0(SB), Z10
+	VBROADCASTSS c3fb8aa3b<>+0(SB), Z11
+	VBROADCASTSS c3f317200<>+0(SB), Z12
+	VBROADCASTSS c35bfbe8e<>+0(SB), Z13
+	VBROADCASTSS c3ab5f604<>+0(SB), Z14
+	VBROADCASTSS c3c0913b6<>+0(SB), Z15
+	VBROADCASTSS c3d2aab3a<>+0(SB), Z16
+	VBROADCASTSS c3e2aaa58<>+0(SB), Z17
+	VBROADCASTSS c3effffff<>+0(SB), Z18
+	VBROADCASTSS c1f800000<>+0(SB), Z19
+	VBROADCASTSS c7f7fffff<>+0(SB), Z20
+	MOVQ         dst+0(FP), AX
+	MOVQ         dy+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), BX
+
+blocks1:
+	CMPQ         BX, $0x10
+	JLT          blocks1end
+	VMOVUPS      (DX), Z0
+	VMOVAPS      Z6, Z21
+	VMOVAPS      Z7, Z5
+	VORPS        Z8, Z0, Z4
+	VMOVAPS      Z9, Z1
+	VMAXPS       Z4, Z1, Z4
+	VMOVAPS      Z10, Z1
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z11, Z4, Z2
+	VSUBPS       Z1, Z2, Z1
+	VFNMADD231PS Z12, Z1, Z4
+	VFNMADD231PS Z13, Z1, Z4
+	VMOVAPS      Z14, Z3
+	VFMADD213PS  Z15, Z4, Z3
+	VFMADD213PS  Z16, Z4, Z3
+	VFMADD213PS  Z17, Z4, Z3
+	VFMADD213PS  Z18, Z4, Z3
+	VMULPS       Z4, Z4, Z1
+	VFMADD213PS  Z4, Z1, Z3
+	VPSLLD       $0x17, Z2, Z2
+	VFMADD213PS  Z2, Z2, Z3
+	VMOVAPS      Z3, Z4
+	VMULPS       Z19, Z4, Z1
+	VADDPS       Z21, Z1, Z2
+	VMULPS       Z4, Z2, Z2
+	VADDPS       Z1, Z1, Z3
+	VADDPS       Z5, Z3, Z4
+	VPMOVD2M     Z0, K1
+	VBLENDMPS    Z2, Z4, K1, Z2
+	VMULPS       Z1, Z3, Z3
+	VPMOVD2M     Z0, K1
+	VBLENDMPS    Z21, Z3, K1, Z3
+	VMOVAPS      Z19, Z4
+	VPMOVD2M     Z0, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VMULPS       Z4, Z2, Z2
+	VMOVAPS      Z7, Z21
+	VADDPS       Z2, Z3, Z4
+	VADDPS       Z2, Z4, Z5
+	VMULPS       Z3, Z5, Z5
+	VADDPS       Z21, Z1, Z3
+	VPMOVD2M     Z0, K1
+	VBLENDMPS    Z1, Z21, K1, Z1
+	VMULPS       Z1, Z5, Z5
+	VMULPS       Z4, Z3, Z3
+	VDIVPS       Z3, Z5, Z5
+	VMOVAPS      Z9, Z1
+	VMAXPS       Z0, Z1, Z0
+	VMOVAPS      Z20, Z1
+	VMINPS       Z0, Z1, Z0
+	VMULPS       Z0, Z5, Z5
+	VADDPS       Z2, Z5, Z5
+	VDIVPS       Z4, Z5, Z5
+	VMOVUPS      (CX), Z0
+	VMULPS       Z0, Z5, Z5
+	VMOVUPS      Z5, (AX)
+	ADDQ         $0x00000040, AX
+	ADDQ         $0x00000040, CX
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x10, BX
+	JMP          blocks1
+
+blocks1end:
+	TESTQ        BX, BX
+	JEQ          end
+	MOVQ         $-1, SI
+	BZHIQ        BX, SI, SI
+	KMOVW        SI, K1
+	VMOVUPS.Z    (DX), K1, Z0
+	VMOVAPS      Z6, Z1
+	VMOVAPS      Z7, Z2
+	VORPS        Z8, Z0, Z3
+	VMOVAPS      Z9, Z4
+	VMAXPS       Z3, Z4, Z3
+	VMOVAPS      Z10, Z4
+	VMOVAPS      Z4, Z5
+	VFMADD231PS  Z11, Z3, Z5
+	VSUBPS       Z4, Z5, Z4
+	VFNMADD231PS Z12, Z4, Z3
+	VFNMADD231PS Z13, Z4, Z3
+	VMOVAPS      Z14, Z6
+	VFMADD213PS  Z15, Z3, Z6
+	VFMADD213PS  Z16, Z3, Z6
+	VFMADD213PS  Z17, Z3, Z6
+	VFMADD213PS  Z18, Z3, Z6
+	VMULPS       Z3, Z3, Z4
+	VFMADD213PS  Z3, Z4, Z6
+	VPSLLD       $0x17, Z5, Z5
+	VFMADD213PS  Z5, Z5, Z6
+	VMOVAPS      Z6, Z3
+	VMULPS       Z19, Z3, Z4
+	VADDPS       Z1, Z4, Z5
+	VMULPS       Z3, Z5, Z5
+	VADDPS       Z4, Z4, Z6
+	VADDPS       Z2, Z6, Z3
+	VPMOVD2M     Z0, K2
+	VBLENDMPS    Z5, Z3, K2, Z5
+	VMULPS       Z4, Z6, Z6
+	VPMOVD2M     Z0, K2
+	VBLENDMPS    Z1, Z6, K2, Z6
+	VMOVAPS      Z19, Z1
+	VPMOVD2M     Z0, K2
+	VBLENDMPS    Z1, Z2, K2, Z1
+	VMULPS       Z1, Z5, Z5
+	VMOVAPS      Z7, Z3
+	VADDPS       Z5, Z6, Z1
+	VADDPS       Z5, Z1, Z2
+	VMULPS       Z6, Z2, Z2
+	VADDPS       Z3, Z4, Z6
+	VPMOVD2M     Z0, K2
+	VBLENDMPS    Z4, Z3, K2, Z4
+	VMULPS       Z4, Z2, Z2
+	VMULPS       Z1, Z6, Z6
+	VDIVPS       Z6, Z2, Z2
+	VMOVAPS      Z9, Z3
+	VMAXPS       Z0, Z3, Z0
+	VMOVAPS      Z20, Z3
+	VMINPS       Z0, Z3, Z0
+	VMULPS       Z0, Z2, Z2
+	VADDPS       Z5, Z2, Z2
+	VDIVPS       Z1, Z2, Z2
+	VMOVUPS.Z    (CX), K1, Z0
+	VMULPS       Z0, Z2, Z2
+	VMOVUPS      Z2, K1, (AX)
+
+end:
+	VZEROUPPER
+	RET
+
 // func tanhGradAVX512(dst *float32, dy *float32, y *float32, n int)
 // Requires: AVX, AVX512F, BMI2
 TEXT ·tanhGradAVX512(SB), $0-32

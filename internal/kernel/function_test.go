@@ -268,7 +268,11 @@ func TestUlps(t *testing.T) {
 		step = 20011
 	}
 	x, got, twin := make([]float32, 0, block), make([]float32, block), make([]float32, block)
-	for _, f := range []Func{Exp, Tanh, Sigmoid, Elu, Selu, Softplus, LogSigmoid, Log} {
+	for _, f := range []Func{Exp, Tanh, Sigmoid, Elu, Selu, Softplus, LogSigmoid, Log, Gelu, Mish} {
+		bound := 2.5
+		if f == Gelu || f == Mish {
+			bound = 4.5 // what they multiply is rounded before
+		}
 		var worst, worstTwin float64
 		var at, atTwin float32
 		flush := func() {
@@ -302,8 +306,8 @@ func TestUlps(t *testing.T) {
 		}
 		flush()
 		t.Logf("%v: %.3f ulp at %v, twin %.3f at %v", f, worst, at, worstTwin, atTwin)
-		if !(worst <= 2.5 && worstTwin <= 2.5) {
-			t.Errorf("%v: expected at most 2.5 ulp, got %.3f at %v, twin %.3f at %v", f, worst, at, worstTwin, atTwin)
+		if !(worst <= bound && worstTwin <= bound) {
+			t.Errorf("%v: expected at most %v ulp, got %.3f at %v, twin %.3f at %v", f, bound, worst, at, worstTwin, atTwin)
 		}
 	}
 }

@@ -456,6 +456,14 @@ func sparsePlusGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(no
 
 func sparseSigmoidGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
 
+func geluAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func geluGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func mishAVX2(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func mishGradAVX2(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
 func tanhGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 
 func sigmoidGradAVX2(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
@@ -551,6 +559,14 @@ func hardShrinkGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(
 func sparsePlusGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
 
 func sparseSigmoidGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func geluAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func geluGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
+
+func mishAVX512(dst *float32, x *float32, n int) { panic(noAssembly) }
+
+func mishGradAVX512(dst *float32, dy *float32, x *float32, n int) { panic(noAssembly) }
 
 func tanhGradAVX512(dst *float32, dy *float32, y *float32, n int) { panic(noAssembly) }
 

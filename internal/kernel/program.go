@@ -143,7 +143,7 @@ var applyNames = map[Func]string{Relu: "relu", LeakyRelu: "leakyRelu", Relu6: "r
 	Softplus: "softplus", Tanh: "tanh", HardTanh: "hardTanh", Sigmoid: "sigmoid", HardSigmoid: "hardSigmoid", HardSigmoidKeras2: "hardSigmoidKeras2", LogSigmoid: "logSigmoid",
 	Exp: "exp", Log: "log", Sqrt: "sqrt", Abs: "abs", Square: "square", Linear: "copy",
 	HardSilu: "hardSilu", Softsign: "softsign", SoftShrink: "softShrink", HardShrink: "hardShrink", Squareplus: "squareplus",
-	SparsePlus: "sparsePlus", SparseSigmoid: "sparseSigmoid"}
+	SparsePlus: "sparsePlus", SparseSigmoid: "sparseSigmoid", Gelu: "gelu", Mish: "mish"}
 
 // ElementwiseByFunc finds the kernel of a function, or with slope of its ApplyGrad, whose operands are then dst, dy and x or y.
 func ElementwiseByFunc(f Func, slope bool) (Elementwise, bool) {

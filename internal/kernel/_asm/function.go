@@ -139,6 +139,7 @@ func functions(a *asm) {
 	logarithms(a)
 	plainFunctions(a)
 	plainSlopes(a)
+	gatedFunctions(a)
 
 	// The derivatives of those that have them in terms of y, rounded after every operation like their generic twins.
 	gradient := []string{"dst", "dy", "y"}

@@ -9,6 +9,9 @@
 //
 // The hyperbolic tangent: with w = u^2, tanh(u) = u (w + C) / (B w + C). That is u (1 - w/q(w)) with q(w) = (B w + C) / (B - 1), a
 // polynomial of degree 1; B and C are printed with it.
+//
+// The distribution function of the standard normal, below 0: Phi(-a) = exp(-a^2/2) Q(s) / (a + K) with s = (a - K) / (a + K), which bends the
+// long tail onto a short stretch where Q is nearly flat.
 package main
 
 import (
@@ -65,6 +68,19 @@ var searches = []search{
 		func(c []float64) {
 			fmt.Printf("tanhB = %v\ntanhC = %v\n", float32(c[1]/(c[1]-1)), float32(c[0]/(c[1]-1)))
 		}},
+	{"normalQ", 9, -1, (normalMax - normalK) / (normalMax + normalK), normalQ, func(s float64) float64 { return 1 / normalQ(s) }, nil},
+}
+
+// normalMax is from where on Phi(-a) is less than a float32 holds.
+const (
+	normalK   = 3.625 // of some, the one whose coefficients lose least by rounding
+	normalMax = 14.5
+)
+
+func normalQ(s float64) float64 {
+	a := normalK * (1 + s) / (1 - s)
+	z := a / math.Sqrt2
+	return (a + normalK) * math.Exp(z*z) * math.Erfc(z) / 2
 }
 
 // tanhReach bounds |u|: it lies between -1/8 and 7/8 of log(2)/2, and rounding lets it pass them by a little.
