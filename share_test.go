@@ -7,9 +7,11 @@ import (
 	"testing"
 
 	"github.com/unroll-ml/unroll/activations"
+	"github.com/unroll-ml/unroll/internal/random"
 	"github.com/unroll-ml/unroll/layers"
 	"github.com/unroll-ml/unroll/losses"
 	"github.com/unroll-ml/unroll/optimizers"
+	"github.com/unroll-ml/unroll/tensor"
 )
 
 // wide are models whose batch of 16 rows is one shard, which the threads take together.
@@ -101,5 +103,67 @@ func TestThreadsShareSteps(t *testing.T) {
 				t.Errorf("%s, %d threads: other numbers than with one", name, threads)
 			}
 		}
+	}
+}
+
+// What else a shard of the whole batch computes is shared as well: windows, statistics, a layer with many units, its loss.
+func TestThreadsShareLayers(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	const rows, steps = 16, 60
+	s := random.New(3, random.Data)
+	x, last, each := tensor.NewIDs(rows, steps), tensor.NewIDs(rows), tensor.NewIDs(rows, steps)
+	for i := range x.Data {
+		x.Data[i], each.Data[i] = int32(s.IntN(50)), int32(s.IntN(700))
+	}
+	for i := range last.Data {
+		last.Data[i] = int32(s.IntN(700))
+	}
+	softmax := layers.Dense{Units: 700, Activation: activations.Softmax}
+	models := map[string]struct {
+		stack  []layers.Spec
+		target *tensor.IDs
+	}{
+		"language": {[]layers.Spec{layers.LSTM{Units: 160, ReturnSequences: true}, softmax}, each},
+		"gelu":     {[]layers.Spec{layers.LSTM{Units: 160, ReturnSequences: true}, layers.Dense{Units: 40, Activation: activations.GELU}, softmax}, each},
+		"few rows": {[]layers.Spec{layers.LSTM{Units: 160}, layers.Dense{Units: 1003, Activation: activations.ReLU}, softmax}, last},
+		"windows":  {[]layers.Spec{layers.Conv1D{Filters: 48, KernelSize: 5}, layers.BatchNormalization{}, layers.LSTM{Units: 160}, softmax}, last},
+		"strides": {[]layers.Spec{layers.Conv1D{Filters: 96, KernelSize: 6, Strides: 2, Padding: "same", Groups: 3}, layers.BatchNormalization{},
+			layers.Conv1D{Filters: 33, KernelSize: 3, DilationRate: 4, Padding: "causal"}, layers.LSTM{Units: 160}, softmax}, last},
+	}
+	for name, c := range models {
+		t.Run(name, func(t *testing.T) {
+			var want []float32
+			for _, threads := range []int{1, 2, 3, 8} {
+				runtime.GOMAXPROCS(threads)
+				m, err := Sequential(append([]layers.Spec{layers.Embedding{InputDim: 50, OutputDim: 24}}, c.stack...)...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := m.Compile(optimizers.Adam{}, losses.SparseCategoricalCrossentropy{}); err != nil {
+					t.Fatal(err)
+				}
+				data, err := Arrays(x, c.target)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := m.Fit(context.Background(), data, BatchSize(rows), Epochs(2)); err != nil {
+					t.Fatal(err)
+				}
+				p, err := m.Predict(context.Background(), data, BatchSize(rows))
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := slices.Clone(p.Data)
+				for _, w := range m.Weights() {
+					got = append(got, w.Data...)
+				}
+				if want == nil {
+					want = got
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("%d threads: other numbers than with one", threads)
+				}
+			}
+		})
 	}
 }

@@ -54,13 +54,16 @@ func (m *Model) newSession(c *compiled, training bool) *session {
 		m.number()
 		s.grads = m.newGradients()
 	}
-	s.perShard = cmp.Or(m.shardRows(), 32)
+	s.perShard = cmp.Or(m.shardRows(), plainRows)
 	s.begin()
 	if s.front != nil && s.perShard >= wideRows/2 {
 		s.perShard = wideRows
 	}
 	return s
 }
+
+// plainRows is a shard's rows where no layer asks for a number: two threads have work from a batch of Keras's default size.
+const plainRows = 16
 
 // wideRows is a shard's rows in the front of a model whose weights do not stay in the second-level cache: all workers take it together, so that each reads its part of
 // the weights, and once for all rows.
