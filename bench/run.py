@@ -14,8 +14,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 VENV = HERE / ".venv"
 
 
-def setup():
-    """Goes on in the environment of requirements.txt, after making it where it is not there."""
+def setup(script):
+    """Goes on with a script in the environment of requirements.txt, after making it where it is not there."""
     python = VENV / "bin" / "python"
     done = VENV / "requirements.txt"  # what was installed
     wanted = (HERE / "requirements.txt").read_text()
@@ -24,7 +24,7 @@ def setup():
         subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
         subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", HERE / "requirements.txt"], check=True)
         done.write_text(wanted)
-    os.execv(python, [str(python), __file__, "--here", *sys.argv[1:]])
+    os.execv(python, [str(python), script, "--here", *sys.argv[1:]])
 
 
 @dataclasses.dataclass
@@ -75,7 +75,7 @@ def peers():
 
 def main():
     if "--here" not in sys.argv:
-        setup()
+        setup(__file__)
     sys.argv.remove("--here")
     from measure import Bench
     from report import write
