@@ -320,7 +320,7 @@ func (d *conv1D) Backward(c *Call) {
 	if c.Share.Worth(2 * count * n * len(d.kernel.Data)) {
 		d.backShared(c, dx, x, dz, t, n, count)
 	} else {
-		d.backWeights(c, x, dz, t, n, count, 0, d.size)
+		d.backWeights(c, x, dz, t, n, count, 0, d.size*d.panels())
 		d.backInput(dx, dz, t, n, 0, t)
 	}
 	if dx != nil && d.order.first {
@@ -329,23 +329,31 @@ func (d *conv1D) Backward(c *Call) {
 }
 
 func (d *conv1D) backShared(c *Call, dx, x, dz []float32, t, n, count int) {
-	c.Share.Split(d.size, func(lo, hi int) { d.backWeights(c, x, dz, t, n, count, lo, hi) })
+	c.Share.Split(d.size*d.panels(), func(lo, hi int) { d.backWeights(c, x, dz, t, n, count, lo, hi) })
 	c.Share.Split(t, func(lo, hi int) { d.backInput(dx, dz, t, n, lo, hi) })
 }
 
-// backWeights adds the gradients of the kernel's taps from lo to before hi, and with the first that of the bias.
+// panels are those of a tap's columns in a group.
+func (d *conv1D) panels() int {
+	return (d.spec.Filters/d.groups + kernel.PanelWidth - 1) / kernel.PanelWidth
+}
+
+// backWeights adds the gradients of the kernel's panels from lo to before hi, tap by tap, and with the first that of the bias.
 func (d *conv1D) backWeights(c *Call, x, dz []float32, t, n, count, lo, hi int) {
-	width, f := d.inputs, d.spec.Filters
+	width, f, panels := d.inputs, d.spec.Filters, d.panels()
 	if d.bias != nil && lo == 0 {
 		kernel.SumRows(c.Grads.Of(d.bias), dz, f, len(dz)/f, f)
 	}
 	dk := c.Grads.Of(d.kernel)
-	d.blocks(0, count, n, func(from, to int) {
-		d.each(t, from, to, func(tap, o, s, steps int) {
+	d.blocks(0, count, n, func(first, last int) {
+		d.each(t, first, last, func(tap, o, s, steps int) {
+			from, to := max(lo-tap*panels, 0)*kernel.PanelWidth, min((hi-tap*panels)*kernel.PanelWidth, f/d.groups)
+			if from >= to {
+				return
+			}
 			for g := range d.groups {
-				if lo <= tap && tap < hi {
-					kernel.Outer(d.block(dk, tap, g), f, x[s*n*width+g*width/d.groups:], width, width/d.groups, dz[o*n*f+g*f/d.groups:], f, f/d.groups, steps*n)
-				}
+				part, dpart := d.block(dk, tap, g)[from:], dz[o*n*f+g*f/d.groups+from:]
+				kernel.Outer(part, f, x[s*n*width+g*width/d.groups:], width, width/d.groups, dpart, f, to-from, steps*n)
 			}
 		})
 	})
