@@ -3,6 +3,7 @@
     python oracle/lecture.py steps IMDB.npz FOLDER    start weights, order of the rows and every loss of one epoch
     KERAS_BACKEND=jax python oracle/lecture.py again IMDB.npz FOLDER    that epoch on the other backend: what float32 can promise
     python oracle/lecture.py fit IMDB.npz FOLDER      the ten epochs as the lecture runs them; history as JSON
+    python oracle/lecture.py fit --dense …            the same, an embedding's gradient summed before RMSprop squares it: see backend.train
 
 IMDB.npz is Keras's imdb.npz: x_train, y_train, x_test, y_test. The reviews are prepared as keras.datasets.imdb.load_data(num_words=10000)
 and pad_sequences(maxlen=500) do it. FOLDER must lie outside the repository: the start weights are 1.3 MB a model.
@@ -131,9 +132,18 @@ def again(name, x, y, folder, seed):
     print(f"{name}: the backends' losses differ by more than 1e-3 from step {int(np.argmax(far > 1e-3))} on, by {far.max():.3f} at most")
 
 
-def fit(name, x, y, x_test, y_test, folder, seed):
+class Dense(keras.optimizers.RMSprop):
+    """RMSprop that sees every gradient dense on TensorFlow too."""
+
+    def apply(self, grads, trainable_variables=None):
+        return super().apply([backend.tf.convert_to_tensor(g) for g in grads], trainable_variables)
+
+
+def fit(name, x, y, x_test, y_test, folder, seed, dense):
     """The lecture's run, Keras's own fit, shuffled by Keras."""
     model = lecture_model(name, seed)
+    if dense:
+        model.compile(Dense(), "binary_crossentropy", metrics=["acc"], jit_compile=False)
     start = time.monotonic()
     history = model.fit(x, y, epochs=10, batch_size=BATCH, validation_split=0.2, verbose=2)
     seconds = time.monotonic() - start
@@ -149,6 +159,7 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--dense", action="store_true")
     arguments = parser.parse_args()
     if arguments.folder.resolve().is_relative_to(pathlib.Path(__file__).resolve().parent.parent):
         parser.error("expected a FOLDER outside the repository")
@@ -160,7 +171,7 @@ def main():
         elif arguments.what == "again":
             again(name, x, y, arguments.folder, arguments.seed)
         else:
-            fit(name, x, y, x_test, y_test, arguments.folder, arguments.seed)
+            fit(name, x, y, x_test, y_test, arguments.folder, arguments.seed, arguments.dense)
 
 
 if __name__ == "__main__":
