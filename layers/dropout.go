@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/unroll-ml/unroll/internal/keras"
 	"github.com/unroll-ml/unroll/internal/random"
@@ -96,11 +97,15 @@ func drop(mask []float32, rate float64, s *random.Stream) {
 	if rate < 1 {
 		keep = float32(1 / (1 - rate))
 	}
-	limit := uint64(rate * (1 << 32))
-	for k := range mask {
-		mask[k] = 0
-		if uint64(s.Uint32()) >= limit {
-			mask[k] = keep
+	limit, kept := int64(rate*(1<<32)), math.Float32bits(keep)
+	var draws [256]uint32
+	for len(mask) > 0 {
+		part := draws[:min(len(draws), len(mask))]
+		s.Fill(part)
+		for k, v := range part {
+			// All ones where v is limit or more: a branch would be guessed wrong as often as the rate says.
+			mask[k] = math.Float32frombits(kept & uint32((limit-1-int64(v))>>63))
 		}
+		mask = mask[len(part):]
 	}
 }

@@ -78,10 +78,18 @@ func (d *noise) Forward(c *Call) {
 	in, out := &c.In[0], &c.Out[0]
 	draws := c.Floats(noiseDraws, len(in.Data))
 	out.Data = c.Floats(noiseOut, len(in.Data))
-	if d.source != nil {
+	switch {
+	case d.source != nil:
 		d.source(c, in, draws)
-	} else {
-		d.fill(draws, in, c)
+	case d.shape == nil && c.Share.Worth(drawWork*len(draws)):
+		d.fillShared(draws, in, c)
+	default:
+		s, ok := c.Keep.(*random.Stream)
+		if !ok {
+			s = new(random.Stream)
+			c.Keep = s
+		}
+		d.fill(draws, in, c, s, 0, in.Shape[0])
 	}
 	if d.adds {
 		kernel.Add(out.Data, in.Data, draws)
@@ -101,13 +109,15 @@ func (d *noise) Backward(c *Call) {
 	kernel.Mul(c.DIn[0], c.DOut[0], c.Floats(noiseDraws, len(c.DIn[0])))
 }
 
-// fill draws for every value. A row's draws depend on its number in the batch, not on its shard.
-func (d *noise) fill(dst []float32, v *Value, c *Call) {
-	s, ok := c.Keep.(*random.Stream)
-	if !ok {
-		s = new(random.Stream)
-		c.Keep = s
-	}
+// drawWork is how many operations of a product take as long as a draw.
+const drawWork = 128
+
+func (d *noise) fillShared(dst []float32, v *Value, c *Call) {
+	c.Share.Split(v.Shape[0], func(lo, hi int) { d.fill(dst, v, c, new(random.Stream), lo, hi) })
+}
+
+// fill draws for every value of the rows from lo to before hi. A row's draws depend on its number in the batch, not on its shard.
+func (d *noise) fill(dst []float32, v *Value, c *Call, s *random.Stream, lo, hi int) {
 	seed := c.Seed
 	if d.seed.IsSet() {
 		seed = uint64(d.seed.Or(0))
@@ -118,7 +128,7 @@ func (d *noise) fill(dst []float32, v *Value, c *Call) {
 	if v.TimeMajor {
 		steps, width = v.Shape[1], all/max(1, v.Shape[1])
 	}
-	for r := range n {
+	for r := lo; r < hi; r++ {
 		row := c.RowNumber(r)
 		if d.shape != nil && d.shape[0] == 1 {
 			row = 0 // one fate for all rows

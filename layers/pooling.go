@@ -212,35 +212,61 @@ func (p *pooling) Backward(c *Call) {
 	}
 	in := &c.In[0]
 	t, width := p.order.axes(in.Shape)
-	n, count := in.Shape[0], p.count(t)
+	n := in.Shape[0]
 	w := n * width
 	dout := p.order.grad(c, poolDOut, c.Out[0].Shape, c.DOut[0])
 	dx, x := din, in.Data
 	if p.order.first {
 		dx, x = c.Floats(poolGrad, len(din)), c.Floats(poolIn, len(din))
 	}
-	clear(dx)
-	for o := range count {
-		first, last := p.inside(o, t)
-		dy := dout[o*w : (o+1)*w]
-		if !p.most {
-			scale := float32(1 / float64(last-first))
-			for s := first; s < last; s++ {
-				kernel.Axpy(dx[s*w:(s+1)*w], scale, dy)
-			}
-			continue
-		}
-		for i, g := range dy { // to the first of the largest
-			best, at := float32(math.Inf(-1)), first
-			for s := first; s < last; s++ {
-				if v := x[s*w+i]; v > best {
-					best, at = v, s
-				}
-			}
-			dx[at*w+i] += g
-		}
+	if c.Share.Worth(poolWork * len(dx)) {
+		p.backShared(c, dx, x, dout, t, w)
+	} else {
+		p.back(dx, x, dout, t, w, 0, w)
 	}
 	if p.order.first {
 		p.order.back(din, dx, t, n, width)
+	}
+}
+
+// poolWork is how many operations of a product take as long as a value of a window.
+const poolWork = 32
+
+func (p *pooling) backShared(c *Call, dx, x, dout []float32, t, w int) {
+	c.Share.Split(w, func(lo, hi int) { p.back(dx, x, dout, t, w, lo, hi) })
+}
+
+// back takes the gradients of the windows to those of the steps, of the values from lo to before hi of the w that each has.
+func (p *pooling) back(dx, x, dout []float32, t, w, lo, hi int) {
+	for s := range t {
+		clear(dx[s*w+lo : s*w+hi])
+	}
+	for o := range len(dout) / w {
+		first, last := p.inside(o, t)
+		dy := dout[o*w+lo : o*w+hi]
+		if p.most {
+			toFirstMost(dx, x, dy, first*w+lo, last*w+lo, w)
+			continue
+		}
+		scale := float32(1 / float64(last-first))
+		for s := first; s < last; s++ {
+			kernel.Axpy(dx[s*w+lo:s*w+hi], scale, dy)
+		}
+	}
+}
+
+// toFirstMost adds each gradient where the first of the largest values stands, of those at places from from to before to, w apart. Values are
+// compared as integers in the same order, which needs no branch; a NaN lies beyond the infinity of its sign.
+func toFirstMost(dx, x, dy []float32, from, to, w int) {
+	for i, g := range dy {
+		best, at := int32(math.MinInt32), from+i
+		for k := from + i; k < to+i; k += w {
+			v := int32(math.Float32bits(x[k] + 0)) // no -0
+			v ^= int32(uint32(v>>31) >> 1)
+			if v > best {
+				best, at = v, k
+			}
+		}
+		dx[at] += g
 	}
 }

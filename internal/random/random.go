@@ -56,17 +56,24 @@ func mix(z uint64) uint64 {
 // Uint32 is the next 32 random bits.
 func (s *Stream) Uint32() uint32 {
 	if s.have == 0 {
-		s.buf = philox(s.ctr, s.key)
+		s.buf[0], s.buf[1], s.buf[2], s.buf[3] = s.block()
 		s.have = 4
-		for i := range s.ctr {
-			s.ctr[i]++
-			if s.ctr[i] != 0 {
-				break
-			}
-		}
 	}
 	s.have--
 	return s.buf[3-s.have]
+}
+
+// Fill sets dst to what as many calls of Uint32 return.
+func (s *Stream) Fill(dst []uint32) {
+	for ; s.have > 0 && len(dst) > 0; dst = dst[1:] {
+		dst[0] = s.Uint32()
+	}
+	for ; len(dst) >= 4; dst = dst[4:] {
+		dst[0], dst[1], dst[2], dst[3] = s.block()
+	}
+	for i := range dst {
+		dst[i] = s.Uint32()
+	}
 }
 
 // Uint64 is the next 64 random bits.
@@ -110,14 +117,22 @@ func (s *Stream) Shuffle(n int, swap func(i, j int)) {
 	}
 }
 
-// philox is ten rounds of Philox 4x32; multipliers and Weyl constants from the paper.
-func philox(c [4]uint32, k [2]uint32) [4]uint32 {
+// block is the next four numbers: ten rounds of Philox 4x32; multipliers and Weyl constants from the paper.
+func (s *Stream) block() (c0, c1, c2, c3 uint32) {
+	c0, c1, c2, c3 = s.ctr[0], s.ctr[1], s.ctr[2], s.ctr[3]
+	k0, k1 := s.key[0], s.key[1]
 	for range 10 {
-		hi0, lo0 := bits.Mul32(0xD2511F53, c[0])
-		hi1, lo1 := bits.Mul32(0xCD9E8D57, c[2])
-		c = [4]uint32{hi1 ^ c[1] ^ k[0], lo1, hi0 ^ c[3] ^ k[1], lo0}
-		k[0] += 0x9E3779B9
-		k[1] += 0xBB67AE85
+		hi0, lo0 := bits.Mul32(0xD2511F53, c0)
+		hi1, lo1 := bits.Mul32(0xCD9E8D57, c2)
+		c0, c1, c2, c3 = hi1^c1^k0, lo1, hi0^c3^k1, lo0
+		k0 += 0x9E3779B9
+		k1 += 0xBB67AE85
 	}
-	return c
+	for i := range s.ctr {
+		s.ctr[i]++
+		if s.ctr[i] != 0 {
+			break
+		}
+	}
+	return c0, c1, c2, c3
 }

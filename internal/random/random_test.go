@@ -24,8 +24,30 @@ func TestPhilox(t *testing.T) {
 			want: [4]uint32{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1},
 		},
 	} {
-		if got := philox(c.ctr, c.key); got != c.want {
+		s := Stream{ctr: c.ctr, key: c.key}
+		var got [4]uint32
+		if got[0], got[1], got[2], got[3] = s.block(); got != c.want {
 			t.Errorf("philox(%x, %x) = %x, want %x", c.ctr, c.key, got, c.want)
+		}
+	}
+}
+
+// Fill goes on wherever the stream stands.
+func TestFill(t *testing.T) {
+	for before := range 5 {
+		for n := range 14 {
+			one, many := New(1, Data), New(1, Data)
+			for range before {
+				one.Uint32()
+				many.Uint32()
+			}
+			got := make([]uint32, n)
+			many.Fill(got)
+			for i, v := range append(got, many.Uint32()) {
+				if want := one.Uint32(); v != want {
+					t.Fatalf("after %d, number %d of %d: got %x, want %x", before, i, n, v, want)
+				}
+			}
 		}
 	}
 }
