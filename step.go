@@ -202,11 +202,8 @@ func (s *session) doShard(w *worker, shard int) {
 		w.take(s.in, lo, hi)
 	}
 	w.forward(from)
-	for i := range w.heads {
-		pred := w.predicted(i)
-		if s.keep != nil {
-			s.keepRows(s.keep[i], pred.Data, lo, hi)
-		}
+	for i, keep := range s.keep {
+		s.keepRows(keep, &w.values[w.graph.outputs[i]], lo)
 	}
 	if s.c == nil {
 		return
@@ -244,6 +241,7 @@ func (s *session) judge(w *worker, i, lo, hi int, sum *sums) {
 		perRow := len(y.weights) / s.n
 		y.weights = y.weights[lo*perRow : hi*perRow]
 	}
+	w.predicted(i, !h.onLogits || len(h.counts) > 0)
 	var logits []float32
 	if h.onLogits {
 		logits = w.logits(i)
@@ -257,15 +255,22 @@ func (s *session) judge(w *worker, i, lo, hi int, sum *sums) {
 	}
 }
 
-// keepRows puts the predictions of a shard where its rows stand in the batch.
-func (s *session) keepRows(keep, pred []float32, lo, hi int) {
-	width := len(keep) / s.n
-	if s.front == nil {
-		copy(keep[lo*width:hi*width], pred)
-		return
+// keepRows puts the predictions of a shard, which begins with row lo, where its rows stand in the batch.
+func (s *session) keepRows(keep []float32, pred *layers.Value, lo int) {
+	n, width, steps := pred.Shape[0], len(keep)/s.n, 1
+	if pred.TimeMajor {
+		steps = pred.Shape[1]
 	}
-	for i, r := range s.front.order[lo:hi] {
-		copy(keep[r*width:(r+1)*width], pred[i*width:])
+	part := width / max(1, steps)
+	for i := range n {
+		r := lo + i
+		if s.front != nil {
+			r = s.front.order[r]
+		}
+		row := keep[r*width : (r+1)*width]
+		for t := range steps {
+			copy(row[t*part:(t+1)*part], pred.Data[(t*n+i)*part:])
+		}
 	}
 }
 

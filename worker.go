@@ -43,11 +43,13 @@ func (w *worker) take(x []layers.Value, lo, hi int) {
 	}
 }
 
-// predicted puts output i, rows outermost, into its head.
-func (w *worker) predicted(i int) *layers.Value {
-	h := &w.heads[i]
-	h.out = h.final.to(w.values[w.graph.outputs[i]], false)
-	return &h.out
+// predicted puts output i, rows outermost, into its head, its values only where somebody reads them.
+func (w *worker) predicted(i int, values bool) {
+	v := w.values[w.graph.outputs[i]]
+	if !values {
+		v.Data = nil
+	}
+	w.heads[i].out = w.heads[i].final.to(v, false)
 }
 
 // give hands the gradient of output i (of the logits, for a head that trains on them), rows outermost, to the way back.
