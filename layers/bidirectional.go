@@ -225,6 +225,28 @@ func (d *bidirectional) outputs() int {
 type walkingBoth struct {
 	dirs   [2]walking
 	finals [][]float32 // gradients of the states that are returned
+	// Where each direction has a thread: what it is called with.
+	calls  [2]Call
+	passes [2]Pass
+}
+
+// apiece reports whether each direction gets a thread of its own: where few are idle, or a step is too short to be shared.
+func (d *bidirectional) apiece(c *Call) bool {
+	if c.Share == nil || c.Share.Threads < 2 || c.Trace != nil {
+		return false
+	}
+	return c.Share.Threads < 4 || !d.dirs[0].sharesSteps(c.In[0].Shape[0])
+}
+
+// both does both directions at once.
+func (d *bidirectional) both(c *Call, k *walkingBoth, do func(i int, c *Call)) {
+	c.Share.Do(2, func(i int) {
+		k.passes[i] = *c.Pass
+		k.passes[i].Share = nil
+		own := &k.calls[i]
+		own.Pass, own.In, own.Number = &k.passes[i], c.In, c.Number
+		do(i, own)
+	})
 }
 
 func (d *bidirectional) Forward(c *Call) {
@@ -234,8 +256,13 @@ func (d *bidirectional) Forward(c *Call) {
 		c.Keep = k
 	}
 	given, returned := split(d, c.In[1:]), split(d, c.Out[d.outputs():])
-	a := d.dirs[0].forward(&k.dirs[0], c, given[0], returned[0])
-	b := d.dirs[1].forward(&k.dirs[1], c, given[1], returned[1])
+	var a, b Value
+	if d.apiece(c) {
+		a, b = d.forwardBoth(c, k, given, returned)
+	} else {
+		a = d.dirs[0].forward(&k.dirs[0], c, given[0], returned[0])
+		b = d.dirs[1].forward(&k.dirs[1], c, given[1], returned[1])
+	}
 	if d.dirs[0].spec.ReturnSequences { // the second direction, in processing order, is turned to the first's
 		flipped := c.Floats(biFlipped, len(b.Data))
 		reverseSteps(flipped, b.Data, c.In[0].Shape[1])
@@ -253,6 +280,12 @@ func (d *bidirectional) Forward(c *Call) {
 	d.merge.Forward(out.Data, a.Data, b.Data)
 }
 
+func (d *bidirectional) forwardBoth(c *Call, k *walkingBoth, given, returned [2][]Value) (a, b Value) {
+	var out [2]Value
+	d.both(c, k, func(i int, c *Call) { out[i] = d.dirs[i].forward(&k.dirs[i], c, given[i], returned[i]) })
+	return out[0], out[1]
+}
+
 func (d *bidirectional) Backward(c *Call) {
 	k := c.Keep.(*walkingBoth)
 	sequences, steps := d.dirs[0].spec.ReturnSequences, c.In[0].Shape[1]
@@ -264,14 +297,23 @@ func (d *bidirectional) Backward(c *Call) {
 	}
 	ga, gb = d.penalize(c, k, 0, ga), d.penalize(c, k, 1, gb)
 	dreturned, dgiven := split(d, d.finals(c, k)), split(d, c.DIn[1:])
-	d.dirs[0].backward(&k.dirs[0], c, ga, dreturned[0], c.DIn[0], dgiven[0])
-	if c.DIn[0] == nil {
-		d.dirs[1].backward(&k.dirs[1], c, gb, dreturned[1], nil, dgiven[1])
-		return
+	din := [2][]float32{c.DIn[0]}
+	if c.DIn[0] != nil {
+		din[1] = c.Floats(biDIn, len(c.DIn[0]))
 	}
-	din := c.Floats(biDIn, len(c.DIn[0]))
-	d.dirs[1].backward(&k.dirs[1], c, gb, dreturned[1], din, dgiven[1])
-	kernel.Add(c.DIn[0], c.DIn[0], din)
+	if d.apiece(c) {
+		d.backwardBoth(c, k, [2][]float32{ga, gb}, dreturned, din, dgiven)
+	} else {
+		d.dirs[0].backward(&k.dirs[0], c, ga, dreturned[0], din[0], dgiven[0])
+		d.dirs[1].backward(&k.dirs[1], c, gb, dreturned[1], din[1], dgiven[1])
+	}
+	if c.DIn[0] != nil {
+		kernel.Add(c.DIn[0], c.DIn[0], din[1])
+	}
+}
+
+func (d *bidirectional) backwardBoth(c *Call, k *walkingBoth, dout [2][]float32, dreturned [2][][]float32, din [2][]float32, dgiven [2][][]float32) {
+	d.both(c, k, func(i int, c *Call) { d.dirs[i].backward(&k.dirs[i], c, dout[i], dreturned[i], din[i], dgiven[i]) })
 }
 
 // unmerge is the gradients of what was merged, both in natural time; nil where none comes.

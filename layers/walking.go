@@ -1,6 +1,8 @@
 package layers
 
 import (
+	"slices"
+
 	"fmt"
 
 	"github.com/unroll-ml/unroll/internal/cell"
@@ -205,6 +207,11 @@ func (r *recurrent) ShardRows() int {
 		return 32
 	}
 	return 64
+}
+
+// sharesSteps reports whether threads would share its steps of n rows.
+func (r *recurrent) sharesSteps(n int) bool {
+	return slices.ContainsFunc(r.stages, func(g *stage) bool { return g.cell.SharesSteps(n) })
 }
 
 // walking is a recurrent layer's memory in one pass.

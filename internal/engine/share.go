@@ -57,11 +57,14 @@ type partWork struct {
 
 // shared says whether steps of so many rows are shared.
 func (r *Run) shared(s Shape) *Share {
-	if s.Share != nil && (s.Share.always || s.Share.Threads > 1 && s.N*r.cell.stepWork >= shareFrom) {
+	if s.Share != nil && (s.Share.always || s.Share.Threads > 1 && r.cell.SharesSteps(s.N)) {
 		return s.Share
 	}
 	return nil
 }
+
+// SharesSteps says whether steps of n rows are long enough to be shared.
+func (c *Cell) SharesSteps(n int) bool { return n*c.stepWork >= shareFrom }
 
 // stepWork is how many operations the products of a step have for a row.
 func stepWork(p *cell.Plan, steps []instr) int {
