@@ -38,6 +38,26 @@ func wide(t *testing.T) map[string]*Model {
 	return models
 }
 
+// batchOfOne is a batch that is one shard of models like these.
+const batchOfOne = 16
+
+// learned is what a model predicts for question after two epochs, and its weights.
+func learned(t *testing.T, m *Model, data, question Data) []float32 {
+	t.Helper()
+	if _, err := m.Fit(context.Background(), data, BatchSize(batchOfOne), Epochs(2)); err != nil {
+		t.Fatal(err)
+	}
+	p, err := m.Predict(context.Background(), question, BatchSize(batchOfOne))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := slices.Clone(p.Data)
+	for _, w := range m.Weights() {
+		got = append(got, w.Data...)
+	}
+	return got
+}
+
 // Shards of very wide layers are taken one after the other, by all threads.
 func TestThreadsShareShards(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
@@ -85,17 +105,7 @@ func TestThreadsShareSteps(t *testing.T) {
 	for _, threads := range []int{1, 2, 3, 8} {
 		runtime.GOMAXPROCS(threads)
 		for name, m := range wide(t) {
-			if _, err := m.Fit(context.Background(), padded(t, 32, 7), BatchSize(16), Epochs(2)); err != nil {
-				t.Fatal(err)
-			}
-			p, err := m.Predict(context.Background(), padded(t, 16, 7), BatchSize(16))
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := slices.Clone(p.Data)
-			for _, w := range m.Weights() {
-				got = append(got, w.Data...)
-			}
+			got := learned(t, m, padded(t, 32, 7), padded(t, 16, 7))
 			if want[name] == nil {
 				want[name] = got
 			}
@@ -109,7 +119,7 @@ func TestThreadsShareSteps(t *testing.T) {
 // What else a shard of the whole batch computes is shared as well: windows, statistics, a layer with many units, its loss.
 func TestThreadsShareLayers(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	const rows, steps = 16, 60
+	const rows, steps = batchOfOne, 60
 	s := random.New(3, random.Data)
 	x, last, each := tensor.NewIDs(rows, steps), tensor.NewIDs(rows), tensor.NewIDs(rows, steps)
 	for i := range x.Data {
@@ -146,17 +156,7 @@ func TestThreadsShareLayers(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := m.Fit(context.Background(), data, BatchSize(rows), Epochs(2)); err != nil {
-					t.Fatal(err)
-				}
-				p, err := m.Predict(context.Background(), data, BatchSize(rows))
-				if err != nil {
-					t.Fatal(err)
-				}
-				got := slices.Clone(p.Data)
-				for _, w := range m.Weights() {
-					got = append(got, w.Data...)
-				}
+				got := learned(t, m, data, data)
 				if want == nil {
 					want = got
 				}

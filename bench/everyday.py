@@ -19,7 +19,7 @@ TOLERANCE = 1e-3  # between predictions
 BACKENDS = {"Keras/TF": "tensorflow", "Keras/JAX": "jax", "Keras/PyTorch": "torch"}
 
 
-def models(layers, keras):
+def models(keras):
     """By name: what it is, rows of a batch, loss, optimizer, the layers of the model or the model, and its data."""
     import numpy as np
 
@@ -27,7 +27,7 @@ def models(layers, keras):
     words = lambda n, steps, most: np.minimum(r.zipf(1.2, (n, steps)), most - 1).astype("int32")
     floats = lambda *shape: r.normal(size=shape).astype("float32")
     classes = lambda k, *shape: r.integers(0, k, shape).astype("int32")
-    L = layers
+    L = keras.layers
 
     def behind(n, steps, most):
         """Rows of different lengths with zeros behind them."""
@@ -83,7 +83,7 @@ def make(folder):
     import numpy as np
 
     listed = {}
-    for name, (what, rows, loss, optimizer, build, data) in models(keras.layers, keras).items():
+    for name, (what, rows, loss, optimizer, build, data) in models(keras).items():
         x, y = data(rows * BATCHES)
         made = build()
         if isinstance(made, list):
@@ -100,6 +100,7 @@ def worker(folder, name):
     """A model in this process's Keras: for each line of input, how long every batch took. First its predictions."""
     import keras
     import numpy as np
+    from peer_keras import stepping
 
     m = json.loads((folder / "models.json").read_text())[name]
     model = keras.models.load_model(folder / f"{name}.keras")
@@ -111,12 +112,8 @@ def worker(folder, name):
     answer = lambda o: print("answer " + json.dumps(o), flush=True)
     answer(np.asarray(model.predict_on_batch(batch(0))).reshape(-1)[:1000].tolist())
 
-    def train(b):
-        model.train_on_batch(batch(b), y[cut(b)])
-        if keras.backend.backend() == "jax":  # whose loss alone is not the whole step
-            import jax
-
-            jax.block_until_ready([v.value for v in model.variables])
+    step = stepping(model)
+    train = lambda b: step(batch(b), y[cut(b)])
 
     def timed(run):
         ms = []
@@ -176,6 +173,8 @@ def predictions(binary, folder, name):
 
 
 def measure(binary, folder, name, m, rounds):
+    from measure import keep
+
     peers = {k: Peer(folder, name, v) for k, v in BACKENDS.items()}
     first = {k: p.answer() for k, p in peers.items()}
     mine = predictions(binary, folder, name)
@@ -184,8 +183,7 @@ def measure(binary, folder, name, m, rounds):
     for _ in range(rounds):
         for program, run in {"unroll": lambda: ours(binary, folder, name, m), **{k: p.measure for k, p in peers.items()}}.items():
             for kind, ms in run().items():
-                before = best.get((program, kind), ms)
-                best[program, kind] = [min(a, b) for a, b in zip(before, ms)]
+                keep(best, (program, kind), ms)
     for p in peers.values():
         p.stop()
     medians = {f"{program} {kind}": statistics.median(v) for (program, kind), v in best.items()}

@@ -32,6 +32,11 @@ def start(m, weights):
 def train(m, weights):
     model = start(m, weights)
     model.compile(optimizer=keras.optimizers.RMSprop(), loss="binary_crossentropy", jit_compile="auto")
+    return stepping(model)
+
+
+def stepping(model):
+    """train_on_batch of a compiled model, the whole step."""
     if keras.backend.backend() == "jax":  # whose loss alone is not the whole step
         import jax
 

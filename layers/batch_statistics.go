@@ -63,7 +63,7 @@ func (n *batchNorm) take(c *Call, s *batchStatistics, p pass) {
 	}
 }
 
-// passWork is how many multiply-adds of a product take as long as a value of a pass.
+// passWork is how many operations of a product take as long as a value of a pass.
 const passWork = 16
 
 func (n *batchNorm) takeShared(c *Call, s *batchStatistics, p pass) {
@@ -215,7 +215,10 @@ func (n *batchNorm) Backward(c *Call) {
 		return
 	}
 	for k := range n.width { // what a value's gradient takes of them
-		if s.sum[k], s.dot[k] = s.sum[k]/s.count[k], s.dot[k]/s.count[k]; !s.batch {
+		if s.batch {
+			s.sum[k] /= s.count[k]
+			s.dot[k] /= s.count[k]
+		} else {
 			s.sum[k], s.dot[k] = 0, 0
 		}
 	}

@@ -334,9 +334,7 @@ func (d *conv1D) backShared(c *Call, dx, x, dz []float32, t, n, count int) {
 }
 
 // panels are those of a tap's columns in a group.
-func (d *conv1D) panels() int {
-	return (d.spec.Filters/d.groups + kernel.PanelWidth - 1) / kernel.PanelWidth
-}
+func (d *conv1D) panels() int { return kernel.Panels(d.spec.Filters / d.groups) }
 
 // backWeights adds the gradients of the kernel's panels from lo to before hi, tap by tap, and with the first that of the bias.
 func (d *conv1D) backWeights(c *Call, x, dz []float32, t, n, count, lo, hi int) {

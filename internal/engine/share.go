@@ -159,7 +159,7 @@ func (r *Run) part(task int) {
 
 // columns are one of so many parts of m columns: whole panels.
 func columns(m, part, parts int) (from, to int) {
-	panels := (m + kernel.PanelWidth - 1) / kernel.PanelWidth
+	panels := kernel.Panels(m)
 	return min(m, panels*part/parts*kernel.PanelWidth), min(m, panels*(part+1)/parts*kernel.PanelWidth)
 }
 

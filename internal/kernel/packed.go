@@ -15,7 +15,10 @@ type Packed struct {
 	data []float32 // panels() * K * panelWidth
 }
 
-func (p *Packed) panels() int { return (p.M + panelWidth - 1) / panelWidth }
+func (p *Packed) panels() int { return Panels(p.M) }
+
+// Panels is how many panels m columns take; the last may be narrow.
+func Panels(m int) int { return (m + panelWidth - 1) / panelWidth }
 
 // Pack lays out the matrix whose element (i, j) is b[i*ldb+j], i < k, j < m. It allocates only when p has never been as large.
 func (p *Packed) Pack(b []float32, ldb, k, m int) {
@@ -121,7 +124,7 @@ func (p *Packed) Columns(part *Packed, from, to int) {
 	if from%panelWidth != 0 || from < 0 || to < from || to > p.M {
 		panic(fmt.Sprintf("kernel: Columns: expected columns of %d from a multiple of %d on, got %d to %d", p.M, panelWidth, from, to))
 	}
-	end := (to + panelWidth - 1) / panelWidth * panelWidth * p.K
+	end := Panels(to) * panelWidth * p.K
 	*part = Packed{K: p.K, M: to - from, data: p.data[from*p.K : end : end]}
 }
 

@@ -71,10 +71,9 @@ var searches = []search{
 	{"normalQ", 9, -1, (normalMax - normalK) / (normalMax + normalK), normalQ, func(s float64) float64 { return 1 / normalQ(s) }, nil},
 }
 
-// normalMax is from where on Phi(-a) is less than a float32 holds.
 const (
 	normalK   = 3.625 // of some, the one whose coefficients lose least by rounding
-	normalMax = 14.5
+	normalMax = 14.5  // from where on Phi(-a) is less than a float32 holds
 )
 
 func normalQ(s float64) float64 {
